@@ -1,0 +1,253 @@
+// Package run is the heart of the server: it decides how a run of a function advances.
+//
+// A run is started by one or more events and calls its app again and again. Each call tells the app which steps are
+// already memoised; the app answers with what it did or wants next (ops), or with the end of the function. A call is
+// made for a job. Everything a run waits for is a job: the first call, the next call after a step, a step of a
+// parallel group, a sleep. A run without a job that has not ended would hang for ever; Advance never makes one.
+//
+//	           ┌────────────── retry at T ──────────────┐
+//	           ▼                                        │
+//	Start ─► job ─► (leased) ─► call the app ─► Advance ─┤
+//	           ▲                                        ├─► next jobs (one a step, or one for a whole group)
+//	           └────────────────────────────────────────┘
+//	                                                    └─► Finish: result, lifecycle events
+//
+// All of it is pure: [Advance] takes the state, what happened and when, and returns a [Transition], the list of facts
+// that must become true together. The application commits the transition as one unit, and [State.Apply] says what the
+// state is afterwards.
+//
+// Source: spec 02 §4–§8, §10, §11, §17, §18.
+package run
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+)
+
+// Status is where a run is in its life. The texts are those of the REST API.
+type Status string
+
+// The statuses that a run can have.
+const (
+	Running   Status = "Running"
+	Completed Status = "Completed"
+	Failed    Status = "Failed"
+	Cancelled Status = "Cancelled"
+)
+
+// UnknownVersion is the request version of a run whose app has not chosen one yet.
+const UnknownVersion = -1
+
+// State is a run in progress. It is a value: Apply returns a new one and never changes the maps or slices of the old,
+// so a state may be kept and shared.
+type State struct {
+	ID              ulid.ULID
+	AppID           uuid.UUID
+	FunctionID      uuid.UUID
+	FunctionVersion int
+	// Slug names the function in lifecycle events, "<app>-<function>".
+	Slug string
+	// Idempotency is the run's idempotency string, "<x36 of function>-<x36 of key>" (spec 02 §3).
+	Idempotency string
+	// Events started the run; there is at least one.
+	Events []event.Tracked
+	// RequestVersion is the SDK's execution version: UnknownVersion until the first list of ops fixes it.
+	RequestVersion int
+	// ForceStepPlan makes the app report steps instead of running them: a parallel group is open.
+	ForceStepPlan bool
+	// StartedAt is when the first call was made; zero before.
+	StartedAt time.Time
+	// Stack lists the memoised op IDs in the order in which they were saved.
+	Stack []string
+	// Steps holds the memo of every op ID in Stack, as it is sent to the app.
+	Steps map[string]json.RawMessage
+	// Pending are the op IDs of the open parallel group that have no memo yet, sorted.
+	Pending []string
+	// Size is the sum of the sizes of all memos, in bytes.
+	Size int
+	// Jobs are the jobs that exist for the run, by ID, with the op each stands for.
+	Jobs map[string]Kind
+	// Revision counts commits; a commit names the revision that it was decided on.
+	Revision int64
+}
+
+// Kind is what a job is for. The texts are stored and are those of the reference.
+type Kind string
+
+// Kinds of jobs.
+const (
+	KindStart     Kind = "start"
+	KindEdge      Kind = "edge"
+	KindEdgeError Kind = "edge-error"
+	KindSleep     Kind = "sleep"
+)
+
+// Mode says how the calls of a parallel group are joined.
+type Mode string
+
+// Modes of a parallel group. ModeRace makes every member's end call the app again; otherwise only the last does.
+const (
+	ModeNone Mode = ""
+	ModeWait Mode = "wait"
+	ModeRace Mode = "race"
+)
+
+// Edges of a call that has no op on the side in question.
+const (
+	EdgeTrigger = "$trigger"
+	EdgeStep    = "step"
+)
+
+// Edge says which call a job makes.
+type Edge struct {
+	// Incoming is the function's step, always "step", or "$trigger" for the first call.
+	Incoming string
+	// Outgoing is the op whose end led to the call.
+	Outgoing string
+	// Target is the op that the app shall run, empty for a discovery.
+	Target string
+	// TargetName is the target's display name.
+	TargetName string
+}
+
+// Job is a call to be made for a run, not before a time.
+type Job struct {
+	// ID is the hashed job ID; a second job with the ID of an existing one is not created.
+	ID         string
+	RunID      ulid.ULID
+	FunctionID uuid.UUID
+	Kind       Kind
+	At         time.Time
+	// Attempt counts from zero and starts anew with every job.
+	Attempt     int
+	MaxAttempts int
+	Edge        Edge
+	Mode        Mode
+	// CoalesceKey is shared by the members of a parallel group that are joined by one call.
+	CoalesceKey string
+}
+
+// Step is a memo to be saved.
+type Step struct {
+	ID   string
+	Memo json.RawMessage
+}
+
+// Transition is everything that must become true together after an input. The zero value changes nothing.
+type Transition struct {
+	// Steps are saved in order: memo stored, ID pushed on the stack, ID removed from the pending set.
+	Steps []Step
+	// Jobs are created unless a job with the same ID exists.
+	Jobs []Job
+	// Pending replaces the pending set when SetPending is true, after Steps are saved.
+	Pending    []string
+	SetPending bool
+	// RequestVersion and ForceStepPlan are the run's values afterwards.
+	RequestVersion int
+	ForceStepPlan  bool
+	// StartedAt is the time of the first call; it is stored once and ignored afterwards.
+	StartedAt time.Time
+	// Current says what becomes of the job that led here.
+	Current Disposition
+	// Publish are events that are accepted with the transition. An empty ID is filled with the internal ID.
+	Publish []event.Event
+	// Finish ends the run when it is not nil.
+	Finish *Finish
+	// Call asks for a call to the app once the rest is durable.
+	Call *Call
+}
+
+// Disposition is what becomes of the job in hand.
+type Disposition struct {
+	Fate Fate
+	// At and Attempt are the job's new time and attempt when Fate is Retry.
+	At      time.Time
+	Attempt int
+}
+
+// Fate of a job.
+type Fate int
+
+// Fates of a job. FateNone is for inputs that no job led to.
+const (
+	FateNone Fate = iota
+	FateKeep
+	FateDone
+	FateRetry
+)
+
+// Finish is the end of a run.
+type Finish struct {
+	Status Status
+	// Output is the run record's output: raw JSON, nil when there is none.
+	Output json.RawMessage
+	At     time.Time
+}
+
+// Call is a request to the app to be made.
+type Call struct {
+	// Target is the op to run, or "step" for a discovery.
+	Target string
+	// Current is 1 + the index of the edge's outgoing op in the stack, 0 when it is not there.
+	Current int
+	// Attempt and MaxAttempts are what the app is told.
+	Attempt, MaxAttempts int
+	// DisableImmediateExecution makes the app plan steps instead of running them.
+	DisableImmediateExecution bool
+	// RequestVersion is what the app is told.
+	RequestVersion int
+}
+
+// Apply returns the state after the transition. It is the one definition of what a transition means; stores must
+// agree with it.
+func (s State) Apply(job Job, t Transition) State {
+	if len(t.Steps) > 0 {
+		s.Stack = slices.Clone(s.Stack)
+		s.Steps = maps.Clone(s.Steps)
+		if s.Steps == nil {
+			s.Steps = map[string]json.RawMessage{}
+		}
+		for _, step := range t.Steps {
+			s.Stack = append(s.Stack, step.ID)
+			s.Steps[step.ID] = step.Memo
+			s.Size += len(step.Memo)
+			s.Pending = without(s.Pending, step.ID)
+		}
+	}
+	if t.SetPending {
+		s.Pending = t.Pending
+	}
+	s.Jobs = maps.Clone(s.Jobs)
+	if s.Jobs == nil {
+		s.Jobs = map[string]Kind{}
+	}
+	if t.Current.Fate == FateDone {
+		delete(s.Jobs, job.ID)
+	}
+	for _, next := range t.Jobs {
+		s.Jobs[next.ID] = next.Kind
+	}
+	s.RequestVersion = t.RequestVersion
+	s.ForceStepPlan = t.ForceStepPlan
+	if s.StartedAt.IsZero() {
+		s.StartedAt = t.StartedAt
+	}
+	s.Revision++
+	return s
+}
+
+// without returns list without id, leaving list as it was.
+func without(list []string, id string) []string {
+	at := slices.Index(list, id)
+	if at < 0 {
+		return list
+	}
+	return slices.Concat(list[:at], list[at+1:])
+}

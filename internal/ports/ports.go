@@ -1,0 +1,217 @@
+// Package ports holds the interfaces that the application needs of the world, and the plain structs that cross them.
+// Every interface has one contract suite in portstest that each adapter passes.
+//
+// All methods take a context, may be called concurrently, and return the errors of this package, wrapped.
+package ports
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/sdk"
+)
+
+// Errors of all ports.
+var (
+	// ErrNotFound: the thing named does not exist, or no longer.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: the state changed since it was read. Nothing was written; load and decide again.
+	ErrConflict = errors.New("conflict")
+	// ErrLeaseLost: the job is no longer leased by the caller. Nothing was written; stop.
+	ErrLeaseLost = errors.New("lease lost")
+	// ErrClosed: the adapter is shutting down.
+	ErrClosed = errors.New("closed")
+	// ErrUnavailable: the backend failed; nothing is known to be written. Try again later.
+	ErrUnavailable = errors.New("unavailable")
+)
+
+// EventLog accepts events durably and hands each of them out for routing until it is settled.
+type EventLog interface {
+	// Append stores the events, all or none, and returns when they are durable. An event whose InternalID is stored
+	// already is left as it is, so repeating a call changes nothing.
+	Append(ctx context.Context, events []event.Tracked) error
+	// Take waits until an event needs routing and returns one to max of them, oldest first. An event is with one taker
+	// at a time; it is handed out again after Release, and after a restart, until Schedule settles it or Park removes it.
+	Take(ctx context.Context, max int) ([]event.Tracked, error)
+	// Release hands back an event that could not be routed, to be taken again not before at.
+	Release(ctx context.Context, id ulid.ULID, at time.Time) error
+	// Park takes an event that cannot be routed out of the log for good and records why. The event itself stays.
+	Park(ctx context.Context, id ulid.ULID, reason string) error
+}
+
+// Store keeps runs in progress.
+type Store interface {
+	// Schedule creates runs with their first jobs, accepts the published events and settles the event that was routed,
+	// all or none. A run whose IdempotencyKey was used in the last 24 hours is not created; the answer says so. Settling
+	// an event that is settled already returns ErrConflict and writes nothing.
+	Schedule(ctx context.Context, s Schedule) ([]Scheduled, error)
+	// Load returns a run in progress; ErrNotFound when there is none or it has ended.
+	Load(ctx context.Context, id ulid.ULID) (run.State, error)
+	// Commit makes a transition true, all of it or nothing: steps, jobs, the fate of the leased job, published events,
+	// the end of the run, and the history of all that. It returns the state afterwards (run.State.Apply).
+	// ErrConflict: the run is not at the revision the transition was decided on. ErrLeaseLost: the job is not leased
+	// by the caller. ErrNotFound: the run has ended.
+	Commit(ctx context.Context, c Commit) (run.State, error)
+}
+
+// Schedule is a routing decision. See Store.Schedule.
+type Schedule struct {
+	// Event is settled; zero when no event was routed.
+	Event ulid.ULID
+	Runs  []NewRun
+	// Publish are events accepted with it, complete with IDs.
+	Publish []event.Tracked
+}
+
+// NewRun is a run to be created.
+type NewRun struct {
+	State run.State
+	Start run.Job
+	// IdempotencyKey is refused a second time within 24 hours; empty for none.
+	IdempotencyKey string
+	// Cron is the schedule that started the run, empty for none.
+	Cron string
+}
+
+// Scheduled says what became of a NewRun.
+type Scheduled struct {
+	RunID ulid.ULID
+	// Duplicate is true when the key was used before; RunID is then the earlier run's.
+	Duplicate bool
+}
+
+// Commit is a transition to be made true. See Store.Commit.
+type Commit struct {
+	// Lease is the leased job that led to the transition; zero for an input that no job led to, such as a cancel.
+	Lease Lease
+	// State is the state that the transition was decided on.
+	State      run.State
+	Transition run.Transition
+	// Publish are Transition.Publish, complete with IDs.
+	Publish []event.Tracked
+}
+
+// Queue hands out jobs that are due.
+type Queue interface {
+	// Lease waits for a job that is due and gives it to the caller alone until Commit or Return. Functions take turns;
+	// within a function the job that has been due longest comes first.
+	Lease(ctx context.Context) (Lease, error)
+	// Return hands a job back unchanged, not before at. The attempt is not counted.
+	Return(ctx context.Context, l Lease, at time.Time) error
+	// Park takes a job that cannot be worked on out of the queue and records why, where an operator sees it. The run
+	// stays as it is.
+	Park(ctx context.Context, l Lease, reason string) error
+}
+
+// Lease is a job in the caller's hands.
+type Lease struct {
+	Job run.Job
+	// Generation counts how often the job was handed out, from 1.
+	Generation int
+	// Token tells this lease from an earlier one of the same job; zero means no lease.
+	Token uint64
+}
+
+// Catalog keeps apps and functions.
+type Catalog interface {
+	// Functions returns every active function of every active app, in no order.
+	Functions(ctx context.Context) ([]function.Function, error)
+	// Function returns a function by ID, archived or not.
+	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
+	// Apps returns the active apps, in no order.
+	Apps(ctx context.Context) ([]function.App, error)
+	// AppByName returns the app with the name, archived or not, with its active functions; ErrNotFound when there is none.
+	AppByName(ctx context.Context, name string) (function.App, []function.Function, error)
+	// AppByURL returns the active app with exactly this URL.
+	AppByURL(ctx context.Context, url string) (function.App, error)
+	// Sync makes a plan true in one transaction: app written, functions archived, then functions written.
+	Sync(ctx context.Context, plan function.SyncPlan) error
+	// PutPlaceholder stores an app that has a URL but has not registered yet, unless an active app has the URL.
+	PutPlaceholder(ctx context.Context, app function.App) error
+	// SetAppError records why an app cannot be used; empty clears it.
+	SetAppError(ctx context.Context, id uuid.UUID, message string) error
+	// RemoveApp archives an app and its functions.
+	RemoveApp(ctx context.Context, id uuid.UUID) error
+}
+
+// History answers what happened. Reads see everything that was committed before the call.
+type History interface {
+	// Event returns a stored event by internal ID.
+	Event(ctx context.Context, id ulid.ULID) (event.Tracked, error)
+	// Events returns events without those of the server itself, newest first.
+	Events(ctx context.Context, q EventQuery) ([]event.Tracked, error)
+	// EventRuns returns the runs that the event started first, oldest first.
+	EventRuns(ctx context.Context, id ulid.ULID) ([]RunRecord, error)
+	// Run returns a run, in progress or ended.
+	Run(ctx context.Context, id ulid.ULID) (RunRecord, error)
+}
+
+// EventQuery selects events. Zero fields do not select.
+type EventQuery struct {
+	Name string
+	// After and Before bound ReceivedAt, inclusive.
+	After, Before time.Time
+	// Cursor is an internal ID; only smaller ones are returned.
+	Cursor ulid.ULID
+	Limit  int
+}
+
+// RunRecord is what history knows of a run.
+type RunRecord struct {
+	RunID           ulid.ULID
+	StartedAt       time.Time
+	FunctionID      uuid.UUID
+	FunctionVersion int
+	EventID         ulid.ULID
+	BatchID         ulid.ULID
+	OriginalRunID   ulid.ULID
+	Cron            string
+	Status          run.Status
+	// EndedAt is zero while the run is in progress.
+	EndedAt time.Time
+	// Output is raw; nil while the run is in progress.
+	Output []byte
+}
+
+// Worker calls apps.
+type Worker interface {
+	// Call makes one call and returns what came back. Failures to get a response are part of the response; the error is
+	// for what is not the app's doing, such as a context that ended.
+	Call(ctx context.Context, c Call) (sdk.Response, error)
+	// Ping asks the app at the URL to register and returns what came back.
+	Ping(ctx context.Context, url string) (sdk.Response, error)
+	// Probe looks for an app at the URL: true when an SDK answers a GET.
+	Probe(ctx context.Context, url string) bool
+}
+
+// Call is a call to an app.
+type Call struct {
+	URL string
+	// Header holds the headers of the call, without those that the transport owns.
+	Header map[string]string
+	Body   []byte
+}
+
+// Clock tells the time. Timers of adapters and of the application go through it.
+type Clock interface {
+	Now() time.Time
+}
+
+// IDs makes identifiers.
+type IDs interface {
+	// ULID returns a new ULID of the given time; later calls within a millisecond return greater ones.
+	ULID(at time.Time) ulid.ULID
+}
+
+// Random is a source of jitter.
+type Random interface {
+	// Duration returns a uniform duration in [0, limit).
+	Duration(limit time.Duration) time.Duration
+}
