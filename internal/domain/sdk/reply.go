@@ -33,8 +33,11 @@ type Reply struct {
 	RequestVersion int
 	// Ops is the list of ops of a 206 answer; never nil for a readable one.
 	Ops []Op
-	// Output is the function's result, or the error body of a failure, as JSON; nil when the body was empty.
+	// Output is the function's result, or the error body of a failure, as JSON; nil when the body was empty, and when
+	// there are ops.
 	Output json.RawMessage
+	// PlainText is true when the body was no JSON: Output is then the body as a JSON string.
+	PlainText bool
 	// Failure is set when the attempt failed.
 	Failure *Failure
 	// RetryAt is the time that the app asked for with Retry-After, clamped; zero when it asked for none.
@@ -49,6 +52,8 @@ type Failure struct {
 	Name string
 	// Message explains a coded error; empty when Text says it all.
 	Message string
+	// Stack says more about an error of the server's own, such as a compiler's complaint; mostly empty.
+	Stack string
 	// Engine is true when the server made the error (transport, unreadable or oversize answer) and there is no output
 	// of the app to show.
 	Engine bool
