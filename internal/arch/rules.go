@@ -48,6 +48,7 @@ var places = map[string]layer{
 	"bench":                    tool,
 	"internal":                 unknown,
 	"internal/arch":            tool,
+	"internal/replay":          tool,
 	"internal/tools":           tool,
 	"internal/config":          config,
 	"internal/domain":          domain,

@@ -1,0 +1,96 @@
+# The targets of the project. CI calls the same ones (.ci/run).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Tools are pinned in modules of their own and built by go itself. None of them needs a C compiler.
+TOOL := CGO_ENABLED=0 go tool -modfile=tools
+BUF := $(TOOL)/buf/go.mod buf
+LINT := $(TOOL)/golangci-lint/go.mod golangci-lint
+SQLC := $(TOOL)/go.mod sqlc
+WIRE := $(TOOL)/go.mod wire
+BENCHSTAT := $(TOOL)/go.mod benchstat
+
+# TESTFLAGS goes to every go test, for example TESTFLAGS=-count=1.
+TESTFLAGS ?=
+FUZZTIME ?= 30s
+SEEDS ?= 1000
+BENCHFLAGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-15s %s\n", $$1, $$2}'
+
+.PHONY: dev
+dev: build ## build the server and serve in development mode
+	bin/server dev
+
+.PHONY: build
+build: ## build bin/server
+	CGO_ENABLED=0 go build -trimpath -o bin/server ./cmd/server
+
+.PHONY: generate
+generate: ## write all generated code again: protobuf, SQL, wiring, mocks
+	$(BUF) generate
+	$(SQLC) generate
+	go generate ./internal/...
+	$(WIRE) gen .
+
+.PHONY: check-generate
+check-generate: generate ## generate, and fail when that changed anything
+	@if [ -n "$$(git status --porcelain)" ]; then \
+		git --no-pager status --short; git --no-pager diff; \
+		echo "make generate changes the tree: commit its output" >&2; exit 1; \
+	fi
+
+.PHONY: lint
+lint: ## check formatting, vet, all linters, and the protobuf sources
+	$(LINT) run ./...
+	cd test && CGO_ENABLED=0 go tool -modfile=../tools/golangci-lint/go.mod golangci-lint run --config ../.golangci.yml ./...
+	cd examples/go && go vet ./...
+	$(BUF) lint
+
+# Coverage comes with the test run, so that nothing runs twice. A failed run leaves no profile behind.
+.PHONY: test
+test: ## run all tests that need only Go, with the race detector
+	@rm -f coverage.out
+	go test -race $(TESTFLAGS) -coverpkg=./internal/... -coverprofile=coverage.tmp ./...
+	@mv coverage.tmp coverage.out
+	cd test && go test -race $(TESTFLAGS) ./...
+
+.PHONY: cover
+cover: ## hold the coverage of the last test run against the limits
+	@[ -f coverage.out ] || { echo "no coverage.out: run make test first" >&2; exit 1; }
+	go run ./internal/tools/cover coverage.out
+
+.PHONY: test-sdk
+test-sdk: build ## run the TypeScript and Python SDKs against the built server
+	test/run-ts.sh
+	test/run-py.sh
+
+.PHONY: bench
+bench: build ## measure the built server from outside: latency, throughput, CPU, memory
+	go run ./bench -server bin/server $(BENCHFLAGS)
+
+.PHONY: bench-go
+bench-go: ## run the Go benchmarks; compare two outputs with make benchstat OLD=a NEW=b
+	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+
+.PHONY: benchstat
+benchstat: ## compare two outputs of bench-go: OLD=a NEW=b
+	$(BENCHSTAT) $(OLD) $(NEW)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[++n] = $$1} /^ok/ {for (i = 1; i <= n; i++) print $$2, names[i]; n = 0}' | \
+	while read -r package target; do \
+		echo "== $$package $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+	done
+
+.PHONY: sim
+sim: ## run the simulation on SEEDS fresh seeds
+	go test -count=1 -timeout 0 ./internal/sim/... -sim.seeds=$(SEEDS)
+
+.PHONY: verify
+verify: check-generate lint test cover test-sdk ## everything that CI checks
