@@ -23,6 +23,8 @@ type Function struct {
 	Slug     string
 	Triggers []Trigger
 	Step     Step
+	// Settings is what Config says beyond the fields above.
+	Settings Settings
 	// Config is the stored configuration, byte for byte (spec 01 §4.9).
 	Config json.RawMessage
 }
@@ -61,7 +63,16 @@ type App struct {
 	Error      string
 	Checksum   string
 	URL        string
-	// Method is "serve", "connect" or "api".
+	// Method is how the app is reached: MethodServe, MethodConnect or MethodAPI.
 	Method     string
 	AppVersion string
+	// Archived apps keep their row; registering again brings them back.
+	Archived bool
 }
+
+// How apps are reached. MethodAPI is an app that stands for durable endpoints.
+const (
+	MethodServe   = "serve"
+	MethodConnect = "connect"
+	MethodAPI     = "api"
+)

@@ -1,0 +1,241 @@
+package function
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/ingothq/ingot/internal/domain/ids"
+)
+
+// AppState is what the catalog holds that a sync may touch, read before Plan is called. A catalog that is changed between
+// the two must make the plan fail or the sync start over; syncs of one app are serialised.
+type AppState struct {
+	// App has the request's name; nil when there is none. It may be archived.
+	App *App
+	// Functions are App's active functions, in any order.
+	Functions []Function
+	// Placeholders are the active apps without a name at the request's URL.
+	Placeholders []Placeholder
+	// Archived are the versions of those functions among Mintable that are stored, archived.
+	Archived map[uuid.UUID]int
+}
+
+// Placeholder is an app of which only the URL is known, and its active functions; only very old servers gave it any.
+type Placeholder struct {
+	ID        uuid.UUID
+	Functions []Function
+}
+
+// Mintable returns the IDs that a sync will give to functions that are not active yet. A function that was archived may
+// have one of them; it comes back with its next version, so the catalog should be asked for AppState.Archived.
+func Mintable(state AppState, request Request) []uuid.UUID {
+	change := newRegistration(state, request)
+	active := change.activeBySlug()
+	var minted []uuid.UUID
+	for _, declared := range request.Functions {
+		if _, known := active[declared.slug()]; known {
+			continue
+		}
+		steps, err := declared.steps()
+		if err != nil || len(steps) == 0 {
+			continue
+		}
+		minted = append(minted, ids.FunctionID(declared.Name, steps[0].URI))
+	}
+	return minted
+}
+
+// Outcome is what the app is told.
+type Outcome struct {
+	// AppID is the app's identity; zero when there is no name to make one of.
+	AppID uuid.UUID
+	// Modified says whether the app differs from its last sync.
+	Modified bool
+	// Refused is why the sync is refused, nil when it is not. A plan that comes with it only records that.
+	Refused *Refusal
+}
+
+// Plan decides what a registration changes, spec 01 §4.7 steps 3 to 10.
+//
+// A registration takes effect as a whole or not at all: when it is refused, functions stay as they are, and so does the
+// row of an app that exists, but for its error. A refused registration's checksum is never kept, so that the same one
+// is looked at again.
+func Plan(state AppState, request Request, checks Checks) (SyncPlan, Outcome) {
+	if request.AppName == "" {
+		return SyncPlan{}, Outcome{Refused: &Refusal{Status: StatusRefused, Text: textNoAppName}}
+	}
+	change := newRegistration(state, request)
+	if DeniedSDK(request.SDK) {
+		return change.refuse(CodeSDKDenied, Refusal{Status: StatusRefused, Code: CodeSDKDenied, Text: textSDKDenied})
+	}
+	if change.unchanged() {
+		return change.refresh(), Outcome{AppID: change.app.ID}
+	}
+	declared, complaints := convertAll(request, checks)
+	if len(complaints) > 0 {
+		return change.refuse(ErrorText(complaints), Refusal{Status: StatusRefused, Text: textInvalidFunction})
+	}
+	return change.apply(declared), Outcome{AppID: change.app.ID, Modified: true}
+}
+
+// registration is a request on its way to a plan.
+type registration struct {
+	state   AppState
+	request Request
+	// app is the row to write, without an error.
+	app App
+	// active are the functions that the app has so far, its own or an adopted placeholder's.
+	active []Function
+	plan   SyncPlan
+}
+
+// newRegistration settles the app's identity: its row's, or else that of a placeholder with functions, or else a new one. All
+// other placeholders at the URL are superseded.
+func newRegistration(state AppState, request Request) *registration {
+	r := &registration{state: state, request: request, active: state.Functions}
+	language, version := request.sdk()
+	r.app = App{
+		ID: ids.AppID(request.AppName), Name: request.AppName, SDK: language, SDKVersion: version,
+		Framework: request.Framework, Metadata: request.Observations.metadata(), Checksum: Checksum(request),
+		URL: request.URL, Method: request.Method(), AppVersion: request.AppVersion,
+	}
+	if state.App != nil {
+		r.app.ID = state.App.ID
+	}
+	for _, placeholder := range state.Placeholders {
+		if state.App == nil && !r.plan.Adopt && len(placeholder.Functions) > 0 {
+			r.app.ID, r.active, r.plan.Adopt = placeholder.ID, placeholder.Functions, true
+			continue
+		}
+		r.plan.DropPlaceholders = append(r.plan.DropPlaceholders, placeholder.ID)
+	}
+	return r
+}
+
+// refuse records the error with the app and leaves everything else alone.
+func (r *registration) refuse(message string, refusal Refusal) (SyncPlan, Outcome) {
+	if r.state.App != nil && !r.state.App.Archived {
+		r.plan.DropPlaceholders = nil
+		r.app = *r.state.App
+	} else {
+		r.app.Checksum = ""
+	}
+	r.app.Error = message
+	r.plan.App = r.app
+	return r.plan, Outcome{AppID: r.app.ID, Refused: &refusal}
+}
+
+// unchanged says whether the app is active, healthy and has just what it registers. The slugs are compared besides the
+// checksum, because a server that stops halfway through a sync may have left a checksum that promises too much.
+func (r *registration) unchanged() bool {
+	app := r.state.App
+	if app == nil || app.Archived || app.Error != "" || app.Checksum != r.app.Checksum {
+		return false
+	}
+	registered := map[string]bool{}
+	for _, declared := range r.request.Functions {
+		registered[declared.slug()] = true
+	}
+	for _, f := range r.active {
+		if !registered[f.Slug] {
+			return false
+		}
+		delete(registered, f.Slug)
+	}
+	return len(registered) == 0
+}
+
+// refresh plans nothing, or only new observations and the end of placeholders.
+func (r *registration) refresh() SyncPlan {
+	metadata := r.state.App.Metadata
+	if r.request.Observations != nil && !sameJSON(metadata, r.app.Metadata) {
+		metadata = r.app.Metadata
+	} else if len(r.plan.DropPlaceholders) == 0 {
+		return SyncPlan{}
+	}
+	r.plan.App = *r.state.App
+	r.plan.App.Metadata = metadata
+	return r.plan
+}
+
+// sameJSON compares two JSON texts, spaces apart.
+func sameJSON(left, right json.RawMessage) bool {
+	var compacted bytes.Buffer
+	return json.Compact(&compacted, left) == nil && bytes.Equal(compacted.Bytes(), right)
+}
+
+// convertAll converts the functions of a request. Of two with the same slug the later one wins, in its place.
+func convertAll(request Request, checks Checks) (functions []Function, complaints []string) {
+	for _, declared := range request.Functions {
+		f, wrong := declared.Convert(checks)
+		complaints = append(complaints, wrong...)
+		functions = slices.DeleteFunc(functions, func(earlier Function) bool { return earlier.Slug == f.Slug })
+		functions = append(functions, f)
+	}
+	return functions, complaints
+}
+
+// apply gives every function its identity and version and archives what is not registered any more.
+func (r *registration) apply(declared []Function) SyncPlan {
+	active := r.activeBySlug()
+	taken := make(map[uuid.UUID]bool, len(declared))
+	for _, f := range declared {
+		if before, ok := active[f.Slug]; ok {
+			taken[before.ID] = true
+		}
+	}
+	for _, f := range declared {
+		before, known := active[f.Slug]
+		if known {
+			f.ID, f.Version = before.ID, before.Version+1
+		} else {
+			f.ID = newID(f, taken)
+			f.Version = r.state.Archived[f.ID] + 1
+		}
+		taken[f.ID] = true
+		f.AppID = r.app.ID
+		if r.app.Method == MethodConnect {
+			f.Settings.Concurrency = withWorkerLimit(f.Settings.Concurrency, r.app.ID)
+		}
+		f.Config = Encode(f)
+		r.plan.Put = append(r.plan.Put, f)
+	}
+	for _, f := range r.active {
+		if !taken[f.ID] {
+			r.plan.Archive = append(r.plan.Archive, f.ID)
+		}
+	}
+	r.plan.App = r.app
+	return r.plan
+}
+
+func (r *registration) activeBySlug() map[string]Function {
+	active := make(map[string]Function, len(r.active))
+	for _, f := range r.active {
+		active[f.Slug] = f
+	}
+	return active
+}
+
+// newID mints the identity of a function that is not active yet. Name and URL alone do not always tell two functions of
+// an app apart; then the slug is added.
+func newID(f Function, taken map[uuid.UUID]bool) uuid.UUID {
+	id := ids.FunctionID(f.Name, f.Step.URI)
+	if taken[id] {
+		id = ids.FunctionID(f.Name+f.Step.URI, f.Slug)
+	}
+	return id
+}
+
+// withWorkerLimit adds the limit that the workers of a connected app share.
+func withWorkerLimit(limits *Concurrency, app uuid.UUID) *Concurrency {
+	added := Concurrency{}
+	if limits != nil {
+		added.Step, added.Run = limits.Step, slices.Clone(limits.Run)
+	}
+	added.Run = append(added.Run, RunLimit{Scope: RunScopeApp, ID: "app:" + app.String()})
+	return &added
+}

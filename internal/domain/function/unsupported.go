@@ -1,0 +1,49 @@
+package function
+
+// Unsupported names the settings of a function, by their names in a registration, that this server keeps but does not
+// act on yet. They are for a warning; the function is registered all the same.
+func Unsupported(f Function) []string {
+	var names []string
+	for _, setting := range []struct {
+		name string
+		used bool
+	}{
+		{"cron", hasCron(f.Triggers)},
+		{"batchEvents", f.Settings.Batch != nil},
+		{"debounce", f.Settings.Debounce != nil},
+		{"rateLimit", f.Settings.RateLimit != nil},
+		{"throttle", f.Settings.Throttle != nil},
+		{"concurrency", limitsConcurrency(f.Settings.Concurrency)},
+		{"priority", f.Settings.Priority != nil && f.Settings.Priority.Run != nil},
+		{"singleton", f.Settings.Singleton != nil},
+		{"cancel", len(f.Settings.Cancel) > 0},
+		{"timeouts", f.Settings.Timeouts != nil && *f.Settings.Timeouts != Timeouts{}},
+	} {
+		if setting.used {
+			names = append(names, setting.name)
+		}
+	}
+	return names
+}
+
+func hasCron(triggers []Trigger) bool {
+	for _, trigger := range triggers {
+		if trigger.Cron != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// limitsConcurrency says whether the app asked for limits. The one of a connected app's workers is the server's own.
+func limitsConcurrency(limits *Concurrency) bool {
+	if limits == nil {
+		return false
+	}
+	for _, limit := range limits.Run {
+		if limit.Scope != RunScopeApp {
+			return true
+		}
+	}
+	return len(limits.Step) > 0
+}
