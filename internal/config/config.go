@@ -1,0 +1,122 @@
+// Package config turns flags, INNGEST_* variables and a config file into the plain struct the server is built from.
+//
+// It is the only reader of the environment, which it gets as an argument, so that a whole start-up can be tested without
+// touching the process. [Keys] lists every key once; flags, variables, file keys and the documentation follow from it.
+//
+// A key's value is the first of: an explicit flag, its variable, the config file, the default (Spec 16 §3).
+package config
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// Mode is the command that runs the server.
+type Mode string
+
+// The two modes (Spec 16 §2).
+const (
+	// Dev is open to everybody, keeps its data in memory unless told otherwise, and finds apps by itself.
+	Dev Mode = "dev"
+	// Start is the self-hosted server: keys are required and data is always kept on disk.
+	Start Mode = "start"
+)
+
+// ServerKind is the value of the X-Inngest-Server-Kind header: "dev" or "cloud".
+func (m Mode) ServerKind() string {
+	if m == Dev {
+		return "dev"
+	}
+	return "cloud"
+}
+
+// ServiceName is the name log lines carry as caller: "devserver" or "inngest".
+func (m Mode) ServiceName() string {
+	if m == Dev {
+		return "devserver"
+	}
+	return "inngest"
+}
+
+// Values that stand in for an absent or zero setting.
+const (
+	defaultHost         = "0.0.0.0"
+	defaultPort         = 8288
+	defaultSQLiteDir    = ".inngest"
+	defaultPollInterval = 5 * time.Second
+	defaultQueueWorkers = 100
+	defaultTick         = 150 * time.Millisecond
+	databaseName        = "main.db"
+)
+
+// Config is what one server process runs with. [Load] returns it complete and valid; [Default] is the base for tests.
+// It can be logged and printed: secrets are [Secret] values.
+type Config struct {
+	Mode Mode
+	// File is the path of the config file that was read; empty for none.
+	File string
+
+	// Host is the address the HTTP server binds: an IP address or a name. Default 0.0.0.0, never empty.
+	Host string
+	// Port is the TCP port of the HTTP server, 0 to 65535; 0 takes any free one. Default 8288. The command replaces it
+	// with the port it really bound before it runs the server.
+	Port int
+
+	// SDKURLs are the serve endpoints of apps to sync, with a scheme, in the order given. Default none.
+	SDKURLs []string
+	// Discovery scans local ports for apps until one is known. Default true in Dev; always false in Start.
+	Discovery bool
+	// PollHealthy re-syncs all apps every PollInterval; otherwise only those in error. Default true in Dev; always false
+	// in Start.
+	PollHealthy bool
+	// PollInterval is the pause between two rounds of re-syncing and of discovery, in whole seconds. Default 5 s; at least 1 s.
+	PollInterval time.Duration
+
+	// RetryInterval, when positive, makes the pause before attempt n+1 of a job n times this long, in whole seconds. Zero,
+	// the default, takes the standard backoff table.
+	RetryInterval time.Duration
+	// QueueWorkers bounds the jobs in progress at once. Default 100; at least 1.
+	QueueWorkers int
+	// Tick is accepted for compatibility and has no effect: nothing polls the queue. In milliseconds. Default 150 ms.
+	Tick time.Duration
+
+	// SigningKey is the hex key, without a signkey-…- prefix; valid hex and not empty in Start, empty in Dev. Use
+	// [NormalizeSigningKey] on keys it is compared with.
+	SigningKey Secret
+	// EventKeys are the accepted event keys, none of them empty; at least one in Start, none in Dev, where every key is
+	// accepted.
+	EventKeys []Secret
+
+	// Persist keeps data in SQLiteDir; otherwise it lives in memory and ends with the process. Default false in Dev;
+	// always true in Start.
+	Persist bool
+	// SQLiteDir is the directory of the database, relative to the working directory or absolute. Default .inngest.
+	SQLiteDir string
+
+	// NoUI turns the dashboard and the GraphQL API off. Default false; always false in Dev.
+	NoUI bool
+}
+
+// Default is the configuration of a mode when nothing is set. In Start it lacks the required keys.
+func Default(mode Mode) Config {
+	return Config{
+		Mode:         mode,
+		Host:         defaultHost,
+		Port:         defaultPort,
+		Discovery:    mode == Dev,
+		PollHealthy:  mode == Dev,
+		PollInterval: defaultPollInterval,
+		QueueWorkers: defaultQueueWorkers,
+		Tick:         defaultTick,
+		Persist:      mode == Start,
+		SQLiteDir:    defaultSQLiteDir,
+	}
+}
+
+// DatabasePath is the file the data is kept in, <SQLiteDir>/main.db, or empty when it lives in memory (Spec 16 §6.2).
+func (c Config) DatabasePath() string {
+	if !c.Persist {
+		return ""
+	}
+	return filepath.Join(c.SQLiteDir, databaseName)
+}
