@@ -1,0 +1,115 @@
+package sdkhttp
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// stepClock is a clock that advances by a fixed step each time it is read.
+type stepClock struct {
+	mu   sync.Mutex
+	now  time.Time
+	step time.Duration
+}
+
+func newClock(step time.Duration) *stepClock {
+	return &stepClock{now: time.Unix(1700000000, 0), step: step}
+}
+
+func (c *stepClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now
+	c.now = now.Add(c.step)
+	return now
+}
+
+func newWorker(t testing.TB, config Config) *Worker {
+	t.Helper()
+	worker := New(config, newClock(0))
+	t.Cleanup(worker.Close)
+	return worker
+}
+
+// serve starts an app.
+func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// everywhere makes all host names lead to the server.
+func (w *Worker) everywhere(server *httptest.Server) {
+	address := server.Listener.Addr().String()
+	w.pooled.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+}
+
+// script starts a server that treats the requests of each connection by hand: one function a request, lists by
+// connection. A connection is closed when its list is over.
+func script(t testing.TB, connections ...[]func(net.Conn)) (url string, accepted func() int) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	count := 0
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			index := count
+			count++
+			mu.Unlock()
+			if index < len(connections) {
+				requests := bufio.NewReader(conn)
+				for _, answer := range connections[index] {
+					if request, err := http.ReadRequest(requests); err == nil {
+						_, _ = requests.Discard(int(request.ContentLength))
+						answer(conn)
+					}
+				}
+			}
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() { listener.Close(); <-done })
+	return "http://" + listener.Addr().String(), func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return count
+	}
+}
+
+func say(text string) func(net.Conn) {
+	return func(conn net.Conn) { fmt.Fprint(conn, text) }
+}
+
+func hangUp(net.Conn) {}
+
+const okAnswer = "HTTP/1.1 200 OK\r\nX-Inngest-Sdk: js:v4\r\nContent-Length: 2\r\n\r\n{}"
+
+func aCall(url string) ports.Call {
+	return ports.Call{URL: url, Header: map[string]string{"Content-Type": "application/json", "User-Agent": "Inngest"}, Body: []byte(`{"ctx":{}}`)}
+}
