@@ -146,7 +146,7 @@ type Transition struct {
 	Steps []Step
 	// Jobs are created unless a job with the same ID exists.
 	Jobs []Job
-	// Pending replaces the pending set when SetPending is true, after Steps are saved.
+	// Pending replaces the pending set when SetPending is true, before Steps are saved.
 	Pending    []string
 	SetPending bool
 	// RequestVersion and ForceStepPlan are the run's values afterwards.
@@ -208,6 +208,9 @@ type Call struct {
 // Apply returns the state after the transition. It is the one definition of what a transition means; stores must
 // agree with it.
 func (s State) Apply(job Job, t Transition) State {
+	if t.SetPending {
+		s.Pending = t.Pending
+	}
 	if len(t.Steps) > 0 {
 		s.Stack = slices.Clone(s.Stack)
 		s.Steps = maps.Clone(s.Steps)
@@ -220,9 +223,6 @@ func (s State) Apply(job Job, t Transition) State {
 			s.Size += len(step.Memo)
 			s.Pending = without(s.Pending, step.ID)
 		}
-	}
-	if t.SetPending {
-		s.Pending = t.Pending
 	}
 	s.Jobs = maps.Clone(s.Jobs)
 	if s.Jobs == nil {

@@ -1,0 +1,215 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ingothq/ingot/internal/domain/sdk"
+)
+
+// Errors of Advance. Both say that the caller holds something that is no longer the run's; nothing is to be done.
+var (
+	// ErrForeignJob: the job is not one of the run's.
+	ErrForeignJob = errors.New("job does not belong to the run")
+	// ErrUnknownInput: the input is of no kind that this package knows.
+	ErrUnknownInput = errors.New("unknown input")
+)
+
+// Limits bound a run.
+type Limits struct {
+	// Steps is the number of memos a run may have; at it, no further call is made. Spec 02 §6.5.
+	Steps int
+	// StateBytes is the sum of memo sizes that a run may reach. Spec 02 §8.2.
+	StateBytes int
+	// OpsPerReply is the number of ops that one answer may list. Spec 02 §8.1.
+	OpsPerReply int
+}
+
+// DefaultLimits are the reference's.
+var DefaultLimits = Limits{Steps: 1000, StateBytes: 32 << 20, OpsPerReply: 1000}
+
+// Input is something that happened to a run.
+//
+//sumtype:decl
+type Input interface{ input() }
+
+type (
+	// Due says that a job's time has come: decide whether the app is to be called, and how.
+	Due struct {
+		Job    Job
+		Now    time.Time
+		Limits Limits
+	}
+
+	// Replied says what the app answered to the call made for a job.
+	Replied struct {
+		Job   Job
+		Reply sdk.Reply
+		// CalledAt is when the call was made, Now when the answer was there.
+		CalledAt, Now time.Time
+		Limits        Limits
+		Backoff       Backoff
+	}
+
+	// CancelRequested ends the run as cancelled, whatever it is doing.
+	CancelRequested struct {
+		Now time.Time
+	}
+)
+
+func (Due) input()             {}
+func (Replied) input()         {}
+func (CancelRequested) input() {}
+
+// Advance decides what an input means for a run. It is pure: equal arguments give equal results.
+//
+// A transition that neither ends the run nor retries its job always leaves the run at least one job, so that no run
+// waits for nothing.
+func Advance(s State, input Input) (Transition, error) {
+	switch in := input.(type) {
+	case Due:
+		if !s.owns(in.Job) {
+			return Transition{}, fmt.Errorf("job %s: %w", in.Job.ID, ErrForeignJob)
+		}
+		return s.due(in), nil
+	case Replied:
+		if !s.owns(in.Job) {
+			return Transition{}, fmt.Errorf("job %s: %w", in.Job.ID, ErrForeignJob)
+		}
+		return s.replied(in), nil
+	case CancelRequested:
+		t := s.unchanged(FateNone)
+		s.finish(&t, outcome{status: Cancelled}, in.Now)
+		return t, nil
+	}
+	return Transition{}, fmt.Errorf("%T: %w", input, ErrUnknownInput)
+}
+
+func (s State) owns(job Job) bool {
+	_, ok := s.Jobs[job.ID]
+	return ok && job.RunID == s.ID
+}
+
+// unchanged is a transition that keeps the run's values.
+func (s State) unchanged(fate Fate) Transition {
+	return Transition{
+		RequestVersion: s.RequestVersion,
+		ForceStepPlan:  s.ForceStepPlan,
+		Current:        Disposition{Fate: fate},
+	}
+}
+
+// due decides what a job means whose time has come. Spec 02 §6.
+func (s State) due(in Due) Transition {
+	t := s.unchanged(FateKeep)
+	job := in.Job
+	call := Call{
+		Target:                    EdgeStep,
+		Attempt:                   job.Attempt,
+		MaxAttempts:               job.MaxAttempts,
+		DisableImmediateExecution: s.ForceStepPlan,
+		RequestVersion:            s.RequestVersion,
+	}
+
+	if job.Kind == KindSleep && job.Attempt == 0 {
+		if !s.has(job.Edge.Outgoing) {
+			t.Steps = []Step{{ID: job.Edge.Outgoing, Memo: sleepMemo}}
+		}
+		if !s.joins(job, job.Mode, t) {
+			t.Current.Fate = FateDone
+			return t
+		}
+		// The call of the sleep itself still carries the old flag; only the next one sees the group closed. Spec 02 §8.4 (a).
+		t.ForceStepPlan = s.planAfterGroup()
+	}
+	if job.Edge.Target != "" && s.has(job.Edge.Target) {
+		// Somebody else's call ran the step meanwhile. A memoised step is never run again.
+		t.Current.Fate = FateDone
+		s.continueAfter(&t, job, job.Edge.Target, in.Now)
+		return t
+	}
+
+	if steps := len(s.Stack) + len(t.Steps); steps >= in.Limits.Steps {
+		t.Current.Fate = FateDone
+		s.finish(&t, stepLimitReached(in.Limits.Steps), in.Now)
+		return t
+	}
+
+	if job.Edge.Target != "" {
+		call.Target = job.Edge.Target
+	}
+	call.Current = s.position(t.Steps, job.Edge.Outgoing)
+	t.Call = &call
+	return t
+}
+
+// continueAfter makes sure that the run goes on after a job whose step another call ran: if nothing else is left to
+// lead the run on, the app is called again.
+func (s State) continueAfter(t *Transition, job Job, op string, now time.Time) {
+	if s.jobsLeft(job, *t) == 0 {
+		t.Jobs = append(t.Jobs, s.discovery(job, op, KindEdge, now))
+	}
+}
+
+// has reports whether the op has a memo.
+func (s State) has(op string) bool {
+	_, ok := s.Steps[op]
+	return ok
+}
+
+// position is 1 + the index of the op in the stack after the steps are saved, 0 when it is not there.
+func (s State) position(saved []Step, op string) int {
+	for i, id := range s.Stack {
+		if id == op {
+			return i + 1
+		}
+	}
+	for i, step := range saved {
+		if step.ID == op {
+			return len(s.Stack) + i + 1
+		}
+	}
+	return 0
+}
+
+// planAfterGroup is the run's ForceStepPlan once a parallel group has been joined: SDKs of version 2 and later may run
+// steps at once again, for older ones the flag sticks. Spec 02 §8.4.
+func (s State) planAfterGroup() bool {
+	return s.ForceStepPlan && s.RequestVersion < 2
+}
+
+// jobsLeft counts the jobs that the run has after the transition.
+func (s State) jobsLeft(current Job, t Transition) int {
+	left := len(s.Jobs)
+	if _, mine := s.Jobs[current.ID]; mine && t.Current.Fate == FateDone {
+		left--
+	}
+	for _, job := range t.Jobs {
+		if _, exists := s.Jobs[job.ID]; !exists {
+			left++
+		}
+	}
+	return left
+}
+
+// joins reports whether the app is to be called again once a step of the job is saved: when the step's group is
+// complete, when its members race, and when nobody is left who could complete it. Spec 02 §8.3.
+func (s State) joins(job Job, mode Mode, t Transition) bool {
+	t.Current.Fate = FateDone
+	return mode == ModeRace || s.pendingLeft(t) == 0 || s.jobsLeft(job, t) == 0
+}
+
+// pendingLeft is the number of members of the parallel group that have no memo after the transition.
+func (s State) pendingLeft(t Transition) int {
+	pending := s.Pending
+	if t.SetPending {
+		pending = t.Pending
+	}
+	for _, step := range t.Steps {
+		pending = without(pending, step.ID)
+	}
+	return len(pending)
+}
+
+var sleepMemo = []byte("null")
