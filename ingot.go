@@ -1,0 +1,92 @@
+// Package ingot assembles the server out of its parts and runs it. It is the only package that knows every adapter;
+// wire.go says which part gets which.
+package ingot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/execute"
+	"github.com/ingothq/ingot/internal/app/registry"
+	"github.com/ingothq/ingot/internal/app/route"
+	"github.com/ingothq/ingot/internal/config"
+)
+
+// Version is what the server calls itself, "<version>-<commit>".
+type Version string
+
+// Run builds the server and serves on the listener until ctx ends, then stops within a bound: it takes no more jobs,
+// lets calls and requests in flight end, and closes the store. What is cut off by the bound goes on after the next start.
+func Run(ctx context.Context, cfg config.Config, version Version, log *slog.Logger, listener net.Listener) error {
+	server, cleanup, err := build(ctx, cfg, version, log)
+	if err != nil {
+		return fmt.Errorf("build server: %w", err)
+	}
+	defer cleanup()
+	return server.serve(ctx, listener)
+}
+
+// server is the assembled application.
+type server struct {
+	handler  http.Handler
+	registry *registry.Registry
+	router   *route.Router
+	executor *execute.Executor
+	poller   *appsync.Poller
+	log      *slog.Logger
+}
+
+func newServer(handler http.Handler, reg *registry.Registry, router *route.Router, executor *execute.Executor, poller *appsync.Poller, log *slog.Logger) *server {
+	return &server{handler, reg, router, executor, poller, log}
+}
+
+// Limits of the listener. There is no limit on writing an answer; none of the handlers waits for a slow client while it
+// holds anything others need.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 2 * time.Minute
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+	// httpDrain is how long requests in flight may take to end, once jobs are drained.
+	httpDrain = 10 * time.Second
+)
+
+// serve runs the parts. On the way down the order matters: apps that are still working call back, so the port stays
+// open until the jobs in hand are done; events that come in meanwhile are stored, and routed after the next start.
+func (s *server) serve(ctx context.Context, listener net.Listener) error {
+	if err := s.registry.Reload(ctx); err != nil {
+		return fmt.Errorf("load functions: %w", err)
+	}
+	web := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve http: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error { return s.router.Run(ctx) })
+	group.Go(func() error { return s.poller.Run(ctx) })
+	group.Go(func() error {
+		err := s.executor.Run(ctx)
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpDrain)
+		defer cancel()
+		if shutdown := web.Shutdown(stop); shutdown != nil {
+			s.log.WarnContext(ctx, "requests cut off at shutdown", "error", shutdown)
+			_ = web.Close()
+		}
+		return err
+	})
+	return group.Wait()
+}

@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// maxRegisterBody bounds a registration: an app with thousands of functions fits.
+const maxRegisterBody = 32 << 20
+
+// register is POST /fn/register. Spec 01 §4.7, §4.8.
+func (a *api) register(c echo.Context) error {
+	expected := c.Request().Header.Get("X-Inngest-Expected-Server-Kind")
+	if expected != "" && expected != string(a.config.Kind) {
+		return writeJSON(c, http.StatusBadRequest, plainError{fmt.Sprintf("Expected server kind %s, got %s", a.config.Kind, expected)})
+	}
+	body, err := readBody(c, maxRegisterBody)
+	if err != nil {
+		status := http.StatusBadRequest
+		if errors.Is(err, errTooLarge) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		return writeJSON(c, status, plainError{"Invalid request: " + err.Error()})
+	}
+	result, err := a.Sync.Register(c.Request().Context(), body)
+	if refused := (*appsync.RefusedError)(nil); errors.As(err, &refused) {
+		if refused.Unreadable {
+			return writeJSON(c, http.StatusBadRequest, plainError{refused.Text})
+		}
+		writeError(c, http.StatusBadRequest, refused.Code, refused.Text)
+		return nil
+	}
+	if err != nil {
+		a.Log.ErrorContext(c.Request().Context(), "register app", "error", err)
+		writeError(c, http.StatusInternalServerError, "", "Error saving function")
+		return nil
+	}
+	return writeJSON(c, http.StatusOK, struct {
+		OK       bool      `json:"ok"`
+		Modified bool      `json:"modified"`
+		Message  string    `json:"message,omitempty"`
+		SyncID   uuid.UUID `json:"sync_id"`
+		AppID    uuid.UUID `json:"app_id"`
+	}{true, result.Modified, result.Message, uuid.New(), result.AppID})
+}
+
+type plainError struct {
+	Error string `json:"error"`
+}
+
+// remove is DELETE /fn/remove?url=. Spec 04 §5.2.
+func (a *api) remove(c echo.Context) error {
+	url := c.FormValue("url")
+	err := a.Sync.Remove(c.Request().Context(), url)
+	switch {
+	case errors.Is(err, ports.ErrNotFound):
+		writeError(c, http.StatusNotFound, "", "App not found: "+url)
+	case err != nil:
+		a.Log.ErrorContext(c.Request().Context(), "remove app", "error", err)
+		writeError(c, http.StatusInternalServerError, "", "Error removing app")
+	default:
+		return c.NoContent(http.StatusOK)
+	}
+	return nil
+}
+
+// setLimit is POST /fn/step-limit and /fn/state-size-limit. Spec 04 §5.3.
+func (a *api) setLimit(set func(uuid.UUID, int)) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		limit, err := strconv.Atoi(c.FormValue("limit"))
+		if err != nil {
+			writeError(c, http.StatusBadRequest, "", "Invalid limit: "+c.FormValue("limit"))
+			return nil
+		}
+		if id, err := uuid.Parse(c.FormValue("functionId")); err == nil {
+			set(id, limit)
+		}
+		return c.NoContent(http.StatusOK)
+	}
+}
+
+// dropLimit is DELETE of the same routes.
+func (a *api) dropLimit(drop func(uuid.UUID) bool, what string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		text := c.FormValue("functionId")
+		if id, err := uuid.Parse(text); err != nil || !drop(id) {
+			writeError(c, http.StatusNotFound, "", fmt.Sprintf("No %s set for function: %s", what, text))
+			return nil
+		}
+		return c.NoContent(http.StatusOK)
+	}
+}

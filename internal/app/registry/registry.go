@@ -1,0 +1,258 @@
+// Package registry is the application's view of what is registered: functions by ID and slug, and by the events that
+// trigger them. It is read on every event and every call, so it lives in memory as one immutable snapshot that a sync
+// replaces; no reader ever waits.
+package registry
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/expr"
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// Registry is safe for concurrent use.
+type Registry struct {
+	catalog ports.Catalog
+	log     *slog.Logger
+	current atomic.Pointer[snapshot]
+
+	// reload makes snapshots replace each other in the order in which they were read; it also guards programs.
+	reload   sync.Mutex
+	programs map[string]*expr.Program
+}
+
+type snapshot struct {
+	byID   map[uuid.UUID]function.Function
+	bySlug map[string]uuid.UUID
+	// byEvent holds, for the event text of a trigger, what it may start, in the order of the functions' triggers.
+	byEvent map[string][]candidate
+	sdk     map[uuid.UUID]string
+}
+
+// candidate is a trigger of a function. order is its place among the function's triggers.
+type candidate struct {
+	function uuid.UUID
+	order    int
+	// program is nil when the trigger has no condition.
+	program *expr.Program
+}
+
+// New returns an empty registry; Reload fills it.
+func New(catalog ports.Catalog, log *slog.Logger) *Registry {
+	r := &Registry{catalog: catalog, log: log, programs: map[string]*expr.Program{}}
+	r.current.Store(&snapshot{})
+	return r
+}
+
+// Reload reads the catalog anew. Events routed after it returns see what it read.
+func (r *Registry) Reload(ctx context.Context) error {
+	r.reload.Lock()
+	defer r.reload.Unlock()
+	functions, err := r.catalog.Functions(ctx)
+	if err != nil {
+		return fmt.Errorf("read functions: %w", err)
+	}
+	apps, err := r.catalog.Apps(ctx)
+	if err != nil {
+		return fmt.Errorf("read apps: %w", err)
+	}
+	byID, sdk := make(map[uuid.UUID]function.Function, len(functions)), make(map[uuid.UUID]string, len(apps))
+	for _, fn := range functions {
+		byID[fn.ID] = fn
+	}
+	for _, app := range apps {
+		sdk[app.ID] = app.SDK
+	}
+	r.current.Store(r.index(byID, sdk))
+	return nil
+}
+
+// Apply makes what a sync changed take effect. Events routed after it returns see it.
+func (r *Registry) Apply(plan function.SyncPlan) {
+	r.change(func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string) {
+		for _, id := range plan.DropPlaceholders {
+			dropApp(functions, sdk, id)
+		}
+		for _, id := range plan.Archive {
+			delete(functions, id)
+		}
+		for _, fn := range plan.Put {
+			functions[fn.ID] = fn
+		}
+		sdk[plan.App.ID] = plan.App.SDK
+	})
+}
+
+// Remove forgets an app and its functions.
+func (r *Registry) Remove(app uuid.UUID) {
+	r.change(func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string) {
+		dropApp(functions, sdk, app)
+	})
+}
+
+func dropApp(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string, app uuid.UUID) {
+	delete(sdk, app)
+	maps.DeleteFunc(functions, func(_ uuid.UUID, fn function.Function) bool { return fn.AppID == app })
+}
+
+func (r *Registry) change(edit func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string)) {
+	r.reload.Lock()
+	defer r.reload.Unlock()
+	old := r.current.Load()
+	functions, sdk := maps.Clone(old.byID), maps.Clone(old.sdk)
+	if functions == nil {
+		functions, sdk = map[uuid.UUID]function.Function{}, map[uuid.UUID]string{}
+	}
+	edit(functions, sdk)
+	r.current.Store(r.index(functions, sdk))
+}
+
+// index builds a snapshot. Functions are walked in the order of their slugs, so that equal registrations route alike.
+func (r *Registry) index(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string) *snapshot {
+	s := &snapshot{
+		byID:    functions,
+		bySlug:  make(map[string]uuid.UUID, len(functions)),
+		byEvent: make(map[string][]candidate, len(functions)),
+		sdk:     sdk,
+	}
+	used := map[string]*expr.Program{}
+	bySlug := func(a, b function.Function) int { return cmp.Compare(a.Slug, b.Slug) }
+	for _, fn := range slices.SortedFunc(maps.Values(functions), bySlug) {
+		s.bySlug[fn.Slug] = fn.ID
+		for order, trigger := range fn.Triggers {
+			if trigger.Event == "" {
+				continue
+			}
+			program, err := r.program(used, trigger.Expression)
+			if err != nil {
+				r.log.Error("trigger expression does not compile; the trigger starts nothing", "fn_id", fn.ID.String(), "error", err)
+				continue
+			}
+			s.byEvent[trigger.Event] = append(s.byEvent[trigger.Event], candidate{fn.ID, order, program})
+		}
+	}
+	r.programs = used // what no function uses any more is let go
+	return s
+}
+
+// program compiles a condition, once for all functions and syncs that use its text.
+func (r *Registry) program(used map[string]*expr.Program, text string) (*expr.Program, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if p := used[text]; p != nil {
+		return p, nil
+	}
+	p := r.programs[text]
+	if p == nil {
+		var err error
+		if p, err = expr.Compile(text); err != nil {
+			return nil, err
+		}
+	}
+	used[text] = p
+	return p, nil
+}
+
+// Match is a function that an event starts, or one with a trigger whose condition could not be evaluated.
+type Match = struct {
+	Function function.Function
+	Err      error
+}
+
+// Match returns the functions that an event starts, each once. A condition that fails is reported and its trigger
+// skipped; a later trigger may still start the function. The cost grows with the functions that listen to the event,
+// not with those that exist. Spec 03 §14.3.
+func (r *Registry) Match(e event.Event) []Match {
+	s := r.current.Load()
+	var matches []Match
+	started := map[uuid.UUID]bool{}
+	var failed []Match
+	for _, c := range s.candidates(e.Name) {
+		if started[c.function] {
+			continue
+		}
+		if c.program != nil {
+			ok, err := c.program.Match(e)
+			if err != nil {
+				failed = append(failed, Match{Function: s.byID[c.function], Err: err})
+				continue
+			}
+			if !ok {
+				continue
+			}
+		}
+		started[c.function] = true
+		matches = append(matches, Match{Function: s.byID[c.function]})
+	}
+	return append(matches, failed...)
+}
+
+// candidates are the triggers whose event text is one of the patterns of the name.
+func (s *snapshot) candidates(name string) []candidate {
+	patterns := event.Patterns(name)
+	if len(patterns) == 1 {
+		return s.byEvent[patterns[0]]
+	}
+	var all []candidate
+	for _, pattern := range patterns {
+		all = append(all, s.byEvent[pattern]...)
+	}
+	return all
+}
+
+// Listens reports whether any trigger may match events of the name.
+func (r *Registry) Listens(name string) bool {
+	return len(r.current.Load().candidates(name)) > 0
+}
+
+// Find returns the active function with the slug or the UUID.
+func (r *Registry) Find(slugOrID string) (function.Function, bool) {
+	s := r.current.Load()
+	id, ok := s.bySlug[slugOrID]
+	if !ok {
+		parsed, err := uuid.Parse(slugOrID)
+		if err != nil {
+			return function.Function{}, false
+		}
+		id = parsed
+	}
+	fn, ok := s.byID[id]
+	return fn, ok
+}
+
+// Function returns a function by ID. One that is no longer active is read from the catalog, so that its runs end.
+func (r *Registry) Function(ctx context.Context, id uuid.UUID) (function.Function, error) {
+	if fn, ok := r.current.Load().byID[id]; ok {
+		return fn, nil
+	}
+	fn, err := r.catalog.Function(ctx, id)
+	if err != nil {
+		return function.Function{}, fmt.Errorf("read function %s: %w", id, err)
+	}
+	return fn, nil
+}
+
+// Functions returns the active functions, in no order.
+func (r *Registry) Functions() []function.Function {
+	s := r.current.Load()
+	all := make([]function.Function, 0, len(s.byID))
+	for _, fn := range s.byID {
+		all = append(all, fn)
+	}
+	return all
+}
+
+// SDK returns the language of an app's SDK, empty when it is not known.
+func (r *Registry) SDK(app uuid.UUID) string { return r.current.Load().sdk[app] }

@@ -1,0 +1,220 @@
+// Package route takes accepted events out of the log and starts the runs that they trigger. An event and all that it
+// starts are one commit: a crash before it leaves the event to be routed again, a crash after it changes nothing.
+package route
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// Functions finds what an event starts.
+type Functions interface {
+	Match(e event.Event) []Match
+	Find(slugOrID string) (function.Function, bool)
+}
+
+// Match is a function that an event starts, or one whose trigger condition could not be evaluated.
+type Match = struct {
+	Function function.Function
+	Err      error
+}
+
+// Tracker gives published events their identity.
+type Tracker interface {
+	Track(events ...event.Event) []event.Tracked
+}
+
+// Router is the use case. It is safe for concurrent use.
+type Router struct {
+	log       ports.EventLog
+	store     ports.Store
+	functions Functions
+	tracker   Tracker
+	clock     ports.Clock
+	ids       ports.IDs
+	logger    *slog.Logger
+}
+
+// Deps are what the router needs.
+type Deps struct {
+	EventLog  ports.EventLog
+	Store     ports.Store
+	Functions Functions
+	Tracker   Tracker
+	Clock     ports.Clock
+	IDs       ports.IDs
+	Log       *slog.Logger
+}
+
+// New returns a router.
+func New(d Deps) *Router {
+	return &Router{log: d.EventLog, store: d.Store, functions: d.Functions, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log}
+}
+
+const (
+	// inFlight bounds the events being routed at once; commits of one moment share a transaction, so more of them make
+	// larger transactions, not more.
+	inFlight = 256
+	// takeMax is how many events are asked for at once.
+	takeMax = 64
+)
+
+// Run routes events until ctx ends, and waits for those in hand.
+func (r *Router) Run(ctx context.Context) error {
+	slots := make(chan struct{}, inFlight)
+	var work sync.WaitGroup
+	defer work.Wait()
+	for failures := 0; ; {
+		events, err := r.log.Take(ctx, takeMax)
+		switch {
+		case ctx.Err() != nil || errors.Is(err, ports.ErrClosed):
+			return nil
+		case err != nil:
+			failures++
+			r.logger.ErrorContext(ctx, "take events", "error", err)
+			pause(ctx, failures)
+			continue
+		}
+		failures = 0
+		for _, e := range events {
+			slots <- struct{}{}
+			work.Go(func() {
+				defer func() { <-slots }()
+				r.Do(context.WithoutCancel(ctx), e)
+			})
+		}
+	}
+}
+
+func pause(ctx context.Context, n int) {
+	timer := time.NewTimer(min(time.Duration(1<<min(n, 10))*10*time.Millisecond, 5*time.Second))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// releaseDelay is how long an event rests whose routing could not be committed.
+const releaseDelay = 2 * time.Second
+
+// Do routes one event. An event that cannot be committed is released, to be routed again.
+func (r *Router) Do(ctx context.Context, e event.Tracked) {
+	err := r.route(ctx, e)
+	log := r.logger.With("event_id", e.InternalID.String(), "event_name", e.Name)
+	switch {
+	case err == nil:
+	case errors.Is(err, ports.ErrConflict):
+		log.DebugContext(ctx, "event was routed already")
+	case errors.Is(err, ports.ErrUnavailable):
+		log.ErrorContext(ctx, "event released", "error", err)
+		if err := r.log.Release(ctx, e.InternalID, r.clock.Now().Add(releaseDelay)); err != nil {
+			log.ErrorContext(ctx, "release event", "error", err)
+		}
+	case errors.Is(err, ports.ErrClosed):
+	default:
+		log.ErrorContext(ctx, "event parked", "error", err)
+		if err := r.log.Park(ctx, e.InternalID, err.Error()); err != nil {
+			log.ErrorContext(ctx, "park event", "error", err)
+		}
+	}
+}
+
+func (r *Router) route(ctx context.Context, e event.Tracked) error {
+	schedule := ports.Schedule{Event: e.InternalID}
+	started := map[string]bool{}
+	start := func(fn function.Function) {
+		if id := fn.ID.String(); !started[id] {
+			started[id] = true
+			schedule.Runs = append(schedule.Runs, r.newRun(fn, e))
+		}
+	}
+	if e.Name == event.FunctionInvoked {
+		target, correlation := invocation(e.Event)
+		if fn, ok := r.functions.Find(target); ok && target != "" {
+			start(fn)
+		} else {
+			schedule.Publish = r.tracker.Track(notInvoked(target, correlation, r.clock.Now()))
+		}
+	}
+	for _, match := range r.functions.Match(e.Event) {
+		if match.Err != nil {
+			// The reference would route such an event again for ever. The condition will not evaluate better later.
+			r.logger.WarnContext(ctx, "trigger condition failed", "event_id", e.InternalID.String(), "fn_id", match.Function.ID.String(), "error", match.Err)
+			continue
+		}
+		start(match.Function)
+	}
+	scheduled, err := r.store.Schedule(ctx, schedule)
+	if err != nil {
+		return fmt.Errorf("schedule runs of event %s: %w", e.InternalID, err)
+	}
+	for i, s := range scheduled {
+		if s.Duplicate {
+			r.logger.InfoContext(ctx, "run not started: its idempotency key was used before",
+				"event_id", e.InternalID.String(), "fn_id", schedule.Runs[i].State.FunctionID.String(), "run_id", s.RunID.String())
+		}
+	}
+	return nil
+}
+
+// newRun is the run of a function that an event starts.
+func (r *Router) newRun(fn function.Function, e event.Tracked) ports.NewRun {
+	now := r.clock.Now()
+	state, job := run.New(run.Spec{
+		ID: r.ids.ULID(now), AppID: fn.AppID, FunctionID: fn.ID, FunctionVersion: fn.Version, Slug: fn.Slug,
+		MaxAttempts: fn.MaxAttempts(), Events: []event.Tracked{e}, Key: e.ID, Now: now,
+	})
+	key := state.Idempotency
+	if e.ID == e.InternalID.String() {
+		// The event has no ID of its own, so no other event can have the key; the event log routes it once.
+		key = ""
+	}
+	return ports.NewRun{State: state, Start: job, IdempotencyKey: key}
+}
+
+// invocation reads what an invocation event is to start, and which step waits for it. Spec 03 §10.1.
+func invocation(e event.Event) (target, correlation string) {
+	var data struct {
+		Inngest struct {
+			FnID          string `json:"fn_id"`
+			CorrelationID string `json:"correlation_id"`
+		} `json:"_inngest"`
+	}
+	if json.Unmarshal(e.Data, &data) != nil {
+		return "", ""
+	}
+	return data.Inngest.FnID, data.Inngest.CorrelationID
+}
+
+// notInvoked tells the invoker that its function does not exist. Spec 02 §2.
+func notInvoked(target, correlation string, now time.Time) event.Event {
+	message := "could not extract function ID from event"
+	if target != "" {
+		message = "could not find function with ID: " + target
+	}
+	type failure struct {
+		Name    string `json:"name"`
+		Message string `json:"message"`
+	}
+	data, err := json.Marshal(struct {
+		FunctionID    string  `json:"function_id"`
+		RunID         string  `json:"run_id"`
+		CorrelationID string  `json:"correlation_id,omitempty"`
+		Error         failure `json:"error"`
+	}{CorrelationID: correlation, Error: failure{"Error", message}})
+	if err != nil {
+		data = []byte(`{}`) // strings always encode
+	}
+	return event.Event{Name: event.FunctionFinished, Data: data, TS: now.UnixMilli()}
+}

@@ -1,0 +1,178 @@
+// Package mem keeps everything in memory, in the plainest way that keeps the promises of the ports: one lock, maps, and
+// slices that are searched from end to end. It is the model that other adapters are compared with, the storage of the
+// simulation, and a stand-in for tests of what lies above the ports. It is not for production.
+package mem
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// Backend is EventLog, Store, Queue, Catalog and History in one. Safe for concurrent use.
+type Backend struct {
+	clock ports.Clock
+
+	mu     sync.Mutex
+	wake   chan struct{} // closed and replaced whenever something may have become ready
+	closed bool
+
+	events []event.Tracked
+	inbox  []*waiting
+	parked map[string]string
+
+	runs  map[ulid.ULID]run.State
+	jobs  []*job
+	keys  map[string]usedKey
+	token uint64
+	// turn is the token of a function's last lease.
+	turn map[uuid.UUID]uint64
+
+	records []*ports.RunRecord
+	apps    map[uuid.UUID]*app
+	funcs   map[uuid.UUID]*fn
+}
+
+// waiting is an event that is not settled.
+type waiting struct {
+	id    ulid.ULID
+	at    time.Time
+	taken bool
+}
+
+// job is a job that is not done.
+type job struct {
+	run.Job
+	generation int
+	token      uint64 // zero when nobody has it
+	parked     bool
+}
+
+type usedKey struct {
+	run     ulid.ULID
+	expires time.Time
+}
+
+type app struct {
+	function.App
+	archived bool
+}
+
+type fn struct {
+	function.Function
+	archived bool
+}
+
+// New returns an empty backend.
+func New(clock ports.Clock) *Backend {
+	return &Backend{
+		clock: clock, wake: make(chan struct{}), parked: map[string]string{},
+		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
+		turn: map[uuid.UUID]uint64{},
+		apps: map[uuid.UUID]*app{}, funcs: map[uuid.UUID]*fn{},
+	}
+}
+
+// queue is the backend as a queue; the event log has a Park of its own.
+type queue struct{ *Backend }
+
+// EventLog returns the backend as that port.
+func (b *Backend) EventLog() ports.EventLog { return b }
+
+// Store returns the backend as that port.
+func (b *Backend) Store() ports.Store { return b }
+
+// Queue returns the backend as that port.
+func (b *Backend) Queue() ports.Queue { return queue{b} }
+
+// Catalog returns the backend as that port.
+func (b *Backend) Catalog() ports.Catalog { return b }
+
+// History returns the backend as that port.
+func (b *Backend) History() ports.History { return b }
+
+// Crash forgets what a process only knows while it runs: who has which job, and which event.
+func (b *Backend) Crash() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, j := range b.jobs {
+		j.token = 0
+	}
+	for _, w := range b.inbox {
+		w.taken = false
+	}
+	b.awaken()
+}
+
+// Close ends all waiting calls with ports.ErrClosed.
+func (b *Backend) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.awaken()
+}
+
+// Wake has waiting calls look again. Tests whose clock is not the machine's call it after moving the clock.
+func (b *Backend) Wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.awaken()
+}
+
+func (b *Backend) awaken() {
+	close(b.wake)
+	b.wake = make(chan struct{})
+}
+
+// wait calls try under the lock until it is satisfied. In between it sleeps until something changes, or until the time
+// that try names.
+func (b *Backend) wait(ctx context.Context, try func() (done bool, next time.Time)) error {
+	for {
+		b.mu.Lock()
+		if b.closed {
+			b.mu.Unlock()
+			return ports.ErrClosed
+		}
+		done, next := try()
+		wake := b.wake
+		b.mu.Unlock()
+		if done {
+			return nil
+		}
+		if err := sleep(ctx, wake, next, b.clock.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+func sleep(ctx context.Context, wake <-chan struct{}, next, now time.Time) error {
+	var due <-chan time.Time
+	if !next.IsZero() {
+		timer := time.NewTimer(next.Sub(now))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-wake:
+	case <-due:
+	}
+	return nil
+}
+
+// earlier returns the earlier of two times; zero is no time.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,117 @@
+package mem
+
+import (
+	"context"
+	"time"
+
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// Lease implements ports.Queue. Functions take turns by who was served longest ago.
+func (b *Backend) Lease(ctx context.Context) (ports.Lease, error) {
+	var lease ports.Lease
+	err := b.wait(ctx, func() (bool, time.Time) {
+		var ok bool
+		var next time.Time
+		lease, next, ok = b.lease()
+		return ok, next
+	})
+	return lease, err
+}
+
+// TryLease is Lease that does not wait; false when no job is due.
+func (b *Backend) TryLease() (ports.Lease, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	lease, _, ok := b.lease()
+	return lease, ok
+}
+
+// NextDue is when the next job that nobody has is due, or the next event may be taken; zero when there is none.
+func (b *Backend) NextDue() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var next time.Time
+	for _, j := range b.jobs {
+		if j.token == 0 && !j.parked {
+			next = earlier(next, j.At)
+		}
+	}
+	for _, w := range b.inbox {
+		if !w.taken {
+			next = earlier(next, w.at)
+		}
+	}
+	return next
+}
+
+func (b *Backend) lease() (ports.Lease, time.Time, bool) {
+	now := b.clock.Now()
+	var next time.Time
+	var best *job
+	for _, j := range b.jobs {
+		switch {
+		case j.token != 0 || j.parked:
+		case j.At.After(now):
+			next = earlier(next, j.At)
+		case best == nil || b.before(j, best):
+			best = j
+		}
+	}
+	if best == nil {
+		return ports.Lease{}, next, false
+	}
+	b.token++
+	b.served(best)
+	best.token = b.token
+	best.generation++
+	return ports.Lease{Job: best.Job, Generation: best.generation, Token: best.token}, next, true
+}
+
+// leased returns the job of a lease that still holds.
+func (b *Backend) leased(l ports.Lease) *job {
+	for _, j := range b.jobs {
+		if j.ID == l.Job.ID && l.Token != 0 && j.token == l.Token {
+			return j
+		}
+	}
+	return nil
+}
+
+// Return implements ports.Queue.
+func (b *Backend) Return(_ context.Context, l ports.Lease, at time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j := b.leased(l)
+	if j == nil {
+		return ports.ErrLeaseLost
+	}
+	j.token, j.At = 0, at
+	b.awaken()
+	return nil
+}
+
+// Park implements ports.Queue.
+func (q queue) Park(_ context.Context, l ports.Lease, reason string) error {
+	b := q.Backend
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j := b.leased(l)
+	if j == nil {
+		return ports.ErrLeaseLost
+	}
+	j.token, j.parked = 0, true
+	b.parked[j.ID] = reason
+	return nil
+}
+
+// before orders jobs that are due: the function that was served longest ago first, then the job due longest.
+func (b *Backend) before(a, other *job) bool {
+	if turn, turnOther := b.turn[a.FunctionID], b.turn[other.FunctionID]; turn != turnOther {
+		return turn < turnOther
+	}
+	return a.At.Before(other.At)
+}
+
+// served notes that the job's function had its turn.
+func (b *Backend) served(j *job) { b.turn[j.FunctionID] = b.token }

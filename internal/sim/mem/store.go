@@ -1,0 +1,131 @@
+package mem
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// keyTTL is how long an idempotency key is refused a second time.
+const keyTTL = 24 * time.Hour
+
+// Schedule implements ports.Store.
+func (b *Backend) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, ports.ErrClosed
+	}
+	if s.Event != (ulid.ULID{}) && !b.settle(s.Event) {
+		return nil, ports.ErrConflict
+	}
+	answers := make([]ports.Scheduled, 0, len(s.Runs))
+	for _, r := range s.Runs {
+		answers = append(answers, b.schedule(r))
+	}
+	b.accept(s.Publish)
+	return answers, nil
+}
+
+func (b *Backend) schedule(r ports.NewRun) ports.Scheduled {
+	now := b.clock.Now()
+	if r.IdempotencyKey != "" {
+		if used, ok := b.keys[r.IdempotencyKey]; ok && used.expires.After(now) {
+			return ports.Scheduled{RunID: used.run, Duplicate: true}
+		}
+		b.keys[r.IdempotencyKey] = usedKey{r.State.ID, now.Add(keyTTL)}
+	}
+	b.runs[r.State.ID] = r.State
+	b.jobs = append(b.jobs, &job{Job: r.Start})
+	b.records = append(b.records, &ports.RunRecord{
+		RunID: r.State.ID, StartedAt: ulid.Time(r.State.ID.Time()).UTC(), FunctionID: r.State.FunctionID,
+		EventID: r.State.Events[0].InternalID, Cron: r.Cron, Status: run.Running,
+	})
+	return ports.Scheduled{RunID: r.State.ID}
+}
+
+// Load implements ports.Store.
+func (b *Backend) Load(ctx context.Context, id ulid.ULID) (run.State, error) {
+	if err := ctx.Err(); err != nil {
+		return run.State{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	state, ok := b.runs[id]
+	if !ok {
+		return run.State{}, ports.ErrNotFound
+	}
+	return state, nil
+}
+
+// Commit implements ports.Store.
+func (b *Backend) Commit(ctx context.Context, c ports.Commit) (run.State, error) {
+	if err := ctx.Err(); err != nil {
+		return run.State{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return run.State{}, ports.ErrClosed
+	}
+	state, ok := b.runs[c.State.ID]
+	if !ok {
+		return run.State{}, ports.ErrNotFound
+	}
+	if c.Lease.Token != 0 && b.leased(c.Lease) == nil {
+		return run.State{}, ports.ErrLeaseLost
+	}
+	if state.Revision != c.State.Revision {
+		return run.State{}, ports.ErrConflict
+	}
+	next := state.Apply(c.Lease.Job, c.Transition)
+	b.apply(c, next)
+	b.accept(c.Publish)
+	return next, nil
+}
+
+func (b *Backend) apply(c ports.Commit, next run.State) {
+	if end := c.Transition.Finish; end != nil {
+		delete(b.runs, next.ID)
+		b.jobs = slices.DeleteFunc(b.jobs, func(j *job) bool { return j.RunID == next.ID })
+		record := b.record(next.ID)
+		record.Status, record.EndedAt, record.Output = end.Status, end.At, end.Output
+		if record.Output == nil {
+			record.Output = []byte(`{}`)
+		}
+		return
+	}
+	b.runs[next.ID] = next
+	current := c.Transition.Current
+	if j := b.leased(c.Lease); j != nil {
+		switch current.Fate {
+		case run.FateDone:
+			b.jobs = slices.DeleteFunc(b.jobs, func(other *job) bool { return other == j })
+		case run.FateRetry:
+			j.At, j.Attempt, j.token = current.At, current.Attempt, 0
+		case run.FateKeep, run.FateNone:
+		}
+	}
+	for _, created := range c.Transition.Jobs {
+		if !slices.ContainsFunc(b.jobs, func(j *job) bool { return j.ID == created.ID }) {
+			b.jobs = append(b.jobs, &job{Job: created})
+		}
+	}
+}
+
+func (b *Backend) record(id ulid.ULID) *ports.RunRecord {
+	for _, r := range b.records {
+		if r.RunID == id {
+			return r
+		}
+	}
+	return &ports.RunRecord{}
+}

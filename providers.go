@@ -1,0 +1,107 @@
+package ingot
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/ingothq/ingot/internal/adapters/embedded"
+	"github.com/ingothq/ingot/internal/adapters/httpapi"
+	"github.com/ingothq/ingot/internal/adapters/sdkhttp"
+	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/execute"
+	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/registry"
+	"github.com/ingothq/ingot/internal/app/route"
+	"github.com/ingothq/ingot/internal/config"
+	"github.com/ingothq/ingot/internal/domain/expr"
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// closeTimeout bounds how long the store may take to write what it accepted.
+const closeTimeout = 10 * time.Second
+
+func openEngine(ctx context.Context, cfg config.Config, clock ports.Clock, log *slog.Logger) (*embedded.Engine, func(), error) {
+	dir := ""
+	if cfg.Persist {
+		dir = cfg.SQLiteDir
+	}
+	engine, err := embedded.Open(ctx, embedded.Config{Dir: dir, Clock: clock, Logger: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	return engine, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if err := engine.Close(ctx); err != nil {
+			log.ErrorContext(ctx, "close store", "error", err)
+		}
+	}, nil
+}
+
+func eventLogOf(e *embedded.Engine) ports.EventLog { return e.EventLog() }
+func storeOf(e *embedded.Engine) ports.Store       { return e.Store() }
+func queueOf(e *embedded.Engine) ports.Queue       { return e.Queue() }
+func catalogOf(e *embedded.Engine) ports.Catalog   { return e.Catalog() }
+func historyOf(e *embedded.Engine) ports.History   { return e.History() }
+
+func newSyncer(catalog ports.Catalog, reg *registry.Registry, log *slog.Logger) *appsync.Syncer {
+	return appsync.NewSyncer(catalog, reg, function.Checks{Expression: compiles, Condition: compiles}, log)
+}
+
+// compiles says whether a text is an expression.
+func compiles(text string) error {
+	_, err := expr.Compile(text)
+	return err
+}
+
+func newPoller(cfg config.Config, syncer *appsync.Syncer, catalog ports.Catalog, worker ports.Worker, log *slog.Logger) *appsync.Poller {
+	var more []string
+	if port := os.Getenv("PORT"); port != "" && port != strconv.Itoa(cfg.Port) {
+		more = append(more, port)
+	}
+	return appsync.NewPoller(syncer, catalog, worker, log, appsync.PollerConfig{
+		URLs: cfg.SDKURLs, Healthy: cfg.PollHealthy, Interval: cfg.PollInterval,
+		Discover: cfg.Discovery, DiscoveryURLs: appsync.DiscoveryURLs(more...),
+	})
+}
+
+func newRouter(events ports.EventLog, store ports.Store, reg *registry.Registry, in *ingest.Ingest, clock ports.Clock, ids ports.IDs, log *slog.Logger) *route.Router {
+	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Tracker: in, Clock: clock, IDs: ids, Log: log})
+}
+
+func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, reg *registry.Registry, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
+	return execute.New(execute.Deps{
+		Store: store, Queue: queue, Worker: worker, Functions: reg, Tracker: in, Limits: limits.Limits, Clock: clock, Random: random, Log: log,
+	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
+}
+
+func newWorker(cfg config.Config) ports.Worker {
+	return sdkhttp.New(sdkhttp.Config{ServerKind: cfg.Mode.ServerKind(), SigningKey: cfg.SigningKey.Reveal()})
+}
+
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+	eventKeys := make([]string, len(cfg.EventKeys))
+	for i, key := range cfg.EventKeys {
+		eventKeys[i] = key.Reveal()
+	}
+	return httpapi.New(httpapi.Deps{
+		Ingest: in, Sync: syncer, Runs: executor, Store: store, History: history, Functions: reg, Limits: limits,
+		Clock: clock, IDs: ids, Log: log,
+	}, httpapi.Config{
+		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: eventKeys, Version: string(version),
+		StartOptions: startOptions(cfg),
+	})
+}
+
+func startOptions(cfg config.Config) httpapi.StartOptions {
+	return httpapi.StartOptions{
+		URLs: cfg.SDKURLs, Autodiscover: cfg.Discovery, Poll: cfg.PollHealthy, PollInterval: int(cfg.PollInterval.Seconds()),
+		Tick: cfg.Tick.Nanoseconds(), RetryInterval: int(cfg.RetryInterval.Seconds()), QueueWorkers: cfg.QueueWorkers,
+		NoUI: cfg.NoUI, Persist: cfg.Persist, SQLiteDir: cfg.SQLiteDir, FeatureFlags: os.Getenv("INNGEST_FEATURE_FLAGS"),
+	}
+}

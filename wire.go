@@ -1,0 +1,35 @@
+//go:build wireinject
+
+package ingot
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/google/wire"
+
+	"github.com/ingothq/ingot/internal/adapters/system"
+	"github.com/ingothq/ingot/internal/app/execute"
+	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/registry"
+	"github.com/ingothq/ingot/internal/config"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// build puts the server together. The cleanup closes the store.
+func build(ctx context.Context, cfg config.Config, version Version, log *slog.Logger) (*server, func(), error) {
+	panic(wire.Build(
+		// The machine.
+		wire.Struct(new(system.Clock)), wire.Bind(new(ports.Clock), new(system.Clock)),
+		wire.Struct(new(system.Random)), wire.Bind(new(ports.Random), new(system.Random)),
+		system.NewIDs, wire.Bind(new(ports.IDs), new(*system.IDs)),
+		// Storage.
+		openEngine, eventLogOf, storeOf, queueOf, catalogOf, historyOf,
+		// The application.
+		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, wire.Struct(new(execute.Overrides)),
+		// Its edges.
+		newWorker, newHandler,
+		newServer,
+	))
+}
+
