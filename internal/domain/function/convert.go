@@ -1,6 +1,7 @@
 package function
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -108,7 +109,10 @@ func (d Declared) settings() (Settings, error) {
 	}
 	settings := Settings{
 		Priority: d.Priority, Timeouts: d.Timeouts, Debounce: d.Debounce, Checkpoint: d.Checkpoint, Batch: batch,
-		RateLimit: d.RateLimit, Cancel: d.Cancel, Singleton: d.Singleton,
+		RateLimit: d.RateLimit, Cancel: d.Cancel,
+	}
+	if d.Singleton != nil {
+		settings.Singleton = &Singleton{Key: d.Singleton.Key, Mode: cmp.Or(d.Singleton.Mode, SingletonSkip)}
 	}
 	if !d.Concurrency.Empty() {
 		settings.Concurrency = d.Concurrency
