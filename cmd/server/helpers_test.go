@@ -13,7 +13,15 @@ import (
 	"github.com/ingothq/ingot/internal/config"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asServer is the variable that makes the test binary the server itself.
+const asServer = "INGOT_TEST_AS_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // world is a program under test with what it wrote and what it ran with.
 type world struct {

@@ -79,8 +79,8 @@ func TestListen(t *testing.T) {
 	t.Run("a failure other than a conflict does not move", func(t *testing.T) {
 		t.Parallel()
 		// An address reserved for documentation is on no interface.
-		_, err := Listen(t.Context(), "192.0.2.1", 9000, true)
-		if err == nil || !strings.HasPrefix(err.Error(), "listen on 192.0.2.1:9000: ") {
+		_, err := Listen(t.Context(), "203.0.113.9", 9000, true)
+		if err == nil || !strings.HasPrefix(err.Error(), "listen on 203.0.113.9:9000: ") {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -84,7 +84,7 @@ func (m *Main) serve(ctx context.Context, mode config.Mode, command *cli.Command
 	ctx, stop := m.untilSignal(ctx, log)
 	defer stop()
 	err = m.Serve(ctx, cfg, log, listener)
-	if errors.Is(err, context.Canceled) && errors.As(context.Cause(ctx), new(stopSignal)) {
+	if errors.As(context.Cause(ctx), new(stopSignal)) && (errors.Is(err, context.Canceled) || errors.As(err, new(stopSignal))) {
 		return nil // asked to stop, and stopped
 	}
 	return err

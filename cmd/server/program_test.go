@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -104,6 +105,7 @@ func TestServe_StopsAtTheFirstSignal(t *testing.T) {
 		for name, result := range map[string]func(context.Context) error{
 			"clean":                  func(context.Context) error { return nil },
 			"with the context's end": func(ctx context.Context) error { return fmt.Errorf("serve: %w", ctx.Err()) },
+			"with its cause":         func(ctx context.Context) error { return fmt.Errorf("serve: %w", context.Cause(ctx)) },
 		} {
 			t.Run(signal.String()+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -188,6 +190,30 @@ func TestServe_LogsAtTheLevelAskedFor(t *testing.T) {
 			}
 			if got != test.want {
 				t.Errorf("levels %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestMain_RunsAsAProcess runs this test binary as the server, see TestMain.
+func TestMain_RunsAsAProcess(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		args []string
+		out  string
+		code int
+	}{
+		"version":    {[]string{"version"}, "dev-\n", 0},
+		"validation": {[]string{"start"}, "Error: signing-key is required\n", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			process := exec.CommandContext(t.Context(), os.Args[0], test.args...)
+			process.Dir = t.TempDir()
+			process.Env = []string{asServer + "=1", "HOME=" + process.Dir}
+			out, err := process.Output()
+			if string(out) != test.out || process.ProcessState.ExitCode() != test.code {
+				t.Errorf("stdout %q, exit code %d (%v)", out, process.ProcessState.ExitCode(), err)
 			}
 		})
 	}

@@ -2,7 +2,9 @@ package config_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -211,5 +213,27 @@ func TestMode_Names(t *testing.T) {
 	}
 	if got := config.Start.ServerKind() + " " + config.Start.ServiceName(); got != "cloud inngest" {
 		t.Error(got)
+	}
+}
+
+// TestLoad_TakesTheExamplesOfTheDocumentation loads every config file shown in docs/configuration.md.
+func TestLoad_TakesTheExamplesOfTheDocumentation(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```(yaml|json)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	if len(blocks) < 2 {
+		t.Fatalf("%d examples", len(blocks))
+	}
+	modes := map[string]config.Mode{"yaml": config.Dev, "json": config.Start}
+	for _, block := range blocks {
+		path := write(t, filepath.Join(t.TempDir(), "inngest."+block[1]), block[2])
+		cfg := load(t, modes[block[1]], config.Sources{Dir: filepath.Dir(path)})
+		cfg.File = ""
+		if cmp.Equal(cfg, config.Default(cfg.Mode)) {
+			t.Errorf("no effect:\n%s", block[2])
+		}
 	}
 }
