@@ -1,0 +1,52 @@
+// Package embedded is the backend that needs no other server: one SQLite file, or memory, with the event log, the runs in
+// progress, the queue, the catalog and the history in it.
+//
+// # One writer
+//
+// All writes go through one goroutine that owns the connection (writer.go). Callers hand it operations; it takes what is
+// waiting, puts it into one transaction, and releases the callers when that is durable. While a commit is being synced
+// the next batch gathers, so a busy server pays one sync for many callers and an idle one answers at once. There is no
+// timer in this.
+//
+//	callers ──► operations ──► BEGIN  apply, apply, apply …  COMMIT ──► committed, committed … ──► callers go on
+//	                             │            │
+//	                             │            └─ refused (conflict, not found): before its first write, alone
+//	                             └─ an unexpected error: roll back all, run each again alone, so that one fails alone
+//
+// An operation has two halves. apply writes rows and may run more than once; committed makes the same true in memory and
+// runs once, after the commit, before the caller knows. So memory never shows what the file does not hold.
+//
+// # What is in memory
+//
+//   - The order of the queue (queue.go, ready.go): functions with jobs due form a ring and take turns, each with its own
+//     heap by due time; jobs that are not due are in one more heap, with one alarm for the first (timers.go). Nothing
+//     polls. A caller who finds no job waits in line and is given one directly.
+//   - Leases. A crash frees them all, which is right: their holders died with it.
+//   - Events that wait for routing (eventlog.go), up to a bound in bytes; beyond it only their IDs.
+//   - States of runs in progress (cache.go), put in after a commit and never before.
+//
+// Everything but leases is rebuilt from the rows when the engine is opened.
+//
+// # Tables
+//
+// The reference's tables are as it makes them, under its own version rows, so either server opens the other's file
+// (migrate.go, spec 15 §2.1). What the engine needs besides has the prefix ingot_ and a version table of its own: the
+// inbox of events to be routed, runs, their memos and jobs, idempotency keys, and what was parked. A run in progress is
+// one row that its commits rewrite and that is kept small, one row a memo, one row a job. When it ends they are all
+// deleted in the same transaction that writes its end into the history.
+//
+// # Invariants
+//
+//  1. An event is in events before Append returns, and in the inbox until the transaction that settles it.
+//  2. A run in progress has a row in ingot_runs, and only such a run has rows in ingot_steps, ingot_jobs and
+//     ingot_run_events.
+//  3. A run's revision grows by one with each commit, and a commit that names another revision writes nothing.
+//  4. Load equals run.State.Apply of all transitions, warm or cold.
+//  5. A job is with one holder at a time; only that holder's lease settles it.
+//  6. The version rows of the reference are never changed.
+//
+// # Errors
+//
+// What the data forbids is ports.ErrConflict. Everything else that SQLite reports (disk full, file locked or damaged) is
+// ports.ErrUnavailable, wrapped; nothing of that operation is written then.
+package embedded

@@ -1,0 +1,102 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// Engine is the embedded backend: one SQLite database and what is kept in memory of it. It is safe for concurrent use.
+type Engine struct {
+	cfg    Config
+	db     *database
+	writer *writer
+	store  *store
+	queue  *queue
+	log    *eventLog
+	keep   *retention
+
+	close    sync.Once
+	closeErr error
+}
+
+// Open opens the database, brings its schema up to date and rebuilds what is kept in memory. Work that was in hand when
+// the last process ended is handed out again.
+//
+// The directory belongs to one server at a time; a second one is refused. Errors wrap ports.ErrUnavailable when the
+// database cannot be used.
+func Open(ctx context.Context, cfg Config) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configure engine: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	db, err := openDatabase(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, db: db}
+	e.keep = newRetention(cfg)
+	if e.writer, err = newWriter(db, cfg, e.keep); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
+	e.queue = newQueue(cfg, e.writer)
+	e.log = newEventLog(cfg, e.writer, db)
+	e.store = newStore(cfg, e.writer, db, e.queue, e.log, e.keep)
+	if err := e.restore(ctx); err != nil {
+		return nil, errors.Join(err, db.close())
+	}
+	e.writer.start()
+	return e, nil
+}
+
+// restore rebuilds from the database what is kept in memory. Nothing else runs yet, so it reads through the writer's own
+// connection.
+func (e *Engine) restore(ctx context.Context) error {
+	queries := e.writer.queries
+	if err := e.queue.restore(ctx, queries); err != nil {
+		return fmt.Errorf("restore queue: %w", err)
+	}
+	if err := e.log.restore(ctx, queries); err != nil {
+		return fmt.Errorf("restore event log: %w", err)
+	}
+	if err := e.keep.restore(ctx, queries); err != nil {
+		return fmt.Errorf("restore retention: %w", err)
+	}
+	return nil
+}
+
+// Store returns the port of runs in progress.
+func (e *Engine) Store() ports.Store { return e.store }
+
+// Queue returns the port of jobs that are due.
+func (e *Engine) Queue() ports.Queue { return e.queue }
+
+// EventLog returns the port of accepted events.
+func (e *Engine) EventLog() ports.EventLog { return e.log }
+
+// Catalog returns the port of apps and functions.
+func (e *Engine) Catalog() ports.Catalog {
+	return catalog{db: e.db, writer: e.writer, clock: e.cfg.Clock}
+}
+
+// History returns the port of what happened.
+func (e *Engine) History() ports.History { return history{db: e.db} }
+
+// Close finishes the writes that were accepted, refuses new ones with ports.ErrClosed, wakes everybody who waits, and
+// leaves a database file that the reference can open. A second call returns the first's result. When ctx ends first,
+// the file is left as a crash would leave it: complete, with its journal.
+func (e *Engine) Close(ctx context.Context) error {
+	e.close.Do(func() {
+		e.queue.shut()
+		e.log.shut()
+		if err := e.writer.stop(ctx); err != nil {
+			e.closeErr = fmt.Errorf("close engine: %w", err)
+			return
+		}
+		e.closeErr = e.db.close()
+	})
+	return e.closeErr
+}

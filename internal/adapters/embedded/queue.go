@@ -1,0 +1,397 @@
+package embedded
+
+import (
+	"cmp"
+	"container/list"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/sql/sqlite/db"
+)
+
+// jobKey names a job.
+type jobKey struct {
+	run ulid.ULID
+	id  string
+}
+
+// queue hands out the jobs that are due. The order is kept in memory and rebuilt at start; the jobs themselves are rows
+// that the store writes with its commits. Leases are in memory alone: a crash frees them all.
+//
+// Jobs that are due are in the lanes of their functions, the others in a heap with one alarm for the first of them. A
+// caller who finds nothing waits in line, and a job that becomes due goes straight to the first in line.
+type queue struct {
+	cfg    Config
+	writer *writer
+	alarm  *alarm
+
+	mu      sync.Mutex
+	items   map[jobKey]*item
+	lanes   map[uuid.UUID]*lane
+	ready   ring
+	waiting heap
+	line    list.List // of *waiter, who came first in front
+	seq     uint64
+	token   uint64
+	closed  bool
+}
+
+var _ ports.Queue = (*queue)(nil)
+
+// waiter is a caller of Lease who found nothing.
+type waiter struct {
+	given chan *item // of capacity 1, so that giving never waits
+}
+
+func newQueue(cfg Config, w *writer) *queue {
+	q := &queue{cfg: cfg, writer: w, items: map[jobKey]*item{}, lanes: map[uuid.UUID]*lane{}}
+	q.alarm = newAlarm(cfg, q.wake)
+	return q
+}
+
+// restore loads every job that is to be handed out. Jobs of the same time come in the order of their runs.
+func (q *queue) restore(ctx context.Context, queries *db.Queries) error {
+	rows, err := queries.ListQueue(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	slices.SortStableFunc(rows, func(a, b db.ListQueueRow) int { return cmp.Compare(a.DueAt, b.DueAt) })
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, row := range rows {
+		runID, err := parseULID(row.RunID)
+		if err != nil {
+			return fmt.Errorf("job %s: %w", row.JobID, err)
+		}
+		job, err := jobFromRecord(row.Payload)
+		if err != nil {
+			return fmt.Errorf("job %s of run %s: %w", row.JobID, runID, err)
+		}
+		q.insert(&item{
+			run: runID, id: row.JobID, payload: row.Payload, due: row.DueAt, attempt: int32(row.Attempt), generation: int32(row.Generation),
+		}, job.FunctionID)
+	}
+	q.settleDue()
+	return nil
+}
+
+// insert makes an item known. The caller holds mu and calls settleDue afterwards.
+func (q *queue) insert(it *item, function uuid.UUID) {
+	key := jobKey{it.run, it.id}
+	if _, exists := q.items[key]; exists {
+		return
+	}
+	l := q.lanes[function]
+	if l == nil {
+		l = &lane{function: function}
+		q.lanes[function] = l
+	}
+	l.items++
+	it.lane = l
+	q.items[key] = it
+	q.place(it)
+}
+
+// place puts an item where its due time says. The caller holds mu.
+func (q *queue) place(it *item) {
+	q.seq++
+	it.seq = q.seq
+	if it.due <= q.cfg.Clock.Now().UnixNano() {
+		it.state = itemReady
+		q.ready.add(it)
+		return
+	}
+	it.state = itemWaiting
+	q.waiting.push(it)
+}
+
+// forget removes an item wherever it is. The caller holds mu.
+func (q *queue) forget(it *item) {
+	switch it.state {
+	case itemReady:
+		q.ready.remove(it)
+	case itemWaiting:
+		q.waiting.remove(it)
+	case itemLeased, itemSettling:
+		it.token = 0
+	}
+	delete(q.items, jobKey{it.run, it.id})
+	if it.lane.items--; it.lane.items == 0 {
+		delete(q.lanes, it.lane.function)
+	}
+}
+
+// settleDue moves what has become due into the lanes, gives jobs to those in line, and sets the alarm for the next. The
+// caller holds mu.
+func (q *queue) settleDue() {
+	if len(q.waiting) > 0 {
+		now := q.cfg.Clock.Now().UnixNano()
+		for len(q.waiting) > 0 && q.waiting[0].due <= now {
+			it := q.waiting.pop()
+			it.state = itemReady
+			q.ready.add(it)
+		}
+	}
+	for q.line.Len() > 0 {
+		it := q.take()
+		if it == nil {
+			break
+		}
+		q.line.Remove(q.line.Front()).(*waiter).given <- it
+	}
+	if len(q.waiting) > 0 {
+		q.alarm.set(q.waiting[0].due)
+	}
+}
+
+// wake is what the alarm calls.
+func (q *queue) wake() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.settleDue()
+	}
+}
+
+// take leases the next job that is due, nil when there is none. The caller holds mu.
+func (q *queue) take() *item {
+	it := q.ready.pick()
+	if it == nil {
+		return nil
+	}
+	q.token++
+	it.state, it.token = itemLeased, q.token
+	it.generation++
+	return it
+}
+
+// Lease implements ports.Queue.
+func (q *queue) Lease(ctx context.Context) (ports.Lease, error) {
+	for {
+		it, err := q.next(ctx)
+		if err != nil {
+			return ports.Lease{}, err
+		}
+		lease, err := q.lease(it)
+		if err == nil {
+			return lease, nil
+		}
+		// A record that cannot be read would come back for ever. An operator sees it; the other jobs go on.
+		q.cfg.Logger.Error("unreadable job parked", "job_id", it.id, "run_id", it.run, "error", err)
+		if err := q.park(ctx, lease, it.payload, err.Error()); err != nil {
+			return ports.Lease{}, err
+		}
+	}
+}
+
+// next returns the next item, leased to the caller.
+func (q *queue) next(ctx context.Context) (*item, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return nil, ports.ErrClosed
+	}
+	q.settleDue()
+	if it := q.take(); it != nil {
+		q.mu.Unlock()
+		return it, nil
+	}
+	w := &waiter{given: make(chan *item, 1)}
+	place := q.line.PushBack(w)
+	q.mu.Unlock()
+
+	select {
+	case it, open := <-w.given:
+		if !open {
+			return nil, ports.ErrClosed
+		}
+		return it, nil
+	case <-ctx.Done():
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	select {
+	case it, open := <-w.given:
+		// It was given in the moment in which the caller gave up: the job goes to the next in line.
+		if open && it.state == itemLeased {
+			it.generation--
+			it.token = 0
+			q.place(it)
+			q.settleDue()
+		}
+	default:
+		if !q.closed {
+			q.line.Remove(place)
+		}
+	}
+	return nil, context.Cause(ctx)
+}
+
+// lease is an item as its taker sees it. On an error the lease names the job, but has not all of it.
+func (q *queue) lease(it *item) (ports.Lease, error) {
+	job, err := jobFromRecord(it.payload)
+	job.ID, job.RunID, job.At, job.Attempt = it.id, it.run, fromNanos(it.due), int(it.attempt)
+	return ports.Lease{Job: job, Generation: int(it.generation), Token: it.token}, err
+}
+
+// claim marks a leased job as being settled by its holder; nobody else may settle it meanwhile.
+func (q *queue) claim(l ports.Lease) (*item, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	it := q.items[jobKey{l.Job.RunID, l.Job.ID}]
+	if it == nil || l.Token == 0 || it.token != l.Token || it.state != itemLeased {
+		return nil, ports.ErrLeaseLost
+	}
+	it.state = itemSettling
+	return it, nil
+}
+
+// unclaim gives a job back to its holder after its fate could not be written.
+func (q *queue) unclaim(it *item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if it.state == itemSettling {
+		it.state = itemLeased
+	}
+}
+
+// Return implements ports.Queue. The new time is durable, so that a crash does not bring the job back earlier.
+func (q *queue) Return(ctx context.Context, l ports.Lease, at time.Time) error {
+	it, err := q.claim(l)
+	if err != nil {
+		return fmt.Errorf("return job %s: %w", l.Job.ID, err)
+	}
+	due := max(nanos(at), it.due)
+	if due == it.due {
+		q.putBack(it, due, it.attempt)
+		return nil
+	}
+	err = q.writer.do(ctx, &operation{
+		apply: func(t *tx) error {
+			_, err := t.exec(t.statements.updateJob, due, int64(it.attempt), int64(it.generation), it.run[:], it.id)
+			return err
+		},
+		committed: func() { q.putBack(it, due, it.attempt) },
+	})
+	if err != nil {
+		q.unclaim(it)
+		return fmt.Errorf("return job %s: %w", l.Job.ID, err)
+	}
+	return nil
+}
+
+// putBack ends a lease and makes the job wait for its time.
+func (q *queue) putBack(it *item, due int64, attempt int32) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if it.state != itemSettling || it.token == 0 {
+		return // its run ended meanwhile
+	}
+	it.due, it.attempt, it.token = due, attempt, 0
+	q.place(it)
+	q.settleDue()
+}
+
+// Park implements ports.Queue.
+func (q *queue) Park(ctx context.Context, l ports.Lease, reason string) error {
+	return q.park(ctx, l, jobRecord(l.Job), reason)
+}
+
+func (q *queue) park(ctx context.Context, l ports.Lease, payload []byte, reason string) error {
+	it, err := q.claim(l)
+	if err != nil {
+		return fmt.Errorf("park job %s: %w", l.Job.ID, err)
+	}
+	err = q.writer.do(ctx, &operation{
+		size: len(payload) + len(reason),
+		apply: func(t *tx) error {
+			if _, err := t.exec(t.statements.parkJob, it.run[:], it.id); err != nil {
+				return err
+			}
+			_, err := t.exec(t.statements.insertParked, "job", it.id, it.run[:], reason, q.writer.now().UnixNano(), payload)
+			return err
+		},
+		committed: func() { q.drop(it) },
+	})
+	if err != nil {
+		q.unclaim(it)
+		return fmt.Errorf("park job %s: %w", l.Job.ID, err)
+	}
+	return nil
+}
+
+// drop forgets an item whose row is gone or no longer handed out.
+func (q *queue) drop(it *item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.items[jobKey{it.run, it.id}] == it {
+		q.forget(it)
+	}
+}
+
+// changes are what a commit does to the queue, applied in one step.
+type changes struct {
+	// added are new jobs, payload included.
+	added []*item
+	owner []uuid.UUID
+	// current is the leased item and its fate.
+	current *item
+	fate    run.Disposition
+	// ended is the run whose jobs are all forgotten, with their IDs.
+	ended *run.State
+}
+
+// apply makes a commit's changes true in memory.
+func (q *queue) apply(c changes) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if c.ended != nil {
+		for id := range c.ended.Jobs {
+			if it := q.items[jobKey{c.ended.ID, id}]; it != nil {
+				q.forget(it)
+			}
+		}
+	}
+	if it := c.current; it != nil && it.token != 0 {
+		switch c.fate.Fate {
+		case run.FateDone:
+			q.forget(it)
+		case run.FateRetry:
+			it.due, it.attempt, it.token = nanos(c.fate.At), int32(c.fate.Attempt), 0
+			q.place(it)
+		default:
+			it.state = itemLeased
+		}
+	}
+	for i, it := range c.added {
+		q.insert(it, c.owner[i])
+	}
+	q.settleDue()
+}
+
+// newItem is a job that was written, as the queue keeps it.
+func newItem(job run.Job, payload []byte) *item {
+	return &item{run: job.RunID, id: job.ID, payload: payload, due: nanos(job.At), attempt: int32(job.Attempt)}
+}
+
+// shut wakes everybody who waits; Lease returns ErrClosed from now on.
+func (q *queue) shut() {
+	q.alarm.shut()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for q.line.Len() > 0 {
+		close(q.line.Remove(q.line.Front()).(*waiter).given)
+	}
+}

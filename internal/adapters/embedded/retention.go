@@ -1,0 +1,240 @@
+package embedded
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/sql/sqlite/db"
+)
+
+const (
+	// keyLife is how long an idempotency key is refused. Spec 02 §3.
+	keyLife = 24 * time.Hour
+	// pruneBatch is how many rows one transaction of the retention deletes. Larger ones would delay callers, smaller ones
+	// would pay a transaction for a few rows.
+	pruneBatch = 256
+	// expiryInterval is how often expired keys are looked for.
+	expiryInterval = time.Minute
+)
+
+// retention deletes what is older than the configuration wants kept: finished runs, events that no run in progress needs,
+// and idempotency keys. It works on the writer's goroutine, in small transactions between the batches, and knows from
+// memory what there is to delete.
+type retention struct {
+	cfg   Config
+	needs func(id ulid.ULID) bool // whether an event still needs routing
+
+	mu sync.Mutex
+	// finished and events are in the order of age; kept only when there is a bound.
+	finished fifo[ulid.ULID]
+	events   fifo[ulid.ULID]
+	// needed counts the runs in progress that an event started.
+	needed map[ulid.ULID]int
+	// keys counts the stored idempotency keys.
+	keys       int
+	nextExpiry time.Time
+}
+
+func newRetention(cfg Config) *retention {
+	return &retention{cfg: cfg, needs: func(ulid.ULID) bool { return false }, needed: map[ulid.ULID]int{}}
+}
+
+// restore reads what there is.
+func (r *retention) restore(ctx context.Context, queries *db.Queries) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	keys, err := queries.CountIdempotency(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	r.keys = int(keys)
+	if r.cfg.KeepRuns >= 0 {
+		if err := restoreIDs(ctx, queries.ListFinishedRunIDs, &r.finished); err != nil {
+			return err
+		}
+	}
+	if r.cfg.KeepEvents < 0 {
+		return nil
+	}
+	if err := restoreIDs(ctx, queries.ListEventIDs, &r.events); err != nil {
+		return err
+	}
+	heads, err := queries.ListRunHeads(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	for _, column := range heads {
+		ids, err := headEventIDs(column)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			r.needed[id]++
+		}
+	}
+	return nil
+}
+
+func restoreIDs(ctx context.Context, list func(context.Context) ([][]byte, error), into *fifo[ulid.ULID]) error {
+	rows, err := list(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	for _, row := range rows {
+		id, err := parseULID(row)
+		if err != nil {
+			return err
+		}
+		into.push(id)
+	}
+	return nil
+}
+
+// accepted notes new events.
+func (r *retention) accepted(events []event.Tracked) {
+	if r.cfg.KeepEvents < 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range events {
+		r.events.push(events[i].InternalID)
+	}
+}
+
+// started notes a new run and whether it took a key.
+func (r *retention) started(s run.State, key bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if key {
+		r.keys++
+	}
+	if r.cfg.KeepEvents < 0 {
+		return
+	}
+	for i := range s.Events {
+		r.needed[s.Events[i].InternalID]++
+	}
+}
+
+// ended notes the end of a run.
+func (r *retention) ended(s run.State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cfg.KeepRuns >= 0 {
+		r.finished.push(s.ID)
+	}
+	if r.cfg.KeepEvents < 0 {
+		return
+	}
+	for i := range s.Events {
+		id := s.Events[i].InternalID
+		if r.needed[id]--; r.needed[id] <= 0 {
+			delete(r.needed, id)
+		}
+	}
+}
+
+// work is what one transaction of the retention deletes.
+type work struct {
+	runs, events []ulid.ULID
+	oldestKeys   int
+	expired      bool
+}
+
+// plan chooses what to delete now: nothing until a whole batch is due, so that an idle server writes nothing and a busy
+// one pays for few transactions. Events that are still needed go to the end of the line.
+func (r *retention) plan(now time.Time) work {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var w work
+	if keep := r.cfg.KeepRuns; keep >= 0 && r.finished.len() >= keep+pruneBatch {
+		for range pruneBatch {
+			w.runs = append(w.runs, r.finished.pop())
+		}
+	}
+	if keep := r.cfg.KeepEvents; keep >= 0 && r.events.len() >= keep+pruneBatch {
+		for range pruneBatch {
+			id := r.events.pop()
+			if r.needed[id] > 0 || r.needs(id) {
+				r.events.push(id)
+				continue
+			}
+			w.events = append(w.events, id)
+		}
+	}
+	if keep := r.cfg.KeepKeys; keep >= 0 && r.keys >= keep+pruneBatch {
+		w.oldestKeys = pruneBatch
+	}
+	w.expired = r.keys > 0 && !now.Before(r.nextExpiry)
+	return w
+}
+
+func (w work) empty() bool {
+	return len(w.runs) == 0 && len(w.events) == 0 && w.oldestKeys == 0 && !w.expired
+}
+
+// prune deletes what is due, at most a batch of each kind. What could not be deleted is tried again with the next batch.
+func (r *retention) prune(w *writer) {
+	now := w.now()
+	todo := r.plan(now)
+	if todo.empty() {
+		return
+	}
+	var removed, expired int
+	apply := func(t *tx) (err error) {
+		for _, id := range todo.runs {
+			if _, err := t.exec(t.statements.deleteFunctionRun, id[:]); err != nil {
+				return err
+			}
+			if _, err := t.exec(t.statements.deleteFinish, id[:]); err != nil {
+				return err
+			}
+		}
+		for _, id := range todo.events {
+			if _, err := t.exec(t.statements.deleteEvent, id[:]); err != nil {
+				return err
+			}
+		}
+		if todo.oldestKeys > 0 {
+			if removed, err = t.exec(t.statements.deleteOldestKeys, todo.oldestKeys); err != nil {
+				return err
+			}
+		}
+		if todo.expired {
+			expired, err = t.exec(t.statements.deleteExpiredKeys, pruneBatch, now.UnixNano())
+		}
+		return err
+	}
+	if err := w.transact([]*operation{{apply: apply}}, make([]error, 1)); err != nil {
+		r.restoreWork(todo)
+		w.logger.Warn("old data could not be deleted", "count", len(todo.runs)+len(todo.events), "error", err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keys -= removed + expired
+	if todo.expired && expired < pruneBatch {
+		r.nextExpiry = now.Add(expiryInterval)
+	}
+}
+
+// restoreWork puts back what was not deleted. It is deleted a little later than its age says.
+func (r *retention) restoreWork(w work) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range w.runs {
+		r.finished.push(id)
+	}
+	for _, id := range w.events {
+		r.events.push(id)
+	}
+	if w.expired {
+		r.nextExpiry = r.nextExpiry.Add(expiryInterval)
+	}
+}

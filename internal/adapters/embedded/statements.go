@@ -1,0 +1,58 @@
+package embedded
+
+import (
+	"zombiezen.com/go/sqlite"
+
+	"github.com/ingothq/ingot/sql/sqlite/db"
+)
+
+// statements are the prepared statements of the hot path. Their text is checked and generated with the other queries;
+// only the way to run them differs: without database/sql they cost a third less.
+type statements struct {
+	begin, commit, rollback *sqlite.Stmt
+
+	insertEvent, deleteEvent, eventExists    *sqlite.Stmt
+	insertInbox, deleteInbox                 *sqlite.Stmt
+	insertRun, updateRun, deleteRun          *sqlite.Stmt
+	getRevision                              *sqlite.Stmt
+	insertRunEvent, deleteRunEvents          *sqlite.Stmt
+	insertStep, deleteSteps                  *sqlite.Stmt
+	insertJob, updateJob, deleteJob, parkJob *sqlite.Stmt
+	deleteRunJobs                            *sqlite.Stmt
+	getKey, insertKey, deleteKey             *sqlite.Stmt
+	deleteExpiredKeys, deleteOldestKeys      *sqlite.Stmt
+	insertFunctionRun, insertFinish          *sqlite.Stmt
+	deleteFunctionRun, deleteFinish          *sqlite.Stmt
+	insertParked                             *sqlite.Stmt
+}
+
+// prepare prepares them all on the connection that writes.
+func prepare(conn *sqlite.Conn) (*statements, error) {
+	s := &statements{}
+	for _, entry := range []struct {
+		into  **sqlite.Stmt
+		query string
+	}{
+		{&s.begin, "BEGIN IMMEDIATE"}, {&s.commit, "COMMIT"}, {&s.rollback, "ROLLBACK"},
+		{&s.insertEvent, db.InsertEvent}, {&s.deleteEvent, db.DeleteEvent}, {&s.eventExists, db.EventExists},
+		{&s.insertInbox, db.InsertInbox}, {&s.deleteInbox, db.DeleteInbox},
+		{&s.insertRun, db.InsertRun}, {&s.updateRun, db.UpdateRun}, {&s.deleteRun, db.DeleteRun},
+		{&s.getRevision, db.GetRunRevision},
+		{&s.insertRunEvent, db.InsertRunEvent}, {&s.deleteRunEvents, db.DeleteRunEvents},
+		{&s.insertStep, db.InsertStep}, {&s.deleteSteps, db.DeleteSteps},
+		{&s.insertJob, db.InsertJob}, {&s.updateJob, db.UpdateJob}, {&s.deleteJob, db.DeleteJob}, {&s.parkJob, db.ParkJob},
+		{&s.deleteRunJobs, db.DeleteRunJobs},
+		{&s.getKey, db.GetIdempotency}, {&s.insertKey, db.InsertIdempotency}, {&s.deleteKey, db.DeleteIdempotency},
+		{&s.deleteExpiredKeys, db.DeleteExpiredIdempotency}, {&s.deleteOldestKeys, db.DeleteOldestIdempotency},
+		{&s.insertFunctionRun, db.InsertFunctionRun}, {&s.insertFinish, db.InsertFunctionFinish},
+		{&s.deleteFunctionRun, db.DeleteFunctionRun}, {&s.deleteFinish, db.DeleteFunctionFinish},
+		{&s.insertParked, db.InsertParked},
+	} {
+		stmt, err := conn.Prepare(entry.query)
+		if err != nil {
+			return nil, err
+		}
+		*entry.into = stmt
+	}
+	return s, nil
+}

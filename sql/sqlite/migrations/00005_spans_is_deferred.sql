@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE spans ADD COLUMN is_deferred BOOLEAN;
