@@ -1,0 +1,130 @@
+// Package expr compiles and evaluates the expressions that functions are registered with. They are CEL with a looser
+// treatment of missing members, null and mixed types than the standard's.
+//
+// CEL itself parses and type-checks the text (env.go). Evaluation is our own (build.go, evaluate.go): the checked tree is turned once
+// into closures, and each operand is evaluated once. Three outcomes besides a value are kept apart:
+//
+//   - unknown: a path of members, like event.data.a.b, that the event does not have. It equals null and nothing else, orders
+//     below everything, and makes any other call false (operators.go).
+//   - an error, such as a type mismatch. As an operand it counts as unknown; as the result it is an error.
+//   - no value: a date that cannot be read. It passes through every call and is an error in the end.
+//
+// So far programs are evaluated as trigger conditions, over the variable event. The variables async and vars are declared and always
+// unknown; the other uses of expressions can add their own entry beside Match.
+//
+// Different from the reference by intent: escapes in quoted text are processed as CEL says, and raw, bytes and triple-quoted literals
+// work, as the check at registration already assumes. Back-quoted member names work as well.
+//
+// Source: spec 12 §1–§7.
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+)
+
+// CostLimit bounds one evaluation. A step of the evaluation costs 1, and a call costs another 1 per ten bytes of text or elements that it
+// reads. A million takes in the order of a tenth of a second; a condition over a list of ten thousand elements costs
+// about a tenth of it.
+const CostLimit = 1_000_000
+
+// ErrCostLimit is wrapped by the error of an evaluation that exceeded CostLimit.
+var ErrCostLimit = errors.New("expression exceeds the cost limit")
+
+// Program is a compiled expression. It is immutable and safe for concurrent use.
+type Program struct {
+	text  string
+	root  node
+	needs needs
+}
+
+// undeclared finds the message that this release of CEL words more briefly than the one the texts are known from.
+var undeclared = regexp.MustCompile(`(?m)^(ERROR: <input>:\d+:\d+: undeclared reference to '[^']*')$`)
+
+// Compile checks the text and compiles it. A result type other than boolean is accepted, as the reference does; Match then fails.
+//
+// The error's text is CEL's, with the position in the text, after "error compiling expression: ". Compile never panics.
+func Compile(text string) (program *Program, err error) {
+	defer func() {
+		if fault := recover(); fault != nil { // a fault of the parser must not end the server: the text is an app's
+			program, err = nil, fmt.Errorf("error compiling expression: %v", fault)
+		}
+	}()
+	shared, err := sharedLanguage()
+	if err != nil {
+		return nil, err
+	}
+	checked, issues := shared.env.Compile(text)
+	if issues.Err() != nil {
+		return nil, fmt.Errorf("error compiling expression: %s", undeclared.ReplaceAllString(issues.Err().Error(), "$1 (in container '')"))
+	}
+	build := builder{language: shared, references: checked.NativeRep().ReferenceMap()}
+	root, err := build.node(checked.NativeRep().Expr(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("error compiling expression: %w", err)
+	}
+	build.findPrefixes()
+	return &Program{text: text, root: root, needs: build.needs}, nil
+}
+
+// String is the expression's text.
+func (p *Program) String() string { return p.text }
+
+// Match reports whether the event meets the condition. The event's payloads are decoded only as far as the condition needs them; several
+// conditions on one event share that work through NewSubject and MatchSubject. The functions now, now_plus and now_minus are errors
+// without a clock; MatchAt has one.
+//
+// A result that is unknown is false. Errors: the evaluation failed, was too costly (ErrCostLimit), or the result is not a boolean.
+func (p *Program) Match(e event.Event) (bool, error) {
+	return p.MatchSubject(NewSubject(e, time.Time{}))
+}
+
+// MatchAt is Match at an instant, which is what now() returns.
+func (p *Program) MatchAt(e event.Event, now time.Time) (bool, error) {
+	return p.MatchSubject(NewSubject(e, now))
+}
+
+// MatchSubject is Match for an event that several conditions are tried on.
+func (p *Program) MatchSubject(s *Subject) (bool, error) {
+	result, err := p.evaluate(s)
+	if err != nil {
+		return false, err
+	}
+	met, ok := result.(types.Bool)
+	if !ok {
+		return false, fmt.Errorf("returned type %T (%[1]s): expression errored", result.Value())
+	}
+	return bool(met), nil
+}
+
+// evaluate is the result, never unknown or an error value.
+func (p *Program) evaluate(s *Subject) (result ref.Val, err error) {
+	defer func() {
+		if fault := recover(); fault != nil { // a fault of a standard function: it is the event's or the expression's, not the server's
+			result, err = nil, fmt.Errorf("evaluate expression: %v", fault)
+		}
+	}()
+	if err := s.decode(p.needs); err != nil {
+		return nil, err
+	}
+	frame := &frame{subject: s, budget: CostLimit}
+	result = p.root(frame)
+	switch {
+	case frame.budget < 0:
+		return nil, fmt.Errorf("evaluate expression: %w of %d", ErrCostLimit, CostLimit)
+	case types.IsUnknown(result):
+		return types.False, nil
+	case isNoValue(result):
+		return nil, errNoValue
+	case types.IsError(result):
+		return nil, fmt.Errorf("invalid type comparison: %w: expression errored", result.(*types.Err))
+	}
+	return result, nil
+}
