@@ -56,6 +56,7 @@ type Executor struct {
 	clock     ports.Clock
 	random    ports.Random
 	log       *slog.Logger
+	pause     func(ctx context.Context, n int)
 	config    Config
 }
 
@@ -73,6 +74,8 @@ type Deps struct {
 	Clock     ports.Clock
 	Random    ports.Random
 	Log       *slog.Logger
+	// Pause waits after the n-th failure in a row, n from 1, or until ctx ends. Nil waits 20 ms, doubled each time, to 5 s.
+	Pause func(ctx context.Context, n int)
 }
 
 // New returns an executor.
@@ -83,9 +86,12 @@ func New(d Deps, config Config) *Executor {
 	if config.Drain <= 0 {
 		config.Drain = 20 * time.Second
 	}
+	if d.Pause == nil {
+		d.Pause = pause
+	}
 	return &Executor{
 		store: d.Store, queue: d.Queue, worker: d.Worker, functions: d.Functions, tracker: d.Tracker, limits: d.Limits,
-		clock: d.Clock, random: d.Random, log: d.Log, config: config,
+		clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
 	}
 }
 
@@ -123,7 +129,7 @@ func (x *Executor) loop(ctx, work context.Context) {
 		case err != nil:
 			failures++
 			x.log.ErrorContext(ctx, "lease job", "error", err)
-			pause(ctx, failures)
+			x.pause(ctx, failures)
 		default:
 			failures = 0
 			x.Do(work, lease)
@@ -131,7 +137,7 @@ func (x *Executor) loop(ctx, work context.Context) {
 	}
 }
 
-// pause waits after the n-th failure in a row, or until ctx ends.
+// pause is the default of Deps.Pause.
 func pause(ctx context.Context, n int) {
 	timer := time.NewTimer(min(time.Duration(1<<min(n, 10))*10*time.Millisecond, 5*time.Second))
 	defer timer.Stop()
@@ -255,7 +261,7 @@ func (x *Executor) write(ctx context.Context, c ports.Commit) (run.State, error)
 			return next, err
 		}
 		x.log.WarnContext(ctx, "commit again", "run_id", c.State.ID.String(), "error", err, "attempt", try)
-		pause(ctx, try)
+		x.pause(ctx, try)
 	}
 }
 

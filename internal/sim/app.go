@@ -1,0 +1,199 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"github.com/ingothq/ingot/internal/domain/function"
+	domainids "github.com/ingothq/ingot/internal/domain/ids"
+	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// app is an app as an SDK of version 2 would serve it. Its functions are programs: stages that come one after the
+// other, each of one step or of several in parallel.
+type app struct {
+	w        *World
+	programs []program
+	// failures counts how often an answer to a run was spoilt; a run is spared before its attempts are used up.
+	failures map[string]int
+}
+
+// program is a function of the workload.
+type program struct {
+	name   string
+	stages [][]item
+}
+
+// item is a step of a program.
+type item struct {
+	id    string
+	sleep string // duration, empty for a step that runs
+	final bool   // the step fails for good, and the function with it
+}
+
+func newApp(w *World) *app {
+	return &app{w: w, failures: map[string]int{}, programs: []program{
+		{name: "plain"},
+		{name: "steps", stages: [][]item{{{id: "a"}}, {{id: "b"}}, {{id: "c"}}}},
+		{name: "nap", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "1h"}}, {{id: "b"}}}},
+		{name: "fan", stages: [][]item{{{id: "a"}}, {{id: "p1"}, {id: "p2"}, {id: "p3"}}, {{id: "z"}}}},
+		{name: "mixed", stages: [][]item{{{id: "s1", sleep: "5s"}, {id: "p1"}, {id: "s2", sleep: "10s"}}, {{id: "q1"}, {id: "q2"}}}},
+		{name: "fails", stages: [][]item{{{id: "a"}}, {{id: "boom", final: true}}}},
+	}}
+}
+
+const appURL = "http://app.test/api/inngest"
+
+func (a *app) identity() function.App {
+	return function.App{ID: domainids.AppID("sim"), Name: "sim", URL: appURL, SDK: "js", Method: function.MethodServe}
+}
+
+func (a *app) functions() []function.Function {
+	all := make([]function.Function, len(a.programs))
+	for i, p := range a.programs {
+		uri := appURL + "?fnId=" + p.name + "&stepId=step"
+		all[i] = function.Function{
+			ID: domainids.FunctionID(p.name, uri), AppID: a.identity().ID, Version: 1, Name: p.name, Slug: "sim-" + p.name,
+			Triggers: []function.Trigger{{Event: "sim/" + p.name}}, Step: function.Step{ID: "step", Name: "step", URI: uri},
+		}
+	}
+	return all
+}
+
+// callBody is what the app reads of a call.
+type callBody struct {
+	Ctx struct {
+		RunID   string   `json:"run_id"`
+		Attempt int      `json:"attempt"`
+		Max     int      `json:"max_attempts"`
+		Disable bool     `json:"disable_immediate_execution"`
+		Stack   struct{} `json:"-"`
+	} `json:"ctx"`
+	Event struct {
+		ID string `json:"id"`
+	} `json:"event"`
+	Steps map[string]json.RawMessage `json:"steps"`
+}
+
+// Call implements ports.Worker.
+func (a *app) Call(_ context.Context, c ports.Call) (sdk.Response, error) {
+	a.w.stop("call " + c.URL)
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return sdk.Response{}, err
+	}
+	var body callBody
+	if err := json.Unmarshal(c.Body, &body); err != nil {
+		return sdk.Response{}, fmt.Errorf("call body: %w", err)
+	}
+	name, target := u.Query().Get("fnId"), u.Query().Get("stepId")
+	a.w.check.called(name, target, body)
+	if a.w.faults && a.failures[body.Ctx.RunID] < 3 && a.w.chance(8) {
+		a.failures[body.Ctx.RunID]++
+		response := a.spoilt(a.w.rng.IntN(4))
+		a.w.stop("answer spoilt")
+		return response, nil
+	}
+	response := a.answer(a.program(name), target, body)
+	a.w.stop("answer")
+	return response, nil
+}
+
+// Ping implements ports.Worker; apps of the simulation are registered from the start.
+func (a *app) Ping(context.Context, string) (sdk.Response, error) {
+	return sdk.Response{}, ports.ErrClosed
+}
+
+// Probe implements ports.Worker.
+func (a *app) Probe(context.Context, string) bool { return false }
+
+func (a *app) program(name string) program {
+	for _, p := range a.programs {
+		if p.name == name {
+			return p
+		}
+	}
+	return program{name: name}
+}
+
+// spoilt is an answer that no app should give.
+func (a *app) spoilt(kind int) sdk.Response {
+	switch kind {
+	case 0:
+		return sdk.Response{TransportError: "Unable to reach SDK URL"}
+	case 1:
+		return sdk.Response{Status: 502, Header: map[string]string{}, Body: []byte("<html>bad gateway</html>")}
+	case 2:
+		return reply(206, `[{"op":`)
+	default:
+		return reply(500, `{"name":"Error","message":"hiccup"}`)
+	}
+}
+
+func reply(status int, body string) sdk.Response {
+	return sdk.Response{Status: status, Body: []byte(body), Header: map[string]string{
+		"X-Inngest-Sdk": "inngest-js:v4.0.0", "X-Inngest-Req-Version": "2", "Content-Type": "application/json",
+	}}
+}
+
+// answer does what an SDK does: run the step asked for, or the next one, or plan what can run in parallel.
+func (a *app) answer(p program, target string, body callBody) sdk.Response {
+	for _, stage := range p.stages {
+		var open []item
+		for _, it := range stage {
+			memo, done := body.Steps[it.id]
+			if done && it.final {
+				return a.fail(string(memo))
+			}
+			if !done {
+				open = append(open, it)
+			}
+		}
+		if len(open) > 0 {
+			return a.stage(open, len(stage) > 1, target, body)
+		}
+	}
+	return reply(200, strconv.Quote("done "+body.Event.ID))
+}
+
+// fail is a function that rethrows the error of a step.
+func (a *app) fail(memo string) sdk.Response {
+	response := reply(400, `{"name":"Error","message":`+strconv.Quote(memo)+`}`)
+	response.Header["X-Inngest-No-Retry"] = "true"
+	return response
+}
+
+func (a *app) stage(open []item, parallel bool, target string, body callBody) sdk.Response {
+	var ops []map[string]any
+	for _, it := range open {
+		switch {
+		case it.id == target, !parallel && target == sdk.NoTarget && !body.Ctx.Disable && it.sleep == "":
+			return a.runStep(it, body)
+		case it.sleep != "":
+			ops = append(ops, map[string]any{"op": "Sleep", "id": it.id, "name": it.sleep})
+		default:
+			ops = append(ops, map[string]any{"op": "StepPlanned", "id": it.id, "name": it.id})
+		}
+	}
+	return opsReply(ops...)
+}
+
+func (a *app) runStep(it item, body callBody) sdk.Response {
+	a.w.check.ran(it.id, body)
+	if it.final {
+		return opsReply(map[string]any{"op": "StepFailed", "id": it.id, "error": map[string]string{"name": "Error", "message": "boom"}})
+	}
+	return opsReply(map[string]any{"op": "StepRun", "id": it.id, "data": body.Ctx.RunID + " " + it.id + " " + strconv.Itoa(a.w.check.runs(it.id, body))})
+}
+
+func opsReply(ops ...map[string]any) sdk.Response {
+	text, err := json.Marshal(ops)
+	if err != nil {
+		return sdk.Response{TransportError: err.Error()}
+	}
+	return reply(206, string(text))
+}

@@ -1,0 +1,124 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/run"
+)
+
+// checker holds what the apps have seen, and finds what they must never see.
+type checker struct {
+	// shown are the memos that a run's calls carried, by run and step.
+	shown map[string]map[string]string
+	// count is how often a step ran, by run and step.
+	count map[string]int
+	// runOf is the run that an event started, by function and event ID.
+	runOf  map[string]string
+	faults []string
+}
+
+func newChecker() *checker {
+	return &checker{shown: map[string]map[string]string{}, count: map[string]int{}, runOf: map[string]string{}}
+}
+
+func (c *checker) violated(format string, values ...any) {
+	c.faults = append(c.faults, fmt.Sprintf(format, values...))
+}
+
+// called checks a call: one run for an event, and memos that never go away or change.
+func (c *checker) called(function, target string, body callBody) {
+	start := function + " " + body.Event.ID
+	if first := c.runOf[start]; first == "" {
+		c.runOf[start] = body.Ctx.RunID
+	} else if first != body.Ctx.RunID {
+		c.violated("event %s started %s twice: runs %s and %s", body.Event.ID, function, first, body.Ctx.RunID)
+	}
+	seen := c.shown[body.Ctx.RunID]
+	if seen == nil {
+		seen = map[string]string{}
+		c.shown[body.Ctx.RunID] = seen
+	}
+	for _, id := range slices.Sorted(maps.Keys(body.Steps)) {
+		memo := string(body.Steps[id])
+		if before, ok := seen[id]; ok && before != memo {
+			c.violated("run %s: memo of step %s changed from %s to %s", body.Ctx.RunID, id, before, memo)
+		}
+		seen[id] = memo
+	}
+	if _, done := seen[target]; done {
+		c.violated("run %s: step %s is asked for although it is memoised", body.Ctx.RunID, target)
+	}
+}
+
+// ran checks that a step is not run again once its memo was seen.
+func (c *checker) ran(step string, body callBody) {
+	c.count[body.Ctx.RunID+" "+step]++
+	if _, done := c.shown[body.Ctx.RunID][step]; done {
+		c.violated("run %s: step %s ran again after it was memoised", body.Ctx.RunID, step)
+	}
+}
+
+func (c *checker) runs(step string, body callBody) int { return c.count[body.Ctx.RunID+" "+step] }
+
+// ended checks the world once nothing is left to do.
+func (w *World) ended() {
+	records := map[string]int{}
+	status := map[string]run.Status{}
+	for _, r := range w.backend.Runs() {
+		status[r.RunID.String()] = r.Status
+		e, err := w.backend.Event(nil, r.EventID) //nolint:staticcheck // the model does not look at the context
+		if err != nil {
+			w.check.violated("run %s: its event is gone", r.RunID)
+			continue
+		}
+		records[e.Name+" "+e.ID]++
+		want := run.Completed
+		if e.Name == "sim/fails" {
+			want = run.Failed
+		}
+		if r.Status != want {
+			w.check.violated("run %s of %s: %s with %s, want %s", r.RunID, e.Name, r.Status, r.Output, want)
+		}
+	}
+	for _, e := range w.sent {
+		if n := records[e.Name+" "+e.ID]; n != 1 {
+			w.check.violated("event %s %s has %d runs, want 1", e.Name, e.ID, n)
+		}
+	}
+	w.told(status)
+	for id, reason := range w.backend.Parked() {
+		w.check.violated("%s is parked: %s", id, reason)
+	}
+}
+
+// told checks that every run told of its end exactly once.
+func (w *World) told(status map[string]run.Status) {
+	finished, failed := map[string]int{}, map[string]int{}
+	for _, e := range w.backend.AllEvents() {
+		var data struct {
+			RunID string `json:"run_id"`
+		}
+		if json.Unmarshal(e.Data, &data) != nil {
+			continue
+		}
+		switch e.Name {
+		case event.FunctionFinished:
+			finished[data.RunID]++
+		case event.FunctionFailed:
+			failed[data.RunID]++
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(status)) {
+		wantFailed := 0
+		if status[id] == run.Failed {
+			wantFailed = 1
+		}
+		if finished[id] != 1 || failed[id] != wantFailed {
+			w.check.violated("run %s (%s) published finished %d and failed %d times", id, status[id], finished[id], failed[id])
+		}
+	}
+}

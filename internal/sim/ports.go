@@ -1,0 +1,90 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// faulty is the store and the event log as tasks see them: every call is a place where the task may stop, crash, or be
+// told of a failure that did, or did not, happen.
+type faulty struct{ w *World }
+
+var errFault = fmt.Errorf("injected fault: %w", ports.ErrUnavailable)
+
+// do makes one call. Once in a while it fails before its effect, or after it.
+func (w *World) do(name string, call func() error) error {
+	w.stop(name)
+	if w.faults && w.chance(25) {
+		w.note("  %s fails before", name)
+		return errFault
+	}
+	err := call()
+	w.stop(name + " done")
+	if w.faults && err == nil && w.chance(25) {
+		w.note("  %s fails after", name)
+		return errFault
+	}
+	return err
+}
+
+func (f faulty) Append(ctx context.Context, events []event.Tracked) error {
+	return f.w.do("append", func() error { return f.w.backend.Append(ctx, events) })
+}
+
+func (f faulty) Take(context.Context, int) ([]event.Tracked, error) {
+	return nil, ports.ErrClosed // the world hands out events itself
+}
+
+func (f faulty) Release(ctx context.Context, id ulid.ULID, at time.Time) error {
+	return f.w.backend.Release(ctx, id, at)
+}
+
+func (f faulty) Park(ctx context.Context, id ulid.ULID, reason string) error {
+	return f.w.backend.Park(ctx, id, reason)
+}
+
+func (f faulty) Schedule(ctx context.Context, s ports.Schedule) (answers []ports.Scheduled, err error) {
+	err = f.w.do("schedule", func() error {
+		answers, err = f.w.store.Schedule(ctx, s)
+		return err
+	})
+	return answers, err
+}
+
+func (f faulty) Load(ctx context.Context, id ulid.ULID) (state run.State, err error) {
+	err = f.w.do("load", func() error {
+		state, err = f.w.store.Load(ctx, id)
+		return err
+	})
+	return state, err
+}
+
+func (f faulty) Commit(ctx context.Context, c ports.Commit) (state run.State, err error) {
+	err = f.w.do("commit", func() error {
+		state, err = f.w.store.Commit(ctx, c)
+		return err
+	})
+	return state, err
+}
+
+// queue is the queue as tasks see it.
+type queue struct{ w *World }
+
+func (q queue) Lease(context.Context) (ports.Lease, error) {
+	return ports.Lease{}, ports.ErrClosed // the world hands out jobs itself
+}
+
+func (q queue) Return(ctx context.Context, l ports.Lease, at time.Time) error {
+	return q.w.backend.Queue().Return(ctx, l, at)
+}
+
+func (q queue) Park(ctx context.Context, l ports.Lease, reason string) error {
+	return q.w.backend.Queue().Park(ctx, l, reason)
+}

@@ -1,0 +1,163 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+var (
+	oneSeed = flag.Uint64("sim.seed", 0, "simulate this seed only, and print its trace")
+	seeds   = flag.Int("sim.seeds", 400, "number of seeds to simulate")
+	steps   = flag.Int("sim.steps", 400, "steps with faults of each simulation")
+)
+
+func TestSeeds(t *testing.T) {
+	t.Parallel()
+	if *oneSeed != 0 {
+		result, err := New(*oneSeed).Run(t.Context(), *steps)
+		t.Logf("trace:\n%s", strings.Join(result.Trace, "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	events, crashes := 0, 0
+	for seed := range *seeds {
+		result, err := New(uint64(seed+1)).Run(t.Context(), *steps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, crashes = events+result.Events, crashes+result.Crashes
+	}
+	t.Logf("%d seeds of %d steps: %d events, %d crashes", *seeds, *steps, events, crashes)
+	if events == 0 || crashes == 0 {
+		t.Error("the simulation does nothing")
+	}
+}
+
+func TestRun_IsTheSameForTheSameSeed(t *testing.T) {
+	t.Parallel()
+	first, err := New(7).Run(t.Context(), 2000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := New(7).Run(t.Context(), 2000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(first.Trace, again.Trace) {
+		t.Error("two runs of one seed differ")
+	}
+}
+
+// broken is a store with a planted bug.
+type broken struct {
+	ports.Store
+	commit   func(next func(ports.Commit) (run.State, error), c ports.Commit) (run.State, error)
+	schedule func(s ports.Schedule) ports.Schedule
+}
+
+func (b broken) Commit(ctx context.Context, c ports.Commit) (run.State, error) {
+	next := func(c ports.Commit) (run.State, error) { return b.Store.Commit(ctx, c) }
+	if b.commit == nil {
+		return next(c)
+	}
+	return b.commit(next, c)
+}
+
+func (b broken) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
+	if b.schedule != nil {
+		s = b.schedule(s)
+	}
+	return b.Store.Schedule(ctx, s)
+}
+
+// TestSeeds_FindPlantedBugs proves that the simulation can see what it is there to see: each bug is found within a few
+// seeds.
+func TestSeeds_FindPlantedBugs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		store func(w *World) ports.Store
+		want  string
+	}{
+		"a lost wake-up: the job that follows a step is not created": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, commit: func(next func(ports.Commit) (run.State, error), c ports.Commit) (run.State, error) {
+					if len(c.Transition.Steps) > 0 && len(c.Transition.Jobs) == 1 {
+						c.Transition.Jobs = nil
+					}
+					return next(c)
+				}}
+			}, "not at rest",
+		},
+		"a double finish: the end is told twice": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, commit: func(next func(ports.Commit) (run.State, error), c ports.Commit) (run.State, error) {
+					if c.Transition.Finish != nil {
+						twice := c.Publish[0]
+						twice.InternalID = entropy{w}.ULID(w.clock.now)
+						c.Publish = append(c.Publish, twice)
+					}
+					return next(c)
+				}}
+			}, "published finished 2",
+		},
+		"a torn commit: the run ends but its events are not published": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, commit: func(next func(ports.Commit) (run.State, error), c ports.Commit) (run.State, error) {
+					c.Publish = slices.DeleteFunc(c.Publish, func(e event.Tracked) bool { return e.Name == event.FunctionFinished && w.chance(4) })
+					return next(c)
+				}}
+			}, "published finished 0",
+		},
+		"a forgotten memo: a step is saved empty and run again": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, commit: func(next func(ports.Commit) (run.State, error), c ports.Commit) (run.State, error) {
+					if len(c.Transition.Steps) == 1 && len(c.State.Stack) > 0 {
+						c.Transition.Steps[0].ID = c.State.Stack[0]
+					}
+					return next(c)
+				}}
+			}, "memo of step",
+		},
+		"no idempotency: an event delivered again starts again": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, schedule: func(s ports.Schedule) ports.Schedule {
+					for i := range s.Runs {
+						s.Runs[i].IdempotencyKey = ""
+						twice := s.Runs[i]
+						twice.State.ID = entropy{w}.ULID(w.clock.now)
+						twice.Start.RunID, twice.Start.ID = twice.State.ID, twice.Start.ID+"x"
+						twice.State.Jobs = map[string]run.Kind{twice.Start.ID: run.KindStart}
+						s.Runs = append(s.Runs, twice)
+					}
+					return s
+				}}
+			}, "twice",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(20) {
+				w := New(seed + 1)
+				w.store = c.store(w)
+				_, err := w.Run(t.Context(), 400)
+				if found := (*Error)(nil); errors.As(err, &found) {
+					if text := strings.Join(found.Faults, "\n"); !strings.Contains(text, c.want) {
+						t.Errorf("seed %d found %s, want %q", seed+1, text, c.want)
+					}
+					return
+				}
+			}
+			t.Error("no seed found it")
+		})
+	}
+}

@@ -1,0 +1,191 @@
+// Package sim runs the real application and domain over in-memory ports, in an order that a seed decides, with faults.
+//
+// One goroutine does everything. Every routing of an event and every working off of a job is a task, a coroutine that
+// stops at each call of a port; at each step the world picks one thing to do: continue a task, start a new one, send an
+// event, move the clock, or crash. A crash ends all tasks where they stand, before or after the effect of the call they
+// stopped at, and forgets all leases. Ports also fail: before their effect, or after it, so that the caller does not
+// know. Apps answer with errors, garbage, or nothing.
+//
+// What must hold is checked while it happens (a memoised step is never run again and never changes, a run starts once
+// for an event) and, once the faults stop, at the end: everything has ended as it should, and every run has told of its
+// end exactly once.
+//
+// Nothing here depends on time, on goroutines or on the order of maps: a seed gives the same run every time, and a
+// failure names the seed and shows the trace.
+package sim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/app/execute"
+	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/registry"
+	"github.com/ingothq/ingot/internal/app/route"
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/internal/sim/mem"
+)
+
+// World is one simulation.
+type World struct {
+	seed    uint64
+	rng     *rand.Rand
+	clock   *clock
+	backend *mem.Backend
+	app     *app
+	check   *checker
+	// store is what tasks commit to; a test may put a broken one here to prove that its bug is seen.
+	store ports.Store
+
+	ingest   *ingest.Ingest
+	router   *route.Router
+	executor *execute.Executor
+
+	tasks   []*task
+	current *task
+	faults  bool
+	sent    []event.Event
+	trace   []string
+	crashes int
+}
+
+// New returns a world with the functions of the workload registered.
+func New(seed uint64) *World {
+	w := &World{
+		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), clock: &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, faults: true,
+	}
+	w.backend = mem.New(w.clock)
+	w.store = w.backend
+	w.check = newChecker()
+	w.app = newApp(w)
+	return w
+}
+
+// clock is virtual time.
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+// entropy makes IDs from the seed.
+type entropy struct{ w *World }
+
+func (i entropy) ULID(at time.Time) ulid.ULID {
+	var id ulid.ULID
+	_ = id.SetTime(ulid.Timestamp(at))
+	var random [10]byte
+	for n := range random {
+		random[n] = byte(i.w.rng.Uint32())
+	}
+	_ = id.SetEntropy(random[:])
+	return id
+}
+
+// jitter is drawn from the seed.
+type jitter struct{ w *World }
+
+func (j jitter) Duration(limit time.Duration) time.Duration {
+	return time.Duration(j.w.rng.Int64N(int64(limit)))
+}
+
+// boot starts the process: everything that lives in memory is new.
+func (w *World) boot(ctx context.Context) error {
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	reg := registry.New(w.backend, log)
+	if err := reg.Reload(ctx); err != nil {
+		return fmt.Errorf("load functions: %w", err)
+	}
+	ports := faulty{w}
+	w.ingest = ingest.New(ports, w.clock, entropy{w})
+	w.router = route.New(route.Deps{
+		EventLog: ports, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
+	})
+	limits := &execute.Overrides{}
+	w.executor = execute.New(execute.Deps{
+		Store: ports, Queue: queue{w}, Worker: w.app, Functions: reg, Tracker: w.ingest, Limits: limits.Limits,
+		Clock: w.clock, Random: jitter{w}, Log: log, Pause: func(context.Context, int) { w.stop("pause") },
+	}, execute.Config{})
+	return nil
+}
+
+// register puts the functions of the workload into the catalog.
+func (w *World) register(ctx context.Context) error {
+	return w.backend.Sync(ctx, function.SyncPlan{App: w.app.identity(), Put: w.app.functions()})
+}
+
+// task is a coroutine.
+type task struct {
+	name string
+	next func() (string, bool)
+	stop func()
+	// yield stops the task at a port call; false means that the process has crashed.
+	yield func(string) bool
+}
+
+// crashed unwinds a task of a process that has crashed.
+type crashed struct{}
+
+// start begins a task. It runs until its first port call.
+func (w *World) start(name string, work func()) {
+	t := &task{name: name}
+	t.next, t.stop = iter.Pull(func(yield func(string) bool) {
+		t.yield = yield
+		defer func() {
+			if reason := recover(); reason != nil {
+				if _, ok := reason.(crashed); !ok {
+					panic(reason)
+				}
+			}
+		}()
+		work()
+	})
+	w.tasks = append(w.tasks, t)
+	w.resume(len(w.tasks) - 1)
+}
+
+// resume continues a task until its next port call, or its end.
+func (w *World) resume(at int) {
+	t := w.tasks[at]
+	w.current = t
+	where, more := t.next()
+	w.current = nil
+	if !more {
+		w.tasks = append(w.tasks[:at], w.tasks[at+1:]...)
+		where = "ended"
+	}
+	w.note("%s: %s", t.name, where)
+}
+
+// stop is called by a port: the task waits here for its turn.
+func (w *World) stop(where string) {
+	if t := w.current; t != nil && !t.yield(where) {
+		panic(crashed{})
+	}
+}
+
+// crash ends the process and starts it anew.
+func (w *World) crash(ctx context.Context) error {
+	w.note("crash")
+	w.crashes++
+	for _, t := range w.tasks {
+		t.stop()
+	}
+	w.tasks = nil
+	w.backend.Crash()
+	return w.boot(ctx)
+}
+
+func (w *World) note(format string, values ...any) {
+	w.trace = append(w.trace, fmt.Sprintf(format, values...))
+}
+
+// chance is true once in n.
+func (w *World) chance(n int) bool { return w.rng.IntN(n) == 0 }
