@@ -1,0 +1,137 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Run statuses of the read API that a run can end with, and the two before.
+const (
+	Completed = "Completed"
+	Failed    = "Failed"
+	Cancelled = "Cancelled"
+)
+
+// Run is what GET /v1/runs/{id} says of a run (Spec 04 §7.2).
+type Run struct {
+	ID         string          `json:"run_id"`
+	FunctionID string          `json:"function_id"`
+	EventID    string          `json:"event_id"`
+	Status     string          `json:"status"`
+	EndedAt    *time.Time      `json:"ended_at"`
+	Output     json.RawMessage `json:"output"`
+}
+
+// Ended reports whether the run has its end: a status that stays, and an end time.
+func (r Run) Ended() bool {
+	return r.EndedAt != nil && (r.Status == Completed || r.Status == Failed || r.Status == Cancelled)
+}
+
+var (
+	readClient = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+	reads      atomic.Int64
+)
+
+// get reads the data member of a /v1 answer into data. Errors of this API come with status 200 too (Spec 04 §4.3), so
+// the body decides.
+func (s *Server) get(ctx context.Context, path string, data any) error {
+	// The API caches answers per query string for up to 15 s (Spec 04 §4.3); a new one asks afresh.
+	url := fmt.Sprintf("%s%s?fresh=%d", s.URL, path, reads.Add(1))
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", path, err)
+	}
+	if s.opts.SigningKey != "" {
+		req.Header.Set("Authorization", "Bearer "+s.opts.SigningKey)
+	}
+	resp, err := readClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", path, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	var answer struct {
+		Data  json.RawMessage `json:"data"`
+		Error string          `json:"error"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return fmt.Errorf("%s: status %d, not JSON: %.300s", path, resp.StatusCode, body)
+	}
+	if resp.StatusCode != http.StatusOK || answer.Error != "" {
+		return fmt.Errorf("%s: status %d: %.300s", path, resp.StatusCode, body)
+	}
+	if err := json.Unmarshal(answer.Data, data); err != nil {
+		return fmt.Errorf("%s: %w in %.300s", path, err, answer.Data)
+	}
+	return nil
+}
+
+// EventRuns asks for the runs that the event with this internal id started.
+func (s *Server) EventRuns(ctx context.Context, eventID string) ([]Run, error) {
+	var runs []Run
+	err := s.get(ctx, "/v1/events/"+eventID+"/runs", &runs)
+	return runs, err
+}
+
+// Run asks for one run.
+func (s *Server) Run(ctx context.Context, runID string) (Run, error) {
+	var run Run
+	err := s.get(ctx, "/v1/runs/"+runID, &run)
+	return run, err
+}
+
+// EventData asks for the data of an event as the server keeps it.
+func (s *Server) EventData(ctx context.Context, eventID string) (json.RawMessage, error) {
+	var event struct {
+		Data json.RawMessage `json:"data"`
+	}
+	err := s.get(ctx, "/v1/events/"+eventID, &event)
+	return event.Data, err
+}
+
+// AwaitRun returns the one run of the event once it has ended, and fails the test if there are several or none. Both
+// views of the server must agree.
+func (s *Server) AwaitRun(t testing.TB, eventID string, limit time.Duration) Run {
+	t.Helper()
+	var run Run
+	Eventually(t, limit, "run of event "+eventID, func() (bool, string) {
+		runs, err := s.EventRuns(t.Context(), eventID)
+		if err != nil {
+			return false, err.Error()
+		}
+		if len(runs) > 1 {
+			t.Fatalf("event %s started %d runs: %+v", eventID, len(runs), runs)
+		}
+		if len(runs) == 0 {
+			return false, "no run yet"
+		}
+		if run, err = s.Run(t.Context(), runs[0].ID); err != nil {
+			return false, err.Error()
+		}
+		return run.Ended() && runs[0].Status == run.Status, fmt.Sprintf("run %s is %s, in the event's list %s", run.ID, run.Status, runs[0].Status)
+	})
+	return run
+}
+
+// AwaitRunID is AwaitRun for a run whose id is known.
+func (s *Server) AwaitRunID(t testing.TB, runID string, limit time.Duration) Run {
+	t.Helper()
+	var run Run
+	Eventually(t, limit, "end of run "+runID, func() (bool, string) {
+		var err error
+		if run, err = s.Run(t.Context(), runID); err != nil {
+			return false, err.Error()
+		}
+		return run.Ended(), run.Status
+	})
+	return run
+}

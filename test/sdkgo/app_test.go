@@ -1,0 +1,223 @@
+package sdkgo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/inngest/inngestgo"
+
+	"github.com/ingothq/ingot/test/harness"
+)
+
+// waitLimit bounds the wait for one run, on a machine that does many other things.
+const waitLimit = 60 * time.Second
+
+type (
+	object = map[string]any
+	input  = inngestgo.Input[object]
+)
+
+func TestMain(m *testing.M) { harness.Main(m.Run) }
+
+// app is the application under test: SDK functions served over HTTP, and a record of what they saw.
+type app struct {
+	server *harness.Server
+	client inngestgo.Client
+
+	mu     sync.Mutex
+	seen   map[string][]sighting // by the key of the event's data
+	useAPI int                   // calls whose body was trimmed
+}
+
+// sighting is one thing that happened in the app: a handler was entered, or a step's body ran.
+type sighting struct {
+	what string
+	at   time.Time
+	run  string
+}
+
+func newApp(t *testing.T, server *harness.Server) *app {
+	t.Helper()
+	a := &app{server: server, seen: map[string][]sighting{}}
+	mux := http.NewServeMux()
+	web := httptest.NewServer(mux)
+	t.Cleanup(web.Close)
+	serveURL, err := url.Parse(web.URL + "/api/inngest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.client, err = inngestgo.NewClient(inngestgo.ClientOpts{
+		AppID:           "go-suite",
+		Dev:             inngestgo.BoolPtr(true),
+		URL:             serveURL,
+		APIBaseURL:      &server.URL,
+		EventAPIBaseURL: &server.URL,
+		RegisterURL:     inngestgo.StrPtr(server.URL + "/fn/register"),
+		Logger:          slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatalf("make the SDK client: %v", err)
+	}
+	a.createFunctions(t)
+	mux.Handle("/api/inngest", a.watchTrimming(a.client.Serve()))
+
+	// The SDK registers itself with the server when it is asked to by PUT.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, serveURL.String(), http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("register the app: %v", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("register the app: status %d, %v: %s", resp.StatusCode, err, body)
+	}
+	return a
+}
+
+// watchTrimming counts calls that tell the SDK to fetch the state itself, which the Go SDK cannot (Spec 01 §8.4).
+func (a *app) watchTrimming(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		var call struct {
+			UseAPI bool `json:"use_api"`
+			Ctx    struct {
+				UseAPI bool `json:"use_api"`
+			} `json:"ctx"`
+		}
+		if r.Method == http.MethodPost && json.Unmarshal(body, &call) == nil && (call.UseAPI || call.Ctx.UseAPI) {
+			a.mu.Lock()
+			a.useAPI++
+			a.mu.Unlock()
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (a *app) trimmedCalls() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.useAPI
+}
+
+// note records what happened in a run of the event with this key.
+func (a *app) note(in input, what string) {
+	key, _ := in.Event.Data["key"].(string)
+	a.noteKey(key, in.InputCtx.RunID, what)
+}
+
+func (a *app) noteKey(key, run, what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen[key] = append(a.seen[key], sighting{what: what, at: time.Now(), run: run})
+}
+
+// times returns when something happened for the key, in order.
+func (a *app) times(key, what string) []time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var at []time.Time
+	for _, s := range a.seen[key] {
+		if s.what == what {
+			at = append(at, s.at)
+		}
+	}
+	return at
+}
+
+// runs returns the different run ids that the app saw for the key.
+func (a *app) runs(key string) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var ids []string
+	for _, s := range a.seen[key] {
+		if !slices.Contains(ids, s.run) {
+			ids = append(ids, s.run)
+		}
+	}
+	return ids
+}
+
+// sawOnce fails the test unless each of these things happened exactly once for the key.
+func (a *app) sawOnce(t *testing.T, key string, whats ...string) {
+	t.Helper()
+	for _, what := range whats {
+		a.sawTimes(t, key, what, 1)
+	}
+}
+
+func (a *app) sawTimes(t *testing.T, key, what string, want int) {
+	t.Helper()
+	if got := len(a.times(key, what)); got != want {
+		t.Errorf("app saw %q of %s %d times, want %d", what, key, got, want)
+	}
+}
+
+// send sends one event through the SDK and returns the id that the server gave it.
+func (a *app) send(t *testing.T, event string, data object) string {
+	t.Helper()
+	id, err := a.client.Send(t.Context(), inngestgo.GenericEvent[object]{Name: event, Data: data})
+	if err != nil {
+		t.Fatalf("send %s: %v", event, err)
+	}
+	return id
+}
+
+// finish sends an event with this key, waits for its run and checks how the server says it ended, and that the app
+// saw that run and no other.
+func (a *app) finish(t *testing.T, event, key, status string) harness.Run {
+	t.Helper()
+	run := a.server.AwaitRun(t, a.send(t, event, object{"key": key}), waitLimit)
+	if run.Status != status {
+		t.Fatalf("run %s of %s is %s, want %s; output %s", run.ID, event, run.Status, status, run.Output)
+	}
+	if ids := a.runs(key); len(ids) != 1 || ids[0] != run.ID {
+		t.Errorf("app saw the runs %v of %s, want only %s", ids, key, run.ID)
+	}
+	return run
+}
+
+// sameJSON fails the test unless both texts are the same JSON, numbers compared by their text.
+func sameJSON(t *testing.T, what string, got []byte, want string) {
+	t.Helper()
+	a, b := compact(t, what, got), compact(t, what, []byte(want))
+	if !bytes.Equal(a, b) {
+		t.Errorf("%s is\n %s\nwant\n %s", what, a, b)
+	}
+}
+
+// compact rewrites JSON with sorted keys and without spaces or needless escapes; number text stays.
+func compact(t *testing.T, what string, text []byte) []byte {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		t.Fatalf("%s is not JSON: %v: %.300s", what, err, text)
+	}
+	out, err := json.Marshal(value)
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	return out
+}
+
+// handler is the type of the functions under test.
+type handler = func(context.Context, input) (any, error)

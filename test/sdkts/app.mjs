@@ -1,0 +1,177 @@
+// The application under test: SDK functions served over HTTP, and a record of what they saw.
+import http from "node:http";
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+export const bigSteps = 4;
+export const bigSize = 1_500_000; // bytes of one step's output; all together are over the 4 MiB at which calls are trimmed
+export const awkward = "héllo <b>&</b> \u2028 🙂 \"quoted\" \\ \t 日本語";
+
+/**
+ * Starts an app made with one major of the SDK and registers it with the server.
+ * lane: { id, sdk, serve, major, clientOptions }
+ */
+export async function startApp(lane, server) {
+  const app = new App();
+  const web = http.createServer((request, response) => app.handle(request, response));
+  await new Promise((resolve) => web.listen(0, "127.0.0.1", resolve));
+  const origin = `http://127.0.0.1:${web.address().port}`;
+  app.client = new lane.sdk.Inngest({
+    id: lane.id, isDev: true, baseUrl: server.url, logger: silent, internalLogger: silent, fetch: app.watchedFetch(),
+    ...lane.clientOptions,
+  });
+  const create = (config, trigger, handler) => (lane.major === 3
+    ? app.client.createFunction(config, trigger, handler)
+    : app.client.createFunction({ ...config, triggers: [trigger] }, handler));
+  app.handle = lane.serve({
+    client: app.client, functions: functions(app, lane, create), servePath: "/api/inngest",
+    [lane.major === 3 ? "serveHost" : "serveOrigin"]: origin,
+  });
+  app.close = () => new Promise((resolve) => { web.close(resolve); web.closeAllConnections(); });
+
+  // The SDK registers itself with the server when it is asked to by PUT.
+  const answer = await fetch(`${origin}/api/inngest`, { method: "PUT" });
+  const text = await answer.text();
+  if (answer.status !== 200) {
+    await app.close();
+    throw new Error(`register the app: status ${answer.status}: ${text}`);
+  }
+  return app;
+}
+
+class App {
+  handle = (request, response) => { response.statusCode = 503; response.end(); };
+  fetched = []; // addresses that the SDK asked
+  finished = new Map(); // data of inngest/function.finished events, by run id
+  #seen = new Map(); // by key of the event's data: [{ what, at, run }]
+
+  /** Notes that something happened in a run of the event with this key. */
+  note({ event, runId }, what, key = event.data.key) {
+    if (!this.#seen.has(key)) this.#seen.set(key, []);
+    this.#seen.get(key).push({ what, at: Date.now(), run: runId });
+  }
+
+  /** When it happened for the key, in order. */
+  times(key, what) {
+    return (this.#seen.get(key) ?? []).filter((s) => s.what === what).map((s) => s.at);
+  }
+
+  /** The different run ids seen for the key. */
+  runs(key) {
+    return [...new Set((this.#seen.get(key) ?? []).map((s) => s.run))];
+  }
+
+  watchedFetch() {
+    return (url, options) => {
+      this.fetched.push(String(url));
+      return fetch(url, options);
+    };
+  }
+}
+
+/** Every function of the suite; each listens to the event "<lane>/<id>". */
+function functions(app, lane, create) {
+  const { NonRetriableError, RetryAfterError } = lane.sdk;
+  const all = [];
+  const add = (id, config, handler) => all.push(create({ id, ...config }, { event: `${lane.id}/${id}` }, handler));
+  const stepOf = (context, id, value) => context.step.run(id, () => { app.note(context, id); return value; });
+
+  add("simple", { retries: 0 }, (context) => {
+    app.note(context, "call");
+    return { echo: context.event.data, attempt: context.attempt };
+  });
+
+  add("steps", { retries: 0 }, async (context) => {
+    const first = await stepOf(context, "first", { n: 1, text: awkward });
+    const second = await stepOf(context, "second", [first.n, 2, { deep: { x: null } }]);
+    const third = await stepOf(context, "third", `length ${second.length}`);
+    return { first, second, third };
+  });
+
+  add("sleep", { retries: 0 }, async (context) => {
+    await stepOf(context, "before", 1);
+    await context.step.sleep("nap", "1s");
+    return stepOf(context, "after", "rested");
+  });
+
+  add("step-retry", { retries: 3 }, async (context) => {
+    await stepOf(context, "kept", 1);
+    return context.step.run("flaky", () => {
+      app.note(context, `flaky ${context.attempt}`);
+      if (context.attempt < 2) throw new Error("not yet");
+      return context.attempt;
+    });
+  });
+
+  add("retry-after", { retries: 3 }, async (context) => context.step.run("later", () => {
+    app.note(context, "later");
+    if (context.attempt === 0) throw new RetryAfterError("in a moment", "3s");
+    return "came";
+  }));
+
+  add("fn-retry", { retries: 3 }, async (context) => {
+    const kept = await stepOf(context, "kept", "kept");
+    app.note(context, `past the step ${context.attempt}`);
+    if (context.attempt === 0) throw new Error("the function fails once");
+    return kept;
+  });
+
+  add("exhausted", {
+    retries: 1,
+    onFailure: async ({ event, error, step, runId }) => step.run("report", () => {
+      app.note({ event, runId }, error.message, `${event.data.event.data.key}/failure`);
+      return "handled";
+    }),
+  }, async (context) => context.step.run("hopeless", () => {
+    app.note(context, `hopeless ${context.attempt}`);
+    throw new Error(`hopeless at attempt ${context.attempt}`);
+  }));
+
+  add("final-step", { retries: 3 }, async (context) => context.step.run("no", () => {
+    app.note(context, "step");
+    throw new NonRetriableError("not again in the step");
+  }));
+
+  add("final-fn", { retries: 3 }, async (context) => {
+    app.note(context, "call");
+    throw new NonRetriableError("not again in the function");
+  });
+
+  add("parallel", { retries: 0 }, async (context) => {
+    const parts = await Promise.all(["a", "b", "c"].map((name) => stepOf(context, name, `${name}!`)));
+    return stepOf(context, "join", parts.join(""));
+  });
+
+  add("loop", { retries: 0 }, async (context) => {
+    const got = [];
+    for (let i = 0; i < 5; i++) {
+      got.push(await context.step.run("same id", () => { app.note(context, `round ${i}`); return i * 10; }));
+    }
+    return got;
+  });
+
+  add("large", { retries: 0 }, async (context) => {
+    let total = 0;
+    for (let i = 0; i < bigSteps; i++) {
+      total += (await stepOf(context, `big ${i}`, String.fromCharCode(97 + i).repeat(bigSize))).length;
+    }
+    await context.step.sleep("nap", "100ms"); // so that all of them must be read back
+    return stepOf(context, "sum", total);
+  });
+
+  add("many", { retries: 0 }, async (context) => {
+    const one = await stepOf(context, "one", context.event.data.i);
+    await stepOf(context, "two", one);
+    return one;
+  });
+
+  add("numbers", { retries: 0 }, async (context) => {
+    app.note(context, "call");
+    return context.step.run("pass on", () => context.event.data);
+  });
+
+  all.push(create({ id: "observer" }, { event: "inngest/function.finished" }, ({ event }) => {
+    app.finished.set(event.data.run_id, event.data);
+  }));
+  return all;
+}

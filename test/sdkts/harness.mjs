@@ -1,0 +1,121 @@
+// Runs the real server binary for the suites and asks it what it knows, over HTTP only.
+import { spawn } from "node:child_process";
+import net from "node:net";
+
+const startLimitMS = 30_000;
+const stopLimitMS = 15_000;
+const pollMS = 25;
+const logLimit = 64 << 10;
+
+/** Looks until look returns something truthy, and returns it; throws after limitMS with what was seen last. */
+export async function eventually(what, limitMS, look) {
+  const deadline = Date.now() + limitMS;
+  for (;;) {
+    let seen;
+    const found = await look((text) => { seen = text; });
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${limitMS} ms; last seen: ${seen}`);
+    await new Promise((resolve) => setTimeout(resolve, pollMS));
+  }
+}
+
+async function freePort() {
+  const listener = net.createServer();
+  await new Promise((resolve, reject) => { listener.once("error", reject).listen(0, "127.0.0.1", resolve); });
+  const { port } = listener.address();
+  await new Promise((resolve) => { listener.close(resolve); });
+  return port;
+}
+
+/** Starts a development server in memory; resolves when /health answers. */
+export async function startServer(...args) {
+  const binary = process.env.INGOT_BIN;
+  if (!binary) throw new Error("INGOT_BIN names no server binary");
+  const port = await freePort();
+  const child = spawn(binary, ["dev", "--no-discovery", "--no-poll", "--host", "127.0.0.1", "--port", String(port), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, DO_NOT_TRACK: "1", INNGEST_NO_UPDATE_NOTIFIER: "1" },
+  });
+  const server = new Server(`http://127.0.0.1:${port}`, child);
+  await eventually("start of the server", startLimitMS, async (saw) => {
+    if (server.exit) throw new Error(`the server ended by itself (${server.exit}):\n${server.log}`);
+    try {
+      return (await fetch(`${server.url}/health`)).status === 200;
+    } catch (error) {
+      saw(error.message);
+      return false;
+    }
+  }).catch((error) => { child.kill("SIGKILL"); throw error; });
+  return server;
+}
+
+class Server {
+  log = "";
+  exit = null; // how the process ended
+  #child;
+  #ended;
+  #reads = 0;
+
+  constructor(url, child) {
+    this.url = url;
+    this.#child = child;
+    const keep = (chunk) => { this.log = (this.log + chunk).slice(-logLimit); };
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    this.#ended = new Promise((resolve) => {
+      child.once("error", (error) => { this.exit = error.message; resolve(); });
+      child.once("exit", (code, signal) => { this.exit = signal ?? `status ${code}`; resolve(); });
+    });
+    process.once("exit", () => child.kill("SIGKILL"));
+  }
+
+  /** Stops the server; an end that is not clean is an error. */
+  async stop() {
+    if (this.exit) throw new Error(`the server had ended by itself: ${this.exit}\n${this.log}`);
+    this.#child.kill("SIGTERM");
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), stopLimitMS);
+    await this.#ended;
+    clearTimeout(timer);
+    if (this.exit !== "status 0") throw new Error(`the server ended with ${this.exit}\n${this.log}`);
+  }
+
+  /** The answer of a /v1 read as text. The changing query string passes the API's cache. */
+  async readText(path) {
+    const response = await fetch(`${this.url}${path}?fresh=${++this.#reads}`);
+    const text = await response.text();
+    if (response.status !== 200 || JSON.parse(text).error) throw new Error(`${path}: status ${response.status}: ${text.slice(0, 300)}`);
+    return text;
+  }
+
+  async read(path) {
+    return JSON.parse(await this.readText(path)).data;
+  }
+
+  /** The run once it has its end. */
+  async awaitRunID(runID, limitMS) {
+    return eventually(`end of run ${runID}`, limitMS, async (saw) => {
+      try {
+        const run = await this.read(`/v1/runs/${runID}`);
+        saw(run.status);
+        return ["Completed", "Failed", "Cancelled"].includes(run.status) && run.ended_at && run;
+      } catch (error) {
+        saw(error.message);
+        return false;
+      }
+    });
+  }
+
+  /** The one run of an event once it has its end, in both views of the server; several runs are an error. */
+  async awaitRun(eventID, limitMS) {
+    const only = async (saw) => {
+      const runs = await this.read(`/v1/events/${eventID}/runs`);
+      if (runs.length > 1) throw new Error(`event ${eventID} started ${runs.length} runs: ${JSON.stringify(runs)}`);
+      saw(runs.length === 0 ? "no run yet" : `listed as ${runs[0].status}`);
+      return runs[0];
+    };
+    const { run_id } = await eventually(`run of event ${eventID}`, limitMS, only);
+    const run = await this.awaitRunID(run_id, limitMS);
+    await eventually(`list of event ${eventID}`, limitMS, async (saw) => (await only(saw))?.status === run.status);
+    return run;
+  }
+}

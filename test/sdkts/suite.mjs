@@ -1,0 +1,185 @@
+// The scenarios, shared by every lane (a major of the SDK with its settings).
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { awkward, bigSize, bigSteps, startApp } from "./app.mjs";
+import { eventually, startServer } from "./harness.mjs";
+
+const waitMS = 90_000; // for one run, on a machine that does many other things
+const suiteMS = 240_000;
+
+/**
+ * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete }.
+ * runComplete: the SDK ends runs by an opcode, for which the read API knows no output (Spec 04 §7.2).
+ */
+export function suite(lane) {
+  describe(lane.id, { concurrency: true, timeout: suiteMS }, () => {
+    let server;
+    let app;
+
+    before(async () => {
+      server = await startServer("--retry-interval", "1");
+      app = await startApp(lane, server);
+    });
+    after(async () => {
+      await app?.close();
+      await server?.stop();
+    });
+
+    const test = (name, body) => it(name, async () => {
+      try {
+        await body();
+      } catch (error) {
+        error.message += `\nlast output of the server:\n${server.log.slice(-4000)}`;
+        throw error;
+      }
+    });
+
+    const sawOnce = (key, ...whats) => {
+      for (const what of whats) assert.equal(app.times(key, what).length, 1, `app saw "${what}" of ${key}`);
+    };
+
+    // Checks how a run ended in the server's eyes: its record, and the event that it published.
+    const checkEnd = async (run, key, status, result) => {
+      assert.equal(run.status, status, `status of run ${run.run_id}, output ${JSON.stringify(run.output)}`);
+      assert.deepEqual(app.runs(key), [run.run_id], "runs that the app saw");
+      const finished = await eventually(`finished event of ${run.run_id}`, waitMS, () => app.finished.get(run.run_id));
+      assert.equal(finished._inngest.status, status);
+      if (result === undefined) return;
+      assert.deepEqual(finished.result, result, "result in the finished event");
+      checkOutput(run, result);
+    };
+
+    const checkOutput = (run, result) => {
+      if (!(lane.runComplete && run.output === "")) assert.deepEqual(run.output, result, "output of the run");
+    };
+
+    // Sends one event through the SDK, waits for its run and checks it.
+    const finish = async (name, status, result, data = { key: name }) => {
+      const { ids } = await app.client.send({ name: `${lane.id}/${name}`, data });
+      assert.equal(ids.length, 1);
+      const run = await server.awaitRun(ids[0], waitMS);
+      await checkEnd(run, data.key, status, result);
+      return { run, eventID: ids[0] };
+    };
+
+    test("simple run", async () => {
+      await finish("simple", "Completed", { echo: { key: "simple" }, attempt: 0 });
+      sawOnce("simple", "call");
+    });
+
+    test("three steps with data", async () => {
+      await finish("steps", "Completed", {
+        first: { n: 1, text: awkward }, second: [1, 2, { deep: { x: null } }], third: "length 3",
+      });
+      sawOnce("steps", "first", "second", "third");
+    });
+
+    test("sleep", async () => {
+      await finish("sleep", "Completed", "rested");
+      sawOnce("sleep", "before", "after");
+      const slept = app.times("sleep", "after")[0] - app.times("sleep", "before")[0];
+      assert.ok(slept >= 1000, `slept only ${slept} ms`);
+    });
+
+    test("step fails twice, then succeeds", async () => {
+      await finish("step-retry", "Completed", 2);
+      sawOnce("step-retry", "kept", "flaky 0", "flaky 1", "flaky 2");
+    });
+
+    test("step asks for a retry after a time", async () => {
+      await finish("retry-after", "Completed", "came");
+      const tries = app.times("retry-after", "later");
+      assert.equal(tries.length, 2);
+      // Cut to the whole second: 3 s mean 2 to 3 s (Spec 01 §10.3).
+      assert.ok(tries[1] - tries[0] >= 1900, `came again after ${tries[1] - tries[0]} ms`);
+    });
+
+    test("function fails once, keeps its steps", async () => {
+      await finish("fn-retry", "Completed", "kept");
+      sawOnce("fn-retry", "kept", "past the step 1");
+      // Code between steps may run again: an SDK whose checkpoint was refused has already gone on.
+      assert.ok(app.times("fn-retry", "past the step 0").length >= 1);
+    });
+
+    test("retries exhausted, failure handler runs", async () => {
+      const { run } = await finish("exhausted", "Failed");
+      assert.equal(run.output.message, "hopeless at attempt 1");
+      sawOnce("exhausted", "hopeless 0", "hopeless 1");
+      const [handler] = await eventually("failure handler", waitMS, () => {
+        const runs = app.runs("exhausted/failure");
+        return runs.length > 0 && runs;
+      });
+      const handled = await server.awaitRunID(handler, waitMS);
+      // Runs started by a failure publish no event of their own (Spec 02 §17.1).
+      assert.equal(handled.status, "Completed");
+      checkOutput(handled, "handled");
+      assert.deepEqual(app.runs("exhausted/failure"), [handler]);
+      sawOnce("exhausted/failure", "hopeless at attempt 1");
+    });
+
+    test("non-retriable step", async () => {
+      const { run } = await finish("final-step", "Failed");
+      assert.equal(run.output.message, "not again in the step");
+      sawOnce("final-step", "step");
+    });
+
+    test("non-retriable function", async () => {
+      const { run } = await finish("final-fn", "Failed");
+      assert.equal(run.output.message, "not again in the function");
+      sawOnce("final-fn", "call");
+    });
+
+    test("parallel steps", async () => {
+      await finish("parallel", "Completed", "a!b!c!");
+      sawOnce("parallel", "a", "b", "c", "join");
+    });
+
+    test("loop over one step id", async () => {
+      await finish("loop", "Completed", [0, 10, 20, 30, 40]);
+      sawOnce("loop", ...[0, 1, 2, 3, 4].map((i) => `round ${i}`));
+    });
+
+    test("large state is fetched over the API", async () => {
+      const { run } = await finish("large", "Completed", bigSteps * bigSize);
+      sawOnce("large", "sum", ...Array.from({ length: bigSteps }, (_, i) => `big ${i}`));
+      assert.ok(app.fetched.some((url) => url.includes(`/v0/runs/${run.run_id}/actions`)), "the SDK never fetched the steps");
+    });
+
+    test("100 concurrent runs", async () => {
+      const count = 100;
+      const events = Array.from({ length: count }, (_, i) => ({ name: `${lane.id}/many`, data: { key: `many ${i}`, i } }));
+      const { ids } = await app.client.send(events);
+      assert.equal(new Set(ids).size, count);
+      await Promise.all(ids.map(async (id, i) => {
+        await checkEnd(await server.awaitRun(id, waitMS), `many ${i}`, "Completed", i);
+        sawOnce(`many ${i}`, "one", "two");
+      }));
+    });
+
+    test("unicode and big numbers", async () => {
+      const data = {
+        key: "numbers", text: awkward, odd: { "": 1, "a.b": 2, "€": 3, "ключ": 4 },
+        safe: Number.MAX_SAFE_INTEGER, huge: 12345678901234567890, large: 1e21, tiny: 1e-7, float: 0.1,
+      };
+      const { eventID } = await finish("numbers", "Completed", data, data);
+      assert.ok(app.times("numbers", "call").length >= 1);
+      assert.deepEqual((await server.read(`/v1/events/${eventID}`)).data, data);
+    });
+
+    test("integers that a double cannot hold stay as sent", async () => {
+      const body = `{"name":"${lane.id}/nobody","data":{"exact":9007199254740993,"huge":123456789012345678901234567890}}`;
+      const answer = await (await fetch(`${server.url}/e/test`, { method: "POST", body })).json();
+      assert.equal(answer.status, 200);
+      const stored = await eventually("stored event", waitMS, async (saw) => {
+        try {
+          return await server.readText(`/v1/events/${answer.ids[0]}`);
+        } catch (error) {
+          saw(error.message);
+          return false;
+        }
+      });
+      assert.match(stored, /"exact":\s*9007199254740993\b/);
+      assert.match(stored, /"huge":\s*123456789012345678901234567890\b/);
+    });
+  });
+}

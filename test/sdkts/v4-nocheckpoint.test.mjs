@@ -1,0 +1,6 @@
+// SDK major 4 with checkpointing switched off: every step is returned.
+import * as sdk from "inngest-v4";
+import { serve } from "inngest-v4/node";
+import { suite } from "./suite.mjs";
+
+suite({ id: "ts4nc", major: 4, sdk, serve, clientOptions: { checkpointing: false }, runComplete: false });
