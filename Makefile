@@ -66,8 +66,12 @@ cover: ## hold the coverage of the last test run against the limits
 
 .PHONY: test-sdk
 test-sdk: build ## run the TypeScript and Python SDKs against the built server
-	test/run-ts.sh
-	test/run-py.sh
+	INGOT_BIN=$(CURDIR)/bin/server test/run-ts.sh
+	INGOT_BIN=$(CURDIR)/bin/server test/run-py.sh
+
+.PHONY: examples
+examples: build ## run the examples as their READMEs say, and wait for their runs
+	examples/check.sh
 
 .PHONY: bench
 bench: build ## measure the built server from outside: latency, throughput, CPU, memory
@@ -93,4 +97,4 @@ sim: ## run the simulation on SEEDS fresh seeds
 	go test -count=1 -timeout 0 ./internal/sim/... -sim.seeds=$(SEEDS)
 
 .PHONY: verify
-verify: check-generate lint test cover test-sdk ## everything that CI checks
+verify: check-generate lint test cover test-sdk examples ## everything that CI checks
