@@ -80,8 +80,8 @@ func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker
 	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
 }
 
-func newWorker(cfg config.Config) ports.Worker {
-	return sdkhttp.New(sdkhttp.Config{ServerKind: cfg.Mode.ServerKind(), SigningKey: cfg.SigningKey.Reveal()})
+func newWorker(cfg config.Config, clock ports.Clock) ports.Worker {
+	return sdkhttp.New(sdkhttp.Config{ServerKind: cfg.Mode.ServerKind(), SigningKey: cfg.SigningKey.Reveal()}, clock)
 }
 
 func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {

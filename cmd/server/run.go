@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 
+	"github.com/ingothq/ingot"
 	"github.com/ingothq/ingot/internal/config"
 )
 
 // run is the application's Runner.
-func run(context.Context, config.Config, *slog.Logger, net.Listener) error {
-	return errors.New("server is not assembled")
+func run(ctx context.Context, cfg config.Config, log *slog.Logger, listener net.Listener) error {
+	return ingot.Run(ctx, cfg, ingot.Version(version+"-"+commit), log, listener)
 }
