@@ -21,7 +21,8 @@ type frame struct {
 	locals  []ref.Val // of the macros that are open, by depth
 }
 
-// spend takes from the budget and reports whether it is used up. What is returned then does not matter.
+// spend takes from the budget and reports whether it is used up. What is returned then does not matter, so only what loops or
+// works in proportion to the data has to stop.
 func (f *frame) spend(cost int) bool {
 	f.budget -= cost
 	return f.budget < 0
@@ -33,7 +34,6 @@ var exhausted = types.WrapErr(ErrCostLimit)
 // builder turns a checked tree into nodes.
 type builder struct {
 	*language
-	references map[int64]*ast.ReferenceInfo
 	needs      needs
 	attributes []*attribute
 }
@@ -124,9 +124,6 @@ func (b *builder) name(e ast.Expr, scope []string) (node, error) {
 			}, nil
 		}
 	}
-	if reference := b.references[e.ID()]; reference != nil && reference.Value != nil {
-		return constant(reference.Value), nil
-	}
 	if value, found := b.env.CELTypeProvider().FindIdent(e.AsIdent()); found { // the name of a type
 		return constant(value), nil
 	}
@@ -141,9 +138,7 @@ func (b *builder) selection(e ast.SelectExpr, scope []string) (node, error) {
 	}
 	name, test := types.String(e.FieldName()), e.IsTestOnly()
 	return func(f *frame) ref.Val {
-		if f.spend(1) {
-			return exhausted
-		}
+		f.spend(1)
 		value := operand(f)
 		switch object, ok := value.(traits.Mapper); {
 		case types.IsUnknownOrError(value):
@@ -161,9 +156,7 @@ func (b *builder) selection(e ast.SelectExpr, scope []string) (node, error) {
 
 func list(elements []node) node {
 	return func(f *frame) ref.Val {
-		if f.spend(1 + len(elements)) {
-			return exhausted
-		}
+		f.spend(1 + len(elements))
 		values := make([]ref.Val, len(elements))
 		for at, element := range elements {
 			if values[at] = known(element(f)); types.IsError(values[at]) {
@@ -184,9 +177,7 @@ func (b *builder) object(e ast.MapExpr, scope []string) (node, error) {
 		return nil, err
 	}
 	return func(f *frame) ref.Val {
-		if f.spend(1 + len(built)) {
-			return exhausted
-		}
+		f.spend(1 + len(built))
 		entries := make(map[ref.Val]ref.Val, len(built)/2)
 		for at := 0; at < len(built); at += 2 {
 			key, value := known(built[at](f)), known(built[at+1](f))
@@ -215,37 +206,55 @@ func (b *builder) call(e ast.CallExpr, scope []string) (node, error) {
 	if e.IsMemberFunction() {
 		parts = append([]ast.Expr{e.Target()}, parts...)
 	}
+	name := e.FunctionName()
+	until := name == operators.NotStrictlyFalse && isNot(parts[0])
+	if until {
+		parts = parts[0].AsCall().Args()
+	}
 	operands, err := b.nodes(parts, scope)
 	if err != nil {
 		return nil, err
 	}
-	switch name := e.FunctionName(); name {
+	switch name {
+	case operators.NotStrictlyFalse:
+		return goOn(operands[0], until), nil
 	case operators.LogicalOr:
 		return either(operands[0], operands[1], true), nil
 	case operators.LogicalAnd:
 		return either(operands[0], operands[1], false), nil
 	case operators.Conditional:
 		return func(f *frame) ref.Val {
-			switch {
-			case f.spend(1):
-				return exhausted
-			case truthy(operands[0](f)):
+			f.spend(1)
+			if truthy(operands[0](f)) {
 				return operands[1](f)
-			default:
-				return operands[2](f)
 			}
+			return operands[2](f)
 		}, nil
 	default:
 		return b.apply(name, operands)
 	}
 }
 
+func isNot(e ast.Expr) bool {
+	return e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.LogicalNot
+}
+
+// goOn is the condition of a macro's loop: go on until what it has found so far is true (exists), or as long as it is not
+// false (all). An element that cannot be evaluated does not end the loop.
+func goOn(found node, until bool) node {
+	return func(f *frame) ref.Val {
+		f.spend(1)
+		if until {
+			return types.Bool(!truthy(found(f)))
+		}
+		return types.Bool(found(f) != types.False)
+	}
+}
+
 // either is "||" (until true) or "&&" (until false): the first operand that decides, else the last.
 func either(left, right node, until bool) node {
 	return func(f *frame) ref.Val {
-		if f.spend(1) {
-			return exhausted
-		}
+		f.spend(1)
 		if value := left(f); truthy(value) == until {
 			return value
 		}

@@ -40,9 +40,7 @@ func (b *builder) path(root string, path []string, test bool) node {
 	used := &attribute{path: path}
 	b.attributes = append(b.attributes, used)
 	return func(f *frame) ref.Val {
-		if f.spend(1 + len(path)) {
-			return exhausted
-		}
+		f.spend(1 + len(path))
 		value, found := f.subject.find(path)
 		if !found {
 			return unknown
@@ -70,29 +68,30 @@ func (b *builder) apply(name string, operands []node) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	weighed := name != operators.Index // which looks at one element, however large the whole
 	return func(f *frame) ref.Val {
 		values := make([]ref.Val, len(operands))
-		cost, absorbed := 1, false
+		absorbed := false
 		for at, operand := range operands {
-			value := operand(f)
+			values[at] = operand(f)
 			if f.budget < 0 {
 				return exhausted
 			}
-			values[at] = value
-			if types.IsUnknownOrError(value) {
-				absorbed = true
-				continue
+			absorbed = absorbed || types.IsUnknownOrError(values[at])
+			if weighed && f.spend(weight(values[at], f.budget)) {
+				return exhausted
 			}
-			cost += weight(value, f.budget) / 10
 		}
-		if f.spend(cost) {
+		if f.spend(1) {
 			return exhausted
 		}
 		if absorbed {
 			return absorb(name, values)
 		}
 		result := function(f, values)
-		f.spend(weight(result, f.budget) / 10) // so that what grows by repetition is paid for
+		if weighed {
+			f.spend(weight(result, f.budget)) // so that what grows by repetition is paid for
+		}
 		return result
 	}, nil
 }
@@ -103,7 +102,7 @@ func (b *builder) function(name string) (func(*frame, []ref.Val) ref.Val, error)
 		return func(_ *frame, values []ref.Val) ref.Val { return operator(values[0], values[1]) }, nil
 	}
 	if own, found := ownFunctions[name]; found {
-		return func(f *frame, values []ref.Val) ref.Val { return own.call(f.subject.now, values[0:]) }, nil
+		return func(f *frame, values []ref.Val) ref.Val { return own.call(f.subject.now, values) }, nil
 	}
 	overload, found := b.standard[name]
 	if !found {
@@ -127,24 +126,28 @@ func callStandard(overload *functions.Overload, values []ref.Val) ref.Val {
 	return types.NoSuchOverloadErr()
 }
 
-// weight is the number of bytes and elements of a value, at all depths, counted at most up to limit*10.
+// weight is what it costs to read a value at all depths: 1 per element and per ten bytes of text. It stops counting above
+// the limit. The list that a macro is building is free: only what is added to it is read.
 func weight(value ref.Val, limit int) int {
 	switch value := value.(type) {
 	case types.String:
-		return len(value)
+		return len(value) / 10
 	case types.Bytes:
-		return len(value)
+		return len(value) / 10
+	case traits.MutableLister:
+		return 0
 	case traits.Lister:
 		total := 0
-		for at := value.Iterator(); at.HasNext() == types.True && total/10 <= limit; {
-			total += 1 + weight(at.Next(), limit-total/10)
+		for at := value.Iterator(); total <= limit && at.HasNext() == types.True; {
+			total += 1 + weight(at.Next(), limit-total)
 		}
 		return total
 	case traits.Mapper:
 		total := 0
-		for at := value.Iterator(); at.HasNext() == types.True && total/10 <= limit; {
+		for at := value.Iterator(); total <= limit && at.HasNext() == types.True; {
 			key := at.Next()
-			total += 1 + weight(key, limit) + weight(value.Get(key), limit-total/10)
+			total += 1 + weight(key, limit-total)
+			total += weight(value.Get(key), limit-total)
 		}
 		return total
 	}
@@ -155,11 +158,9 @@ func weight(value ref.Val, limit int) int {
 func (b *builder) macro(e ast.ComprehensionExpr, scope []string) (node, error) {
 	inner := append(append([]string(nil), scope...), e.AccuVar(), e.IterVar())
 	accumulator, element := len(scope), len(scope)+1
-	over, err := b.node(e.IterRange(), scope)
-	if err != nil {
-		return nil, err
-	}
-	first, err := b.node(e.AccuInit(), scope)
+	// map and filter start from an empty list and add to it; adding in place keeps them linear.
+	building := e.AccuInit().Kind() == ast.ListKind && len(e.AccuInit().AsList().Elements()) == 0
+	outer, err := b.nodes([]ast.Expr{e.IterRange(), e.AccuInit()}, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -168,10 +169,8 @@ func (b *builder) macro(e ast.ComprehensionExpr, scope []string) (node, error) {
 		return nil, err
 	}
 	return func(f *frame) ref.Val {
-		if f.spend(1) {
-			return exhausted
-		}
-		elements := over(f)
+		f.spend(1)
+		elements := outer[0](f)
 		if types.IsUnknownOrError(elements) {
 			return elements
 		}
@@ -179,7 +178,10 @@ func (b *builder) macro(e ast.ComprehensionExpr, scope []string) (node, error) {
 		if !ok {
 			return types.NoSuchOverloadErr()
 		}
-		f.locals = append(f.locals[:accumulator], first(f), nil)
+		f.locals = append(f.locals[:accumulator], outer[1](f), nil)
+		if building {
+			f.locals[accumulator] = types.NewMutableList(types.DefaultTypeAdapter)
+		}
 		for at := iterable.Iterator(); at.HasNext() == types.True; {
 			f.locals = append(f.locals[:element], at.Next())
 			if f.spend(1) {
@@ -189,6 +191,9 @@ func (b *builder) macro(e ast.ComprehensionExpr, scope []string) (node, error) {
 				break
 			}
 			f.locals[accumulator] = body[1](f)
+		}
+		if built, ok := f.locals[accumulator].(traits.MutableLister); ok {
+			f.locals[accumulator] = built.ToImmutableList()
 		}
 		result := body[2](f)
 		f.locals = f.locals[:accumulator]
@@ -206,8 +211,6 @@ func absorb(name string, values []ref.Val) ref.Val {
 	}
 	left := types.IsUnknownOrError(values[0])
 	switch name {
-	case operators.NotStrictlyFalse, operators.OldNotStrictlyFalse:
-		return types.True
 	case "size":
 		return types.IntZero
 	case operators.Equals, operators.NotEquals:

@@ -30,9 +30,8 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 )
 
-// CostLimit bounds one evaluation. A step of the evaluation costs 1, and a call costs another 1 per ten bytes of text or elements that it
-// reads. A million takes in the order of a tenth of a second; a condition over a list of ten thousand elements costs
-// about a tenth of it.
+// CostLimit bounds one evaluation. Each step costs 1; a call costs another 1 per ten bytes of text and per element that it
+// reads. A million takes a few tenths of a second at most, and lets a condition walk a list of over a hundred thousand elements.
 const CostLimit = 1_000_000
 
 // ErrCostLimit is wrapped by the error of an evaluation that exceeded CostLimit.
@@ -52,11 +51,7 @@ var undeclared = regexp.MustCompile(`(?m)^(ERROR: <input>:\d+:\d+: undeclared re
 //
 // The error's text is CEL's, with the position in the text, after "error compiling expression: ". Compile never panics.
 func Compile(text string) (program *Program, err error) {
-	defer func() {
-		if fault := recover(); fault != nil { // a fault of the parser must not end the server: the text is an app's
-			program, err = nil, fmt.Errorf("error compiling expression: %v", fault)
-		}
-	}()
+	defer contain("error compiling expression", &err)
 	shared, err := sharedLanguage()
 	if err != nil {
 		return nil, err
@@ -65,7 +60,7 @@ func Compile(text string) (program *Program, err error) {
 	if issues.Err() != nil {
 		return nil, fmt.Errorf("error compiling expression: %s", undeclared.ReplaceAllString(issues.Err().Error(), "$1 (in container '')"))
 	}
-	build := builder{language: shared, references: checked.NativeRep().ReferenceMap()}
+	build := builder{language: shared}
 	root, err := build.node(checked.NativeRep().Expr(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("error compiling expression: %w", err)
@@ -106,11 +101,7 @@ func (p *Program) MatchSubject(s *Subject) (bool, error) {
 
 // evaluate is the result, never unknown or an error value.
 func (p *Program) evaluate(s *Subject) (result ref.Val, err error) {
-	defer func() {
-		if fault := recover(); fault != nil { // a fault of a standard function: it is the event's or the expression's, not the server's
-			result, err = nil, fmt.Errorf("evaluate expression: %v", fault)
-		}
-	}()
+	defer contain("evaluate expression", &err)
 	if err := s.decode(p.needs); err != nil {
 		return nil, err
 	}
@@ -127,4 +118,12 @@ func (p *Program) evaluate(s *Subject) (result ref.Val, err error) {
 		return nil, fmt.Errorf("invalid type comparison: %w: expression errored", result.(*types.Err))
 	}
 	return result, nil
+}
+
+// contain, deferred, turns a panic of the CEL library into an error: the text and the data are an app's, and must not be able to
+// end the server.
+func contain(doing string, err *error) {
+	if fault := recover(); fault != nil {
+		*err = fmt.Errorf("%s: %v", doing, fault)
+	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types/ref"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -74,6 +76,12 @@ func TestMatch(t *testing.T) {
 		{`event.data.l.exists(x, event.data.m.exists(y, x == y))`, `{"l":[1,2],"m":[3,2]}`, true, ""},
 		{`event.data.l.exists(x, true)`, `{"l":5}`, false, "invalid type comparison: no such overload: expression errored"},
 		{`event.data.l[0].exists(x, x == 1)`, `{"l":[]}`, false, "invalid type comparison: index '0' out of range in list size '0': expression errored"},
+		{`event.data.l.exists(x, x.ok)`, `{"l":[{},{"ok":true}]}`, true, ""},
+		{`event.data.l.exists(x, x.ok)`, `{"l":[{"ok":true},{}]}`, true, ""},
+		{`event.data.l.all(x, x.ok)`, `{"l":[{},{"ok":true}]}`, false, "invalid type comparison: no such key: ok: expression errored"},
+		{`event.data.n || event.data.u`, `{"n":0,"u":false}`, false, ""},
+		{`(int(event.data.n) > 1 || uint(event.data.n) > 1u) ? true : false`, `{"n":1}`, false, ""},
+		{`(dyn(1) && dyn(1u)) ? true : false`, `{}`, true, ""},
 		{`type(event.data.n) == double`, `{"n":5}`, true, ""},
 		{`type(event.data.n) == google.protobuf.Timestamp`, `{"n":5}`, false, ""},
 		{`(event.data.z + event.data.z) == "NULL_VALUENULL_VALUE"`, `{"z":null}`, true, ""},
@@ -187,10 +195,15 @@ func TestMatch_ChainsCostLittle(t *testing.T) {
 	if got, err := compiled(t, text).Match(withData(`{"s":"x"}`)); err != nil || !got {
 		t.Errorf("got %t, %v", got, err)
 	}
-	exists := `event.data.l.exists(x, x.id == "none")`
-	large := `{"l":[` + strings.Repeat(`{"id":"some"},`, 9999) + `{}]}`
-	if got, err := compiled(t, exists).Match(withData(large)); err != nil || got {
-		t.Errorf("got %t, %v", got, err)
+	large := `{"l":[` + strings.Repeat(`{"id":"some"},`, 49999) + `{}]}`
+	for text, want := range map[string]bool{
+		`event.data.l.exists(x, x.id == "none")`:               false,
+		`event.data.l.filter(x, x.id == "some").size() > 9999`: true,
+		`event.data.l.map(x, x.id).size() > 9999`:              true,
+	} {
+		if got, err := compiled(t, text).Match(withData(large)); err != nil || got != want {
+			t.Errorf("%s: got %t, %v", text, got, err)
+		}
 	}
 }
 
@@ -222,6 +235,28 @@ func TestCompile_Refuses(t *testing.T) {
 		if program, err := Compile(text); err == nil {
 			t.Errorf("%s: compiled to %v", name, program)
 		}
+	}
+}
+
+func TestCompile_RefusesMessagesAnywhere(t *testing.T) {
+	t.Parallel()
+	const message = `google.protobuf.Int64Value{}`
+	for _, around := range []string{`[%]`, `{1: %}`, `%.value`, `size([%])`, `% == 1`, `[%].exists(x, true)`, `[1].exists(x, x == %)`, `true ? % : %`} {
+		if program, err := Compile(strings.ReplaceAll(around, "%", message)); err == nil {
+			t.Errorf("%s: compiled to %v", around, program)
+		}
+	}
+}
+
+func TestFaultsOfTheLibraryAreContained(t *testing.T) {
+	t.Parallel()
+	broken := &Program{root: func(*frame) ref.Val { panic("out of order") }}
+	if got, err := broken.Match(withData(`{}`)); err == nil || err.Error() != "evaluate expression: out of order" {
+		t.Errorf("got %t, %v", got, err)
+	}
+	refuse := func(*cel.Env) (*cel.Env, error) { return nil, errors.New("no") }
+	if shared, err := newLanguage(refuse); err == nil || err.Error() != "build expression environment: no" {
+		t.Errorf("got %v, %v", shared, err)
 	}
 }
 

@@ -70,6 +70,11 @@ func zeroOf(other ref.Val) ref.Val {
 
 // add adds what CEL can add, and joins the texts of two values of different types.
 func add(left, right ref.Val) ref.Val {
+	first, isList := left.(traits.Lister)
+	second, areLists := right.(traits.Lister)
+	if _, inPlace := left.(traits.MutableLister); isList && areLists && !inPlace {
+		return concatenate(first, second)
+	}
 	if adder, ok := left.(traits.Adder); ok {
 		if sum := adder.Add(right); !types.IsError(sum) || left.Type() == right.Type() {
 			return sum
@@ -79,6 +84,17 @@ func add(left, right ref.Val) ref.Val {
 		return types.NoSuchOverloadErr()
 	}
 	return types.String(textOf(left) + textOf(right))
+}
+
+// concatenate copies, because CEL's own sum of lists is a tree that is walked anew for each element.
+func concatenate(lists ...traits.Lister) ref.Val {
+	values := []ref.Val{}
+	for _, one := range lists {
+		for at := one.Iterator(); at.HasNext() == types.True; {
+			values = append(values, at.Next())
+		}
+	}
+	return types.NewRefValList(types.DefaultTypeAdapter, values)
 }
 
 // truthy is how "&&", "||" and "?:" see a value: empty lists and maps are true.
