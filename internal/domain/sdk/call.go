@@ -20,7 +20,7 @@ const AccountID = "00000000-0000-4000-a000-000000000000"
 const NoTarget = "step"
 
 // ErrNotHTTP is the error of CallURL for a URI that HTTP cannot reach; the text is the attempt's error.
-var ErrNotHTTP = errors.New("Unable to use HTTP executor for non-HTTP runtime") //nolint:staticcheck // the reference's words
+var ErrNotHTTP = errors.New("Unable to use HTTP executor for non-HTTP runtime")
 
 // HeaderInput is all that the headers of a call say.
 type HeaderInput struct {

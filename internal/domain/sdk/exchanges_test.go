@@ -120,7 +120,8 @@ func checkHeaders(t *testing.T, recorded exchange, call recordedCall) {
 		delete(want, owned)
 	}
 	state := want["Tracestate"]
-	ref, err := url.QueryUnescape(strings.TrimPrefix(state[:strings.Index(state, ",")], "inngest@traceref="))
+	member, _, _ := strings.Cut(state, ",")
+	ref, err := url.QueryUnescape(strings.TrimPrefix(member, "inngest@traceref="))
 	if err != nil {
 		t.Fatal(err)
 	}

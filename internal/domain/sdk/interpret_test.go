@@ -16,7 +16,7 @@ import (
 
 var now = time.Date(2026, 4, 24, 12, 0, 0, 500_000_000, time.UTC)
 
-// answer is a response of the TS SDK; headers are name, value, …
+// answer is a response of the TS SDK; headers are names and values in turn.
 func answer(status int, body string, headers ...string) sdk.Response {
 	response := sdk.Response{Status: status, Body: []byte(body), Header: map[string]string{"X-Inngest-Sdk": "inngest-js:v4.18.1"}}
 	for i := 0; i < len(headers); i += 2 {

@@ -126,7 +126,7 @@ func parseOpcode(value json.RawMessage) (Opcode, error) {
 		return OpNone, nil
 	}
 	if value[0] != '"' {
-		return "", fmt.Errorf("Opcode should be a string, got %s", value) //nolint:staticcheck // the reference's words
+		return "", fmt.Errorf("Opcode should be a string, got %s", value)
 	}
 	text := unquote(value)
 	code, known := opcodes[strings.ToLower(text)]
