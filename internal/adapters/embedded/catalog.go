@@ -119,8 +119,11 @@ func (c catalog) AppByURL(ctx context.Context, url string) (function.App, error)
 }
 
 // Sync implements ports.Catalog. Functions are archived before others are written, so that a slug can move from one
-// function to another. A slug that stays with two is ErrConflict.
+// function to another. A slug that stays with two, or a name that another app than the adopted one has, is ErrConflict.
 func (c catalog) Sync(ctx context.Context, plan function.SyncPlan) error {
+	if plan.Empty() {
+		return nil
+	}
 	err := c.write(ctx, func(ctx context.Context, q *db.Queries) error {
 		for _, id := range plan.DropPlaceholders {
 			if _, err := q.ArchiveApp(ctx, id.String()); err != nil {
@@ -129,7 +132,7 @@ func (c catalog) Sync(ctx context.Context, plan function.SyncPlan) error {
 		}
 		params := appParams(plan.App)
 		var err error
-		if plan.App.Name == "" {
+		if plan.Adopt || plan.App.Name == "" {
 			err = q.UpsertAppByID(ctx, db.UpsertAppByIDParams(params))
 		} else {
 			err = q.UpsertAppByName(ctx, params)

@@ -33,6 +33,9 @@ type Config struct {
 	// KeepKeys is how many idempotency keys are kept within their 24 hours. Default: all on disk, 50,000 in memory, where
 	// they would fill it. Negative: all.
 	KeepKeys int
+
+	// fault is called before each write; tests make it fail.
+	fault func() error
 }
 
 // Defaults of Config.

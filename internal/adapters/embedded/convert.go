@@ -124,7 +124,7 @@ func appFrom(row db.App) (function.App, error) {
 	return function.App{
 		ID: id, Name: row.Name, SDK: row.SdkLanguage, SDKVersion: row.SdkVersion, Framework: row.Framework.String,
 		Metadata: json.RawMessage(row.Metadata), Error: row.Error.String, Checksum: row.Checksum, URL: row.Url,
-		Method: row.Method, AppVersion: row.AppVersion.String,
+		Method: row.Method, AppVersion: row.AppVersion.String, Archived: row.ArchivedAt.Valid,
 	}, nil
 }
 

@@ -266,7 +266,8 @@ func (q *queue) unclaim(it *item) {
 	}
 }
 
-// Return implements ports.Queue. The new time is durable, so that a crash does not bring the job back earlier.
+// Return implements ports.Queue. The new time is written, so that a crash does not bring the job back earlier; when that
+// fails the job is in the queue all the same, because a job that nobody has in hand must not wait for a restart.
 func (q *queue) Return(ctx context.Context, l ports.Lease, at time.Time) error {
 	it, err := q.claim(l)
 	if err != nil {
@@ -274,31 +275,31 @@ func (q *queue) Return(ctx context.Context, l ports.Lease, at time.Time) error {
 	}
 	due := max(nanos(at), it.due)
 	if due == it.due {
-		q.putBack(it, due, it.attempt)
+		q.putBack(it, due)
 		return nil
 	}
-	err = q.writer.do(ctx, &operation{
+	// The caller may be returning its jobs because its context has ended.
+	err = q.writer.do(context.WithoutCancel(ctx), &operation{
 		apply: func(t *tx) error {
 			_, err := t.exec(t.statements.updateJob, due, int64(it.attempt), int64(it.generation), it.run[:], it.id)
 			return err
 		},
-		committed: func() { q.putBack(it, due, it.attempt) },
 	})
+	q.putBack(it, due)
 	if err != nil {
-		q.unclaim(it)
-		return fmt.Errorf("return job %s: %w", l.Job.ID, err)
+		q.cfg.Logger.Warn("time of a returned job not written", "job_id", it.id, "run_id", it.run, "error", err)
 	}
 	return nil
 }
 
 // putBack ends a lease and makes the job wait for its time.
-func (q *queue) putBack(it *item, due int64, attempt int32) {
+func (q *queue) putBack(it *item, due int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if it.state != itemSettling || it.token == 0 {
 		return // its run ended meanwhile
 	}
-	it.due, it.attempt, it.token = due, attempt, 0
+	it.due, it.token = due, 0
 	q.place(it)
 	q.settleDue()
 }

@@ -59,8 +59,7 @@ type writer struct {
 
 	// current is the open transaction, nil between two.
 	current *tx
-	// fault is called before each write; tests make it fail.
-	fault func() error
+	fault   func() error // see Config
 }
 
 // newWriter prepares the statements on the database's connection. start begins the work.
@@ -69,7 +68,7 @@ func newWriter(d *database, cfg Config, keep *retention) (*writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare statements: %w", translate(err))
 	}
-	w := &writer{db: d, clock: cfg.Clock, logger: cfg.Logger, statements: prepared, keep: keep, queue: make(chan *operation, backlog)}
+	w := &writer{db: d, clock: cfg.Clock, logger: cfg.Logger, statements: prepared, keep: keep, fault: cfg.fault, queue: make(chan *operation, backlog)}
 	w.shim = sql.OpenDB(connector{open: func(context.Context) (*session, error) {
 		return &session{conn: d.conn, shared: true, exec: func(stmt *sqlite.Stmt) error { return w.current.write(stmt) }}, nil
 	}})

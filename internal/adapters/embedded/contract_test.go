@@ -1,0 +1,90 @@
+package embedded
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ingothq/ingot/internal/ports/portstest"
+)
+
+// errInjected is a write that a test made fail.
+var errInjected = errors.New("injected")
+
+// faults makes the n-th write from now fail.
+type faults struct{ left atomic.Int64 }
+
+func (f *faults) set(n int) { f.left.Store(int64(n)) }
+
+func (f *faults) check() error {
+	if f.left.Load() > 0 && f.left.Add(-1) == 0 {
+		return errInjected
+	}
+	return nil
+}
+
+// underTest opens an engine for the contract suites, in a bubble of synctest.
+func underTest(t *testing.T, cfg Config) portstest.Ports {
+	t.Helper()
+	injected := &faults{}
+	cfg.fault = injected.check
+	e := mustOpen(t, cfg)
+	p := portstest.Ports{
+		EventLog: e.EventLog(), Store: e.Store(), Queue: e.Queue(), Catalog: e.Catalog(), History: e.History(),
+		Now: time.Now, Pass: pass, Settle: synctest.Wait, FailWrite: injected.set,
+	}
+	if cfg.Dir != "" {
+		p.Restart = func() portstest.Ports {
+			cfg.Dir = crashed(t, cfg.Dir)
+			return underTest(t, cfg)
+		}
+	}
+	return p
+}
+
+// pass lets time pass and everything that it sets off come to rest.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// crashed returns a directory with the files as they are now, which is what a process that is killed leaves.
+func crashed(tb testing.TB, dir string) string {
+	tb.Helper()
+	left := tb.TempDir()
+	for _, name := range []string{fileName, fileName + "-wal"} {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(left, name), content, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return left
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	configs := map[string]func(t *testing.T) Config{
+		"memory":            func(*testing.T) Config { return Config{} },
+		"disk":              func(t *testing.T) Config { return Config{Dir: t.TempDir()} },
+		"nothing kept warm": func(t *testing.T) Config { return Config{Dir: t.TempDir(), CacheBytes: -1, EventBufferBytes: -1} },
+	}
+	for name, config := range configs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			portstest.Test(t, func(t *testing.T, test func(t *testing.T, p portstest.Ports)) {
+				cfg := config(t)
+				synctest.Test(t, func(t *testing.T) { test(t, underTest(t, cfg)) })
+			})
+		})
+	}
+}

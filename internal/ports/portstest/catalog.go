@@ -1,0 +1,285 @@
+package portstest
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// TestCatalog is the contract of ports.Catalog.
+func TestCatalog(t *testing.T, run Runner) {
+	cases(t, run, map[string]func(t *testing.T, p Ports){
+		"Sync/writes an app and its functions":        syncWrites,
+		"Sync/repeated changes nothing":               syncRepeated,
+		"Sync/keeps the ID of an app with the name":   syncKeepsID,
+		"Sync/adopts a placeholder":                   syncAdopts,
+		"Sync/archives and revives":                   syncArchives,
+		"Sync/moves a slug from function to function": syncMovesSlug,
+		"Sync/refuses a slug that another has":        syncSlugTaken,
+		"Sync/is all or nothing":                      syncCut,
+		"Sync/of an empty plan changes nothing":       syncEmpty,
+		"Placeholders/give way to an app at the URL":  placeholders,
+		"SetAppError/sets and clears":                 setAppError,
+		"RemoveApp/archives the app with functions":   removeApp,
+		"Unknown/apps and functions are ErrNotFound":  unknownApps,
+	})
+}
+
+// anApp is an app with every field set.
+func anApp(name string) function.App {
+	return function.App{
+		ID: uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)), Name: name, SDK: "js", SDKVersion: "v3.54.2", Framework: "nextjs",
+		Metadata: json.RawMessage(`{"a":"é"}`), Checksum: "a392" + name, URL: "http://localhost:3000/api/" + name,
+		Method: function.MethodServe, AppVersion: "1.2",
+	}
+}
+
+// aFunctionOf is a function of an app, as the domain would store it.
+func aFunctionOf(app function.App, name string) function.Function {
+	f := function.Function{
+		ID: uuid.NewSHA1(app.ID, []byte(name)), AppID: app.ID, Version: 2, Name: "The " + name, Slug: app.Name + "-" + name,
+		Triggers: []function.Trigger{{Event: "user/created", Expression: "event.data.n > 1"}, {Cron: "*/5 * * * *"}},
+		Step:     function.Step{ID: "step", Name: "step", URI: app.URL + "?fnId=" + name + "&stepId=step"},
+	}
+	f.Config = function.Encode(f)
+	return f
+}
+
+// functions returns the active functions by slug.
+func functions(t *testing.T, p Ports) []string {
+	t.Helper()
+	all, err := p.Catalog.Functions(t.Context())
+	must(t, err)
+	return slugs(all)
+}
+
+func slugs(all []function.Function) []string {
+	var list []string
+	for _, f := range all {
+		list = append(list, f.Slug)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func syncPlan(t *testing.T, p Ports, plan function.SyncPlan) {
+	t.Helper()
+	must(t, p.Catalog.Sync(t.Context(), plan))
+}
+
+func syncWrites(t *testing.T, p Ports) {
+	app := anApp("acme")
+	one, two := aFunctionOf(app, "one"), aFunctionOf(app, "two")
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one, two}})
+	p = restarted(p)
+	all, err := p.Catalog.Functions(t.Context())
+	must(t, err)
+	slices.SortFunc(all, func(a, b function.Function) int { return slices.Compare([]byte(a.Slug), []byte(b.Slug)) })
+	same(t, all, []function.Function{one, two})
+	apps, err := p.Catalog.Apps(t.Context())
+	must(t, err)
+	same(t, apps, []function.App{app})
+	found, its, err := p.Catalog.AppByName(t.Context(), "acme")
+	must(t, err)
+	same(t, found, app)
+	same(t, slugs(its), []string{"acme-one", "acme-two"})
+	found, err = p.Catalog.AppByURL(t.Context(), app.URL)
+	must(t, err)
+	same(t, found, app)
+	f, err := p.Catalog.Function(t.Context(), one.ID)
+	must(t, err)
+	same(t, f, one)
+}
+
+func syncRepeated(t *testing.T, p Ports) {
+	app := anApp("acme")
+	plan := function.SyncPlan{App: app, Put: []function.Function{aFunctionOf(app, "one")}}
+	syncPlan(t, p, plan)
+	syncPlan(t, p, plan)
+	same(t, functions(t, p), []string{"acme-one"})
+	apps, err := p.Catalog.Apps(t.Context())
+	must(t, err)
+	same(t, apps, []function.App{app})
+}
+
+func syncKeepsID(t *testing.T, p Ports) {
+	app := anApp("acme")
+	syncPlan(t, p, function.SyncPlan{App: app})
+	other := app
+	other.ID, other.Framework, other.URL, other.AppVersion = uuid.New(), "", "http://elsewhere/api", ""
+	syncPlan(t, p, function.SyncPlan{App: other})
+	other.ID = app.ID
+	found, _, err := p.Catalog.AppByName(t.Context(), "acme")
+	must(t, err)
+	same(t, found, other)
+}
+
+func syncAdopts(t *testing.T, p Ports) {
+	placeholder := function.App{ID: uuid.New(), URL: "http://localhost:1/api", Method: function.MethodServe, Metadata: json.RawMessage(`{}`)}
+	must(t, p.Catalog.PutPlaceholder(t.Context(), placeholder))
+	app := anApp("acme")
+	app.ID, app.URL = placeholder.ID, placeholder.URL
+	syncPlan(t, p, function.SyncPlan{App: app, Adopt: true})
+	apps, err := p.Catalog.Apps(t.Context())
+	must(t, err)
+	same(t, apps, []function.App{app})
+
+	second := function.App{ID: uuid.New(), URL: "http://localhost:2/api"}
+	must(t, p.Catalog.PutPlaceholder(t.Context(), second))
+	syncPlan(t, p, function.SyncPlan{DropPlaceholders: []uuid.UUID{second.ID}, App: anApp("other")})
+	_, err = p.Catalog.AppByURL(t.Context(), second.URL)
+	is(t, err, ports.ErrNotFound)
+}
+
+func syncArchives(t *testing.T, p Ports) {
+	app := anApp("acme")
+	one, two := aFunctionOf(app, "one"), aFunctionOf(app, "two")
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one, two}})
+	syncPlan(t, p, function.SyncPlan{App: app, Archive: []uuid.UUID{two.ID}})
+	same(t, functions(t, p), []string{"acme-one"})
+	f, err := p.Catalog.Function(t.Context(), two.ID)
+	must(t, err)
+	same(t, f, two)
+	_, its, err := p.Catalog.AppByName(t.Context(), "acme")
+	must(t, err)
+	same(t, slugs(its), []string{"acme-one"})
+
+	two.Name = "Back"
+	two.Config = function.Encode(two)
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{two}})
+	f, err = p.Catalog.Function(t.Context(), two.ID)
+	must(t, err)
+	same(t, f, two)
+	same(t, functions(t, p), []string{"acme-one", "acme-two"})
+}
+
+func syncMovesSlug(t *testing.T, p Ports) {
+	app := anApp("acme")
+	one := aFunctionOf(app, "one")
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	other := one
+	other.ID = uuid.New()
+	other.Config = function.Encode(other)
+	syncPlan(t, p, function.SyncPlan{App: app, Archive: []uuid.UUID{one.ID}, Put: []function.Function{other}})
+	all, err := p.Catalog.Functions(t.Context())
+	must(t, err)
+	same(t, all, []function.Function{other})
+}
+
+func syncSlugTaken(t *testing.T, p Ports) {
+	app, second := anApp("acme"), anApp("second")
+	one := aFunctionOf(app, "one")
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	other := one
+	other.ID = uuid.New()
+	changed := app
+	changed.Framework = "other"
+	is(t, p.Catalog.Sync(t.Context(), function.SyncPlan{App: changed, Put: []function.Function{other}}), ports.ErrConflict)
+	found, _, err := p.Catalog.AppByName(t.Context(), "acme")
+	must(t, err)
+	same(t, found, app)
+
+	other.AppID = second.ID // the same slug in another app is fine
+	syncPlan(t, p, function.SyncPlan{App: second, Put: []function.Function{other}})
+}
+
+func syncCut(t *testing.T, p Ports) {
+	placeholder := function.App{ID: uuid.New(), URL: "http://localhost:1/api"}
+	must(t, p.Catalog.PutPlaceholder(t.Context(), placeholder))
+	app := anApp("acme")
+	one, two, three := aFunctionOf(app, "one"), aFunctionOf(app, "two"), aFunctionOf(app, "three")
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	changed := app
+	changed.Framework = "other"
+	cut(t, p, func() error {
+		return p.Catalog.Sync(t.Context(), function.SyncPlan{
+			DropPlaceholders: []uuid.UUID{placeholder.ID}, App: changed, Archive: []uuid.UUID{one.ID}, Put: []function.Function{two, three},
+		})
+	}, func(t *testing.T) {
+		same(t, functions(t, p), []string{"acme-one"})
+		found, _, err := p.Catalog.AppByName(t.Context(), "acme")
+		must(t, err)
+		same(t, found, app)
+		_, err = p.Catalog.AppByURL(t.Context(), placeholder.URL)
+		must(t, err)
+	})
+}
+
+func syncEmpty(t *testing.T, p Ports) {
+	syncPlan(t, p, function.SyncPlan{})
+	apps, err := p.Catalog.Apps(t.Context())
+	must(t, err)
+	same(t, apps, []function.App(nil))
+}
+
+func placeholders(t *testing.T, p Ports) {
+	app := anApp("acme")
+	syncPlan(t, p, function.SyncPlan{App: app})
+	must(t, p.Catalog.PutPlaceholder(t.Context(), function.App{ID: uuid.New(), URL: app.URL}))
+	first := function.App{ID: uuid.New(), URL: "http://localhost:1/api", Error: "unreachable"}
+	second := function.App{ID: uuid.New(), URL: first.URL}
+	must(t, p.Catalog.PutPlaceholder(t.Context(), first))
+	must(t, p.Catalog.PutPlaceholder(t.Context(), second))
+	must(t, p.Catalog.PutPlaceholder(t.Context(), function.App{ID: uuid.New(), URL: "http://localhost:2/api"}))
+	apps, err := p.Catalog.Apps(t.Context())
+	must(t, err)
+	same(t, len(apps), 3)
+	found, err := p.Catalog.AppByURL(t.Context(), first.URL)
+	must(t, err)
+	same(t, []any{found.ID, found.Name, found.Error}, []any{first.ID, "", "unreachable"})
+	_, _, err = p.Catalog.AppByName(t.Context(), "")
+	is(t, err, ports.ErrNotFound)
+}
+
+func setAppError(t *testing.T, p Ports) {
+	app := anApp("acme")
+	syncPlan(t, p, function.SyncPlan{App: app})
+	for _, message := range []string{"unreachable: é", ""} {
+		must(t, p.Catalog.SetAppError(t.Context(), app.ID, message))
+		app.Error = message
+		found, err := p.Catalog.AppByURL(t.Context(), app.URL)
+		must(t, err)
+		same(t, found, app)
+	}
+	is(t, p.Catalog.SetAppError(t.Context(), uuid.New(), "x"), ports.ErrNotFound)
+}
+
+func removeApp(t *testing.T, p Ports) {
+	app, other := anApp("acme"), anApp("other")
+	one := aFunctionOf(app, "one")
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	syncPlan(t, p, function.SyncPlan{App: other, Put: []function.Function{aFunctionOf(other, "two")}})
+	must(t, p.Catalog.RemoveApp(t.Context(), app.ID))
+	must(t, p.Catalog.RemoveApp(t.Context(), app.ID))
+	is(t, p.Catalog.RemoveApp(t.Context(), uuid.New()), ports.ErrNotFound)
+	same(t, functions(t, p), []string{"other-two"})
+	_, err := p.Catalog.AppByURL(t.Context(), app.URL)
+	is(t, err, ports.ErrNotFound)
+	found, its, err := p.Catalog.AppByName(t.Context(), "acme")
+	must(t, err)
+	app.Archived = true
+	same(t, found, app)
+	same(t, len(its), 0)
+
+	app.Archived = false
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	same(t, functions(t, p), []string{"acme-one", "other-two"})
+}
+
+func unknownApps(t *testing.T, p Ports) {
+	_, err := p.Catalog.Function(t.Context(), uuid.New())
+	is(t, err, ports.ErrNotFound)
+	_, _, err = p.Catalog.AppByName(t.Context(), "none")
+	is(t, err, ports.ErrNotFound)
+	_, err = p.Catalog.AppByURL(t.Context(), "http://none")
+	is(t, err, ports.ErrNotFound)
+	if err := p.Catalog.Sync(ended(t), function.SyncPlan{App: anApp("acme")}); err == nil {
+		t.Fatal("synced with an ended context")
+	}
+	same(t, functions(t, p), []string(nil))
+}
