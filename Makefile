@@ -28,7 +28,7 @@ dev: build ## build the server and serve in development mode
 
 .PHONY: build
 build: ## build bin/server
-	CGO_ENABLED=0 go build -trimpath -o bin/server ./cmd/server
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/server ./cmd/server
 
 .PHONY: generate
 generate: ## write all generated code again: protobuf, SQL, wiring, mocks
@@ -93,7 +93,7 @@ fuzz: ## run every fuzz target for FUZZTIME
 	done
 
 .PHONY: sim
-sim: ## run the simulation on SEEDS fresh seeds
+sim: ## run the simulation on SEEDS seeds
 	go test -count=1 -timeout 0 ./internal/sim/... -sim.seeds=$(SEEDS)
 
 .PHONY: verify

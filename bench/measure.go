@@ -96,7 +96,9 @@ func (b *bench) load(ctx context.Context, name string) (result, error) {
 	after := b.server.usage()
 	time.Sleep(settle)
 	b.res.RSSSegments = watched()
-	b.res.CPU, b.res.RSSPeak, b.res.RSSAfter = after.cpu-before.cpu, after.peak, b.server.usage().rss
+	b.res.CPU = after.cpu - before.cpu
+	settled := b.server.usage()
+	b.res.RSSPeak, b.res.RSSAfter = settled.peak, settled.rss
 	b.res.sum(b.app, sending)
 	return b.res, nil
 }
