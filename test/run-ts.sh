@@ -25,9 +25,9 @@ if ! timeout 900 node --test --test-concurrency=1 --test-timeout=300000 >"$work/
     exit 1
 fi
 tests=$(sed -n 's/^. tests //p;s/^# tests //p' "$work/log")
-if [ "${tests:-0}" -lt 40 ]; then
+if [ "${tests:-0}" -lt 70 ]; then
     cat "$work/log"
     echo "run-ts: only ${tests:-0} tests ran"
     exit 1
 fi
-echo "sdkts: $tests tests passed"
+echo "sdkts: $tests passed, 0 failed"

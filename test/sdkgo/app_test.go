@@ -33,6 +33,7 @@ func TestMain(m *testing.M) { harness.Main(m.Run) }
 type app struct {
 	server *harness.Server
 	client inngestgo.Client
+	url    string // where the functions are served
 
 	mu     sync.Mutex
 	seen   map[string][]sighting // by the key of the event's data
@@ -46,7 +47,9 @@ type sighting struct {
 	run  string
 }
 
-func newApp(t *testing.T, server *harness.Server) *app {
+// newApp serves the app and registers it. With a signing key in opts the SDK runs in its production mode: it checks the
+// signature of every call and refuses others.
+func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 	t.Helper()
 	a := &app{server: server, seen: map[string][]sighting{}}
 	mux := http.NewServeMux()
@@ -56,20 +59,25 @@ func newApp(t *testing.T, server *harness.Server) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.client, err = inngestgo.NewClient(inngestgo.ClientOpts{
+	options := inngestgo.ClientOpts{
 		AppID:           "go-suite",
-		Dev:             inngestgo.BoolPtr(true),
+		Dev:             inngestgo.BoolPtr(opts.SigningKey == ""),
 		URL:             serveURL,
 		APIBaseURL:      &server.URL,
 		EventAPIBaseURL: &server.URL,
 		RegisterURL:     inngestgo.StrPtr(server.URL + "/fn/register"),
 		Logger:          slog.New(slog.DiscardHandler),
-	})
+	}
+	if opts.SigningKey != "" {
+		options.SigningKey, options.EventKey = &opts.SigningKey, &opts.EventKey
+	}
+	a.client, err = inngestgo.NewClient(options)
 	if err != nil {
 		t.Fatalf("make the SDK client: %v", err)
 	}
+	a.url = serveURL.String()
 	a.createFunctions(t)
-	mux.Handle("/api/inngest", a.watchTrimming(a.client.Serve()))
+	mux.Handle("/api/inngest", a.watchTrimming(a.client.ServeWithOpts(inngestgo.ServeOpts{EnableUnauthedSync: inngestgo.BoolPtr(true)})))
 
 	// The SDK registers itself with the server when it is asked to by PUT.
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, serveURL.String(), http.NoBody)

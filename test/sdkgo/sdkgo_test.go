@@ -3,6 +3,7 @@ package sdkgo
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,11 +13,34 @@ import (
 	"github.com/ingothq/ingot/test/harness"
 )
 
-// TestGoSDK runs every scenario against one server, side by side: they share nothing but the app.
+const (
+	signingKey = "7468697320697320612074657374206b6579"
+	eventKey   = "go-suite-event-key"
+)
+
+// TestGoSDK runs every scenario against a development server.
 func TestGoSDK(t *testing.T) {
 	t.Parallel()
-	server := harness.Start(t, harness.Options{Args: []string{"--retry-interval", "1"}})
-	a := newApp(t, server)
+	opts := harness.Options{Args: []string{"--retry-interval", "1"}}
+	runScenarios(t, newApp(t, harness.Start(t, opts), opts))
+}
+
+// TestGoSDK_WithKeys does the same against a production server on disk: events need their key, and the SDK refuses
+// calls that are not signed.
+func TestGoSDK_WithKeys(t *testing.T) {
+	t.Parallel()
+	opts := harness.Options{
+		Mode: "start", SigningKey: signingKey, EventKey: eventKey,
+		Args: []string{"--retry-interval", "1", "--sqlite-dir", t.TempDir()},
+	}
+	a := newApp(t, harness.Start(t, opts), opts)
+	runScenarios(t, a)
+	testUnsignedCallIsRefused(t, a)
+}
+
+// runScenarios runs them side by side: they share nothing but the app.
+func runScenarios(t *testing.T, a *app) {
+	t.Helper()
 	scenarios := map[string]func(*testing.T, *app){
 		"simple run":                              testSimple,
 		"three steps with data":                   testThreeSteps,
@@ -38,6 +62,23 @@ func TestGoSDK(t *testing.T) {
 			t.Parallel()
 			scenario(t, a)
 		})
+	}
+}
+
+// testUnsignedCallIsRefused shows that the SDK of the suite with keys does check: so its runs prove the signatures.
+func testUnsignedCallIsRefused(t *testing.T, a *app) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.url+"?fnId=go-suite-simple&stepId=step", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("SDK answers an unsigned call with %d, want 401", resp.StatusCode)
 	}
 }
 

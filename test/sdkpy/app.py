@@ -13,6 +13,8 @@ import inngest
 import inngest.flask
 import werkzeug.serving
 
+from harness import Keys
+
 APP_ID = "py"
 BIG_STEPS = 4
 BIG_SIZE = 1_500_000  # bytes of one step's output; all together are over the 4 MiB at which calls are trimmed
@@ -28,7 +30,7 @@ class Sighting(typing.NamedTuple):
 class App:
     """Serves the functions until close; registered with the server when the constructor returns."""
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, keys: Keys | None) -> None:
         self._lock = threading.Lock()
         self._seen: dict[str, list[Sighting]] = collections.defaultdict(list)
         self.finished: dict[str, typing.Any] = {}  # data of inngest/function.finished events, by run id
@@ -41,7 +43,10 @@ class App:
             app_id=APP_ID,
             api_base_url=server_url,
             event_api_base_url=server_url,
-            is_production=False,
+            # With keys the SDK checks the signature of every call and refuses others.
+            is_production=keys is not None,
+            signing_key=keys and keys.signing,
+            event_key=keys and keys.event,
             logger=quiet,
         )
         web = flask.Flask("app")
@@ -52,7 +57,8 @@ class App:
         threading.Thread(target=self._web.serve_forever, daemon=True).start()
 
         # The SDK registers itself with the server when it is asked to by PUT.
-        response = httpx.put(f"http://127.0.0.1:{self._web.server_port}/api/inngest", timeout=30)
+        self.url = f"http://127.0.0.1:{self._web.server_port}/api/inngest"
+        response = httpx.put(self.url, timeout=30)
         assert response.status_code == 200, f"register the app: status {response.status_code}: {response.text}"
 
     def close(self) -> None:

@@ -40,14 +40,25 @@ def free_port() -> int:
         return sock.getsockname()[1]
 
 
-class Server:
-    """A development server in memory. Ready when the constructor returns."""
+class Keys(typing.NamedTuple):
+    signing: str  # hex
+    event: str
 
-    def __init__(self, *args: str) -> None:
+
+class Server:
+    """A development server in memory, or with keys a production server in a folder. Ready when the constructor returns."""
+
+    def __init__(self, *args: str, keys: Keys | None = None, folder: str = "") -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         env = dict(os.environ, DO_NOT_TRACK="1", INNGEST_NO_UPDATE_NOTIFIER="1")
-        command = [os.environ["INGOT_BIN"], "dev", "--no-discovery", "--no-poll", "--host", "127.0.0.1"]
+        self.keys = keys
+        mode = ["dev", "--no-discovery", "--no-poll"]
+        headers = {}
+        if keys is not None:
+            mode = ["start", "--signing-key", keys.signing, "--event-key", keys.event, "--sqlite-dir", folder]
+            headers["Authorization"] = f"Bearer {keys.signing}"
+        command = [os.environ["INGOT_BIN"], *mode, "--host", "127.0.0.1"]
         self._process = subprocess.Popen(
             [*command, "--port", str(port), *args],
             env=env,
@@ -58,7 +69,7 @@ class Server:
         )
         self._lines: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
         threading.Thread(target=self._keep_log, daemon=True).start()
-        self._client = httpx.Client(base_url=self.url, timeout=30)
+        self._client = httpx.Client(base_url=self.url, timeout=30, headers=headers)
         self._fresh = itertools.count()
         try:
             eventually("start of the server", START_LIMIT, self._healthy)

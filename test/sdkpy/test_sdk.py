@@ -2,6 +2,7 @@
 
 import typing
 
+import httpx
 import inngest
 
 from app import APP_ID, AWKWARD, BIG_SIZE, BIG_STEPS, App
@@ -134,3 +135,9 @@ def test_unicode_and_big_numbers(server: Server, app: App) -> None:
     (run_id,) = app.runs("numbers")
     event_id = server.read(f"/v1/runs/{run_id}")["event_id"]
     assert server.read(f"/v1/events/{event_id}")["data"] == data
+
+
+def test_unsigned_call_is_refused_where_there_are_keys(server: Server, app: App) -> None:
+    response = httpx.post(app.url, params={"fnId": f"{APP_ID}-simple", "stepId": "step"}, json={})
+    # Without keys the SDK gets as far as to find the body wrong, which it calls its own fault.
+    assert response.status_code == (401 if server.keys else 500), response.text

@@ -9,7 +9,7 @@ export const awkward = "héllo <b>&</b> \u2028 🙂 \"quoted\" \\ \t 日本語";
 
 /**
  * Starts an app made with one major of the SDK and registers it with the server.
- * lane: { id, sdk, serve, major, clientOptions }
+ * lane: as in suite.mjs
  */
 export async function startApp(lane, server) {
   const app = new App();
@@ -17,20 +17,23 @@ export async function startApp(lane, server) {
   await new Promise((resolve) => web.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${web.address().port}`;
   app.client = new lane.sdk.Inngest({
-    id: lane.id, isDev: true, baseUrl: server.url, logger: silent, internalLogger: silent, fetch: app.watchedFetch(),
+    id: lane.id, baseUrl: server.url, logger: silent, internalLogger: silent, fetch: app.watchedFetch(),
+    // With keys the SDK checks the signature of every call and refuses others.
+    isDev: !server.keys, signingKey: server.keys?.signing, eventKey: server.keys?.event,
     ...lane.clientOptions,
   });
   const create = (config, trigger, handler) => (lane.major === 3
     ? app.client.createFunction(config, trigger, handler)
     : app.client.createFunction({ ...config, triggers: [trigger] }, handler));
   app.handle = lane.serve({
-    client: app.client, functions: functions(app, lane, create), servePath: "/api/inngest",
+    client: app.client, functions: functions(app, lane, create), servePath: "/api/inngest", signingKey: server.keys?.signing,
     [lane.major === 3 ? "serveHost" : "serveOrigin"]: origin,
   });
   app.close = () => new Promise((resolve) => { web.close(resolve); web.closeAllConnections(); });
 
   // The SDK registers itself with the server when it is asked to by PUT.
-  const answer = await fetch(`${origin}/api/inngest`, { method: "PUT" });
+  app.url = `${origin}/api/inngest`;
+  const answer = await fetch(app.url, { method: "PUT" });
   const text = await answer.text();
   if (answer.status !== 200) {
     await app.close();

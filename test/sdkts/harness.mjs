@@ -1,6 +1,9 @@
 // Runs the real server binary for the suites and asks it what it knows, over HTTP only.
 import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
 import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 const startLimitMS = 30_000;
 const stopLimitMS = 15_000;
@@ -27,16 +30,23 @@ async function freePort() {
   return port;
 }
 
-/** Starts a development server in memory; resolves when /health answers. */
-export async function startServer(...args) {
+/**
+ * Starts a development server in memory, or with keys { signing, event } a production server in a folder of its own;
+ * resolves when /health answers.
+ */
+export async function startServer({ args = [], keys } = {}) {
   const binary = process.env.INGOT_BIN;
   if (!binary) throw new Error("INGOT_BIN names no server binary");
   const port = await freePort();
-  const child = spawn(binary, ["dev", "--no-discovery", "--no-poll", "--host", "127.0.0.1", "--port", String(port), ...args], {
+  const folder = keys && await mkdtemp(join(tmpdir(), "ingot-sdkts-"));
+  const mode = keys
+    ? ["start", "--signing-key", keys.signing, "--event-key", keys.event, "--sqlite-dir", folder]
+    : ["dev", "--no-discovery", "--no-poll"];
+  const child = spawn(binary, [...mode, "--host", "127.0.0.1", "--port", String(port), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, DO_NOT_TRACK: "1", INNGEST_NO_UPDATE_NOTIFIER: "1" },
   });
-  const server = new Server(`http://127.0.0.1:${port}`, child);
+  const server = new Server(`http://127.0.0.1:${port}`, child, keys, folder);
   await eventually("start of the server", startLimitMS, async (saw) => {
     if (server.exit) throw new Error(`the server ended by itself (${server.exit}):\n${server.log}`);
     try {
@@ -56,8 +66,12 @@ class Server {
   #ended;
   #reads = 0;
 
-  constructor(url, child) {
+  #folder;
+
+  constructor(url, child, keys, folder) {
     this.url = url;
+    this.keys = keys;
+    this.#folder = folder;
     this.#child = child;
     const keep = (chunk) => { this.log = (this.log + chunk).slice(-logLimit); };
     child.stdout.on("data", keep);
@@ -76,12 +90,15 @@ class Server {
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), stopLimitMS);
     await this.#ended;
     clearTimeout(timer);
+    if (this.#folder) await rm(this.#folder, { recursive: true, force: true });
     if (this.exit !== "status 0") throw new Error(`the server ended with ${this.exit}\n${this.log}`);
   }
 
   /** The answer of a /v1 read as text. The changing query string passes the API's cache. */
   async readText(path) {
-    const response = await fetch(`${this.url}${path}?fresh=${++this.#reads}`);
+    const response = await fetch(`${this.url}${path}?fresh=${++this.#reads}`, {
+      headers: this.keys ? { authorization: `Bearer ${this.keys.signing}` } : {},
+    });
     const text = await response.text();
     if (response.status !== 200 || JSON.parse(text).error) throw new Error(`${path}: status ${response.status}: ${text.slice(0, 300)}`);
     return text;

@@ -8,8 +8,9 @@ const waitMS = 90_000; // for one run, on a machine that does many other things
 const suiteMS = 240_000;
 
 /**
- * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete }.
+ * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete, keys? }.
  * runComplete: the SDK ends runs by an opcode, for which the read API knows no output (Spec 04 §7.2).
+ * keys: { signing, event } of a production server; without them it is a development server.
  */
 export function suite(lane) {
   describe(lane.id, { concurrency: true, timeout: suiteMS }, () => {
@@ -17,7 +18,7 @@ export function suite(lane) {
     let app;
 
     before(async () => {
-      server = await startServer("--retry-interval", "1");
+      server = await startServer({ args: ["--retry-interval", "1"], keys: lane.keys });
       app = await startApp(lane, server);
     });
     after(async () => {
@@ -166,20 +167,23 @@ export function suite(lane) {
       assert.deepEqual((await server.read(`/v1/events/${eventID}`)).data, data);
     });
 
-    test("integers that a double cannot hold stay as sent", async () => {
-      const body = `{"name":"${lane.id}/nobody","data":{"exact":9007199254740993,"huge":123456789012345678901234567890}}`;
-      const answer = await (await fetch(`${server.url}/e/test`, { method: "POST", body })).json();
+    test("integers that a double cannot hold are kept as sent", async () => {
+      const body = `{"name":"${lane.id}/numbers","data":{"key":"exact","exact":9007199254740993,"huge":123456789012345678901234567890}}`;
+      const answer = await (await fetch(`${server.url}/e/${lane.keys?.event ?? "test"}`, { method: "POST", body })).json();
       assert.equal(answer.status, 200);
-      const stored = await eventually("stored event", waitMS, async (saw) => {
-        try {
-          return await server.readText(`/v1/events/${answer.ids[0]}`);
-        } catch (error) {
-          saw(error.message);
-          return false;
-        }
-      });
+      // The app sees what a double makes of them, and finds its call signed all the same.
+      const seen = { key: "exact", exact: 9007199254740992, huge: 1.2345678901234568e29 };
+      await checkEnd(await server.awaitRun(answer.ids[0], waitMS), "exact", "Completed", seen);
+      const stored = await server.readText(`/v1/events/${answer.ids[0]}`);
       assert.match(stored, /"exact":\s*9007199254740993\b/);
       assert.match(stored, /"huge":\s*123456789012345678901234567890\b/);
     });
+
+    if (lane.keys) {
+      test("the SDK refuses a call that is not signed", async () => {
+        const answer = await fetch(`${app.url}?fnId=${lane.id}-simple&stepId=step`, { method: "POST", body: "{}" });
+        assert.equal(answer.status, 401);
+      });
+    }
   });
 }
