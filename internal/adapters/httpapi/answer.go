@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"time"
 
@@ -22,13 +21,25 @@ func writeError(c echo.Context, status int, code, message string) {
 	_ = writeJSON(c, status, publicError{Code: code, Error: message, Status: status})
 }
 
+// jsonType is shared by all answers; nobody changes it.
+var jsonType = []string{echo.MIMEApplicationJSON}
+
 // writeJSON writes a value and a newline, as clients of the reference expect.
 func writeJSON(c echo.Context, status int, value any) error {
 	var b bytes.Buffer
 	if err := json.NewEncoder(&b).Encode(value); err != nil {
 		return err
 	}
-	return c.Blob(status, echo.MIMEApplicationJSON, b.Bytes())
+	return writeBody(c, status, b.Bytes())
+}
+
+// writeBody writes a JSON text as it is.
+func writeBody(c echo.Context, status int, body []byte) error {
+	w := c.Response()
+	w.Header()[echo.HeaderContentType] = jsonType
+	w.WriteHeader(status)
+	_, err := w.Write(body)
+	return err
 }
 
 // envelope wraps the answers of /v1. Spec 04 §4.2.
@@ -43,26 +54,4 @@ type metadata struct {
 
 func (a *api) writeData(c echo.Context, data any) error {
 	return writeJSON(c, http.StatusOK, envelope{data, metadata{a.Clock.Now()}})
-}
-
-// errTooLarge says that a request body is longer than its route takes.
-var errTooLarge = errors.New("request body too large")
-
-// readBody reads a body of at most limit bytes.
-func readBody(c echo.Context, limit int64) ([]byte, error) {
-	r := c.Request()
-	if r.ContentLength > limit {
-		return nil, errTooLarge
-	}
-	var b bytes.Buffer
-	if r.ContentLength > 0 {
-		b.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	if _, err := b.ReadFrom(http.MaxBytesReader(c.Response(), r.Body, limit)); err != nil {
-		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			return nil, errTooLarge
-		}
-		return nil, err
-	}
-	return b.Bytes(), nil
 }

@@ -1,10 +1,11 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -13,9 +14,6 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/ids"
 )
-
-// maxEventsBody bounds a request to the event API, all its events together.
-const maxEventsBody = 64 << 20
 
 // seedHeader makes the internal IDs of a request deterministic. Spec 03 §8.1.
 const seedHeader = "X-Inngest-Event-Id-Seed"
@@ -29,14 +27,15 @@ func (a *api) receiveEvents(c echo.Context) error {
 			Error   string `json:"error"`
 		}{http.StatusUnauthorized, "", "Event key not found"})
 	}
-	body, err := readBody(c, maxEventsBody)
-	if err != nil {
+	body := borrowBuffer() // decoded events share nothing with it
+	defer returnBuffer(body)
+	if err := readInto(body, c, maxEventsBody); err != nil {
 		if errors.Is(err, errTooLarge) {
-			return writeIDs(c, http.StatusRequestEntityTooLarge, nil, "Request body is over the max size of 67108864 bytes")
+			return writeIDs(c, statusOf(err), nil, "Request body is over the max size: Max "+strconv.Itoa(maxEventsBody)+" bytes")
 		}
-		return writeIDs(c, http.StatusBadRequest, nil, "Unable to read request body: "+err.Error())
+		return writeIDs(c, statusOf(err), nil, "Unable to read request body")
 	}
-	events, err := a.readEvents(body, c.Request().Header.Get(echo.HeaderContentType))
+	events, err := a.readEvents(body.Bytes(), c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil {
 		return writeIDs(c, http.StatusBadRequest, nil, err.Error())
 	}
@@ -79,37 +78,35 @@ func seedOf(c echo.Context) *ids.Seed {
 
 // writeIDs writes {"ids":[…],"status":…,"error":…}. An answer without IDs has one empty ID, as clients are used to.
 func writeIDs(c echo.Context, status int, accepted []ulid.ULID, message string) error {
-	answer := struct {
-		IDs    []string `json:"ids"`
-		Status int      `json:"status"`
-		Error  string   `json:"error,omitempty"`
-	}{[]string{""}, status, message}
-	if len(accepted) > 0 {
-		answer.IDs = make([]string, len(accepted))
-		for i, id := range accepted {
-			answer.IDs[i] = id.String()
+	b := append(make([]byte, 0, 64+len(message)+len(`"",`)*len(accepted)+ulid.EncodedSize*len(accepted)), `{"ids":["`...)
+	for i, id := range accepted {
+		if i > 0 {
+			b = append(b, `","`...)
 		}
+		b = append(b, id.String()...)
 	}
-	return writeJSON(c, status, answer)
+	b = strconv.AppendInt(append(b, `"],"status":`...), int64(status), 10)
+	if message != "" {
+		text, err := json.Marshal(message)
+		if err != nil {
+			return err
+		}
+		b = append(append(b, `,"error":`...), text...)
+	}
+	return writeBody(c, status, append(b, "}\n"...))
 }
 
-// maxInvokeBody bounds the body of an invocation: one event.
-const maxInvokeBody = 3 << 20
-
-// invoke is POST /invoke/{slug}: it accepts an event that starts one function. Spec 03 §10.
+// invoke is POST /invoke/{slug}: it accepts an event that starts one function. The slug is unescaped like a query, "+" is a
+// space. Spec 03 §10.
 func (a *api) invoke(c echo.Context) error {
-	slug, err := url.QueryUnescape(lastSegment(c.Request().URL))
+	slug, err := url.QueryUnescape(c.Param("slug"))
 	if err != nil {
 		writeError(c, http.StatusBadRequest, "", "Unable to decode function slug")
 		return nil
 	}
 	body, err := readBody(c, maxInvokeBody)
 	if err != nil {
-		status := http.StatusBadRequest
-		if errors.Is(err, errTooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		writeError(c, status, "", "Unable to read post data request")
+		writeError(c, statusOf(err), "", "Unable to read post data request")
 		return nil
 	}
 	newID := func(ms uint64) ulid.ULID { return a.IDs.ULID(time.UnixMilli(int64(ms))) }
@@ -132,10 +129,4 @@ func (a *api) invoke(c echo.Context) error {
 		ID     string `json:"id"`
 		Status int    `json:"status"`
 	}{accepted[0].String(), http.StatusOK})
-}
-
-// lastSegment is the last segment of the path as it was sent, still escaped.
-func lastSegment(u *url.URL) string {
-	path := u.EscapedPath()
-	return path[strings.LastIndexByte(path, '/')+1:]
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,9 +14,6 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// maxRegisterBody bounds a registration: an app with thousands of functions fits.
-const maxRegisterBody = 32 << 20
-
 // register is POST /fn/register. Spec 01 §4.7, §4.8.
 func (a *api) register(c echo.Context) error {
 	expected := c.Request().Header.Get("X-Inngest-Expected-Server-Kind")
@@ -24,11 +22,7 @@ func (a *api) register(c echo.Context) error {
 	}
 	body, err := readBody(c, maxRegisterBody)
 	if err != nil {
-		status := http.StatusBadRequest
-		if errors.Is(err, errTooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		return writeJSON(c, status, plainError{"Invalid request: " + err.Error()})
+		return writeJSON(c, statusOf(err), plainError{"Invalid request: " + err.Error()})
 	}
 	result, err := a.Sync.Register(c.Request().Context(), body)
 	if refused := (*appsync.RefusedError)(nil); errors.As(err, &refused) {
@@ -43,13 +37,17 @@ func (a *api) register(c echo.Context) error {
 		writeError(c, http.StatusInternalServerError, "", "Error saving function")
 		return nil
 	}
-	return writeJSON(c, http.StatusOK, struct {
+	answer, err := json.Marshal(struct {
 		OK       bool      `json:"ok"`
 		Modified bool      `json:"modified"`
 		Message  string    `json:"message,omitempty"`
 		SyncID   uuid.UUID `json:"sync_id"`
 		AppID    uuid.UUID `json:"app_id"`
 	}{true, result.Modified, result.Message, uuid.New(), result.AppID})
+	if err != nil {
+		return err
+	}
+	return writeBody(c, http.StatusOK, answer) // without the newline that all others have
 }
 
 type plainError struct {
@@ -75,6 +73,10 @@ func (a *api) remove(c echo.Context) error {
 // setLimit is POST /fn/step-limit and /fn/state-size-limit. Spec 04 §5.3.
 func (a *api) setLimit(set func(uuid.UUID, int)) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if err := readForm(c); err != nil {
+			writeError(c, statusOf(err), "", "Invalid form: "+err.Error())
+			return nil
+		}
 		limit, err := strconv.Atoi(c.FormValue("limit"))
 		if err != nil {
 			writeError(c, http.StatusBadRequest, "", "Invalid limit: "+c.FormValue("limit"))

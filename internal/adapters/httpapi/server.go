@@ -6,9 +6,9 @@ package httpapi
 
 import (
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-chi/cors"
@@ -90,50 +90,39 @@ type Deps struct {
 
 type api struct {
 	Deps
-	config Config
+	config    Config
+	eventKeys [][sha256.Size]byte
+	// allowed are the methods of each path of the route table.
+	allowed map[string][]string
 }
 
-// New returns the handler of the main port.
+// New returns the handler of the main port. It answers every request, also one whose handler panics.
 func New(d Deps, config Config) http.Handler {
-	a := &api{Deps: d, config: config}
-	e := echo.New()
-	e.HTTPErrorHandler = a.handleError
-	e.POST("/e/:key", a.receiveEvents)
-	e.GET("/health", a.health)
-
-	managed := e.Group("", a.requireSigningKey)
-	managed.POST("/invoke/:slug", a.invoke)
-	managed.GET("/dev", a.dev)
-	managed.POST("/fn/register", a.register)
-	managed.DELETE("/fn/remove", a.remove)
-	managed.POST("/fn/step-limit", a.setLimit(d.Limits.SetSteps))
-	managed.DELETE("/fn/step-limit", a.dropLimit(d.Limits.DropSteps, "step limit"))
-	managed.POST("/fn/state-size-limit", a.setLimit(d.Limits.SetState))
-	managed.DELETE("/fn/state-size-limit", a.dropLimit(d.Limits.DropState, "state size limit"))
-
-	managed.GET("/v0/runs/:run/actions", a.actions)
-	managed.GET("/v0/runs/:run/batch", a.batch)
-	managed.DELETE("/v0/runs/:run", a.cancelV0)
-	managed.POST("/v0/telemetry", a.telemetry)
-
-	managed.GET("/v1/events", a.events)
-	managed.GET("/v1/events/:id", a.event)
-	managed.GET("/v1/events/:id/runs", a.eventRuns)
-	managed.GET("/v1/runs/:id", a.run)
-	managed.DELETE("/v1/runs/:id", a.cancel)
-
-	return a.cors(a.serverKind(e))
+	a := &api{Deps: d, config: config, allowed: map[string][]string{}}
+	for _, key := range config.EventKeys {
+		a.eventKeys = append(a.eventKeys, sha256.Sum256([]byte(key)))
+	}
+	return a.cors(a.serverKind(a.router()))
 }
 
 // cors admits every origin, as browsers of any app may send events. Spec 03 §3.2.
 func (a *api) cors(next http.Handler) http.Handler {
-	return cors.Handler(cors.Options{
+	handler := cors.Handler(cors.Options{
 		AllowOriginFunc: func(*http.Request, string) bool { return true },
 		AllowedMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions},
 		AllowedHeaders:  []string{"*"},
 		ExposedHeaders:  []string{"Link", "Mcp-Session-Id"},
 		MaxAge:          int((time.Hour).Seconds()),
 	})(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// To the library a preflight without an origin is none.
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" && r.Header["Origin"] == nil {
+			w.Header()["Vary"] = []string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"}
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 func (a *api) serverKind(next http.Handler) http.Handler {
@@ -142,33 +131,6 @@ func (a *api) serverKind(next http.Handler) http.Handler {
 		w.Header()["X-Inngest-Server-Kind"] = kind
 		next.ServeHTTP(w, r)
 	})
-}
-
-// handleError answers what no handler did: unknown routes, wrong methods, and errors that escaped.
-func (a *api) handleError(err error, c echo.Context) {
-	if c.Response().Committed {
-		return
-	}
-	status := http.StatusInternalServerError
-	if he, ok := err.(*echo.HTTPError); ok { //nolint:errorlint // echo returns its errors bare
-		status = he.Code
-	}
-	switch status {
-	case http.StatusNotFound:
-		http.NotFound(c.Response(), c.Request())
-	case http.StatusMethodNotAllowed:
-		allowed := c.Response().Header().Get(echo.HeaderAllow)
-		c.Response().Header().Del(echo.HeaderAllow)
-		for method := range strings.SplitSeq(allowed, ", ") {
-			if method != http.MethodOptions {
-				c.Response().Header().Add(echo.HeaderAllow, method)
-			}
-		}
-		c.Response().WriteHeader(status)
-	default:
-		a.Log.ErrorContext(c.Request().Context(), "request failed", "route", c.Path(), "error", err)
-		writeError(c, status, "", "Internal server error")
-	}
 }
 
 func (a *api) health(c echo.Context) error {

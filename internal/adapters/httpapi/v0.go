@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -19,13 +20,21 @@ func (a *api) actions(c echo.Context) error {
 			if i > 0 {
 				body = append(body, ',')
 			}
-			body = append(body, '"')
-			body = append(body, id...)
-			body = append(body, `":`...)
+			body = appendText(body, id)
+			body = append(body, ':')
 			body = append(body, state.Steps[id]...)
 		}
 		return append(body, "}\n"...)
 	})
+}
+
+// appendText appends a JSON string. Ids of steps are the app's, who may have put anything into them.
+func appendText(dst []byte, text string) []byte {
+	quoted, err := json.Marshal(text)
+	if err != nil { // no string is refused
+		return append(dst, `""`...)
+	}
+	return append(dst, quoted...)
 }
 
 // batch is GET /v0/runs/{run}/batch: the events of the run.
@@ -56,7 +65,7 @@ func (a *api) withState(c echo.Context, body func(run.State) []byte) error {
 		a.Log.ErrorContext(c.Request().Context(), "load run", "run_id", id.String(), "error", err)
 		writeError(c, http.StatusServiceUnavailable, "", "Unable to load the state of run: "+id.String())
 	default:
-		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, body(state))
+		return writeBody(c, http.StatusOK, body(state))
 	}
 	return nil
 }

@@ -58,14 +58,19 @@ func (a *api) eventQuery(c echo.Context) (query ports.EventQuery, message string
 		}
 		query.Cursor = cursor
 	}
-	for name, bound := range map[string]*time.Time{"received_after": &query.After, "received_before": &query.Before} {
-		if text := c.QueryParam(name); text != "" {
-			at, ok := sdk.ParseDate(text)
-			if !ok {
-				return query, "Invalid " + name + " query parameter"
-			}
-			*bound = at
+	for _, bound := range []struct {
+		name string
+		at   *time.Time
+	}{{"received_after", &query.After}, {"received_before", &query.Before}} {
+		text := c.QueryParam(bound.name)
+		if text == "" {
+			continue
 		}
+		at, ok := sdk.ParseDate(text)
+		if !ok {
+			return query, "Invalid " + bound.name + " query parameter"
+		}
+		*bound.at = at
 	}
 	return query, ""
 }

@@ -1,0 +1,108 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/ingothq/ingot/internal/adapters/httpapi"
+)
+
+// TestAccess sends every route with every spelling of a key. A request that is let in may fail for what it says, but never
+// with 401.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	type expect struct{ dev, start int }
+	routes := []struct {
+		method, path, body string
+		let                expect // the status of a request that is let in
+		open               bool   // no signing key is asked for
+	}{
+		{http.MethodPost, "/e/" + eventKey, `{"name":"a"}`, expect{200, 200}, true},
+		{http.MethodPost, "/e/wrong", `{"name":"a"}`, expect{200, 401}, true},
+		{http.MethodGet, "/health", "", expect{200, 200}, true},
+		{http.MethodGet, "/nope", "", expect{404, 404}, true},
+		{http.MethodPost, "/invoke/app-fn", `{}`, expect{200, 200}, false},
+		{http.MethodGet, "/dev", "", expect{200, 404}, false},
+		{http.MethodPost, "/fn/register", registration(""), expect{200, 200}, false},
+		{http.MethodDelete, "/fn/remove?url=x", "", expect{404, 404}, false},
+		{http.MethodPost, "/fn/step-limit?limit=1", "", expect{200, 200}, false},
+		{http.MethodDelete, "/fn/step-limit", "", expect{404, 404}, false},
+		{http.MethodPost, "/fn/state-size-limit?limit=1", "", expect{200, 200}, false},
+		{http.MethodDelete, "/fn/state-size-limit", "", expect{404, 404}, false},
+		{http.MethodGet, "/v0/runs/" + unknownID + "/actions", "", expect{410, 410}, false},
+		{http.MethodGet, "/v0/runs/" + unknownID + "/batch", "", expect{410, 410}, false},
+		{http.MethodDelete, "/v0/runs/" + unknownID, "", expect{404, 404}, false},
+		{http.MethodPost, "/v0/telemetry", "{}", expect{200, 200}, false},
+		{http.MethodGet, "/v1/events", "", expect{200, 200}, false},
+		{http.MethodGet, "/v1/events/" + unknownID, "", expect{404, 404}, false},
+		{http.MethodGet, "/v1/events/" + unknownID + "/runs", "", expect{200, 200}, false},
+		{http.MethodGet, "/v1/runs/" + unknownID, "", expect{404, 404}, false},
+		{http.MethodDelete, "/v1/runs/" + unknownID, "", expect{404, 404}, false},
+	}
+	keys := []struct {
+		name, header string
+		right        bool
+	}{
+		{"none", "", false},
+		{"wrong", "Bearer 000000", false},
+		{"another scheme", "Basic " + signingKey, false},
+		{"no scheme", signingKey, false},
+		{"empty", "Bearer ", false},
+		{"only a prefix", "Bearer signkey-prod-", false},
+		{"two prefixes", "Bearer signkey-a-b-" + signingKey, false},
+		{"hash in capitals", "Bearer " + strings.ToUpper(signingHash), false},
+		{"half a key", "Bearer " + signingKey[:6], false},
+		{"key", "Bearer " + signingKey, true},
+		{"key with its prefix", "Bearer signkey-prod-" + signingKey, true},
+		{"hash", "Bearer " + signingHash, true},
+		{"hash with a prefix", "Bearer signkey-test-" + signingHash, true},
+		{"small scheme", "bearer " + signingKey, true},
+		{"any separator", "BEARER:" + signingKey, true},
+	}
+	for _, key := range keys {
+		t.Run(key.name, func(t *testing.T) {
+			t.Parallel()
+			for _, route := range routes {
+				check := func(mode string, config httpapi.Config, want int) {
+					f := newFixture(t, config)
+					w := f.send(route.method, route.path, route.body, "Authorization: "+key.header)
+					if w.Code != want {
+						t.Errorf("%s %s in %s: status %d, want %d", route.method, route.path, mode, w.Code, want)
+					}
+					if want == http.StatusUnauthorized && !route.open && w.Body.String() != "Authentication failed\n" {
+						t.Errorf("%s %s in %s: body %q", route.method, route.path, mode, w.Body)
+					}
+				}
+				check("dev", devConfig, route.let.dev)
+				if route.open || key.right {
+					check("start", startConfig, route.let.start)
+				} else {
+					check("start", startConfig, http.StatusUnauthorized)
+				}
+			}
+		})
+	}
+}
+
+// TestAccess_CoversTheRouteTable makes sure that TestAccess forgets no route: one that is not in its table would answer
+// something other than 404 or 405 here.
+func TestAccess_CoversTheRouteTable(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, startConfig)
+	for method, paths := range map[string][]string{
+		http.MethodGet:    {"/health", "/dev", "/v0/runs/x/actions", "/v0/runs/x/batch", "/v1/events", "/v1/events/x", "/v1/events/x/runs", "/v1/runs/x"},
+		http.MethodPost:   {"/e/x", "/invoke/x", "/fn/register", "/fn/step-limit", "/fn/state-size-limit", "/v0/telemetry"},
+		http.MethodDelete: {"/fn/remove", "/fn/step-limit", "/fn/state-size-limit", "/v0/runs/x", "/v1/runs/x"},
+	} {
+		for _, path := range paths {
+			if w := f.send(method, path, ""); w.Code != http.StatusUnauthorized && path != "/health" {
+				t.Errorf("%s %s without any key: status %d", method, path, w.Code)
+			}
+		}
+	}
+	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "19"; got != want {
+		t.Errorf("%s routes, want %s: add the new one to TestAccess", got, want)
+	}
+}
