@@ -1,0 +1,153 @@
+package replay
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// difference is a way in which the server differs from the reference on purpose. Its texts may hold * for anything.
+type difference struct {
+	recording string // recording, or "http-cases"
+	where     string // message or case
+	field     string
+	reason    string
+	// timing is true when the difference shows only at some timings, so that its absence is no failure.
+	timing bool
+}
+
+// differences is the whole list. Each row has its counterpart in docs/compatibility.md.
+var differences = []difference{
+	{recording: "*", where: "call *", field: "header Connection", reason: keepAlive},
+	{recording: "*", where: "call *", field: "body.* number text", reason: exactNumbers},
+	{recording: "*", where: "read *", field: "body.* number text", reason: exactNumbers},
+	{recording: "*", where: "*", field: "header Content-Type", reason: jsonType},
+	{recording: "*", where: "*", field: "header Vary", reason: "Vary is sent once, not once per layer"},
+	{recording: "*", where: "read *", field: "header Cache-Control", reason: noCache},
+	{recording: "*", where: "read *", field: "body.metadata.cached_until", reason: noCache},
+	{recording: "01-registration.*", where: "registration *", field: "body.message", reason: notApplied},
+	{recording: "39-server-ping.*", where: "* registration", field: "body.message", reason: notApplied},
+	{recording: "03-no-steps.ts4", where: "read *", field: "body.*output", reason: completeOutput},
+	{recording: "11-parallel-three.ts4", where: "read *", field: "body.*output", reason: completeOutput},
+	{recording: "13-parallel-race.ts4", where: "read *", field: "body.*output", reason: completeOutput},
+	{recording: "38-natural-backoff.ts4", where: "read *", field: "body.*output", reason: completeOutput},
+	{recording: "12-parallel-nested.go", where: "call *", field: "body.ctx.disable_immediate_execution", reason: planFlag},
+	{recording: "12-parallel-nested.ts4nc", where: "call *", field: "body.ctx.disable_immediate_execution", reason: planFlag},
+	{recording: "11-parallel-three.ts3", where: "read *", field: "body.data", reason: listedOnce},
+	{recording: "31-large-state.go", where: "call 5", field: "body.*use_api", reason: goNotTrimmed},
+	{recording: "31-large-state.go", where: "call 5", field: "body.steps.*", reason: goNotTrimmed},
+	{recording: "31-large-state.go", where: "read *", field: "body.data*", reason: goNotTrimmed},
+	{recording: "http-cases", where: "event-api: array, second element bad", field: "body.ids[0]", reason: allOrNone},
+	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: allOrNone},
+	{recording: "http-cases", where: "event-api: reserved in batch after a good one", field: "body.ids[0]", reason: allOrNone},
+	{recording: "http-cases", where: "event-api: 5001 events", field: "body*", reason: allOrNone},
+	{recording: "http-cases", where: "v1: events list bad limit", field: "body.data[*", reason: allOrNone},
+	{recording: "http-cases", where: "event-api: trailing slash", field: "*", reason: otherPath},
+	{recording: "http-cases", where: "register: trailing slash", field: "*", reason: otherPath},
+	{recording: "http-cases", where: "other: health trailing slash", field: "*", reason: otherPath},
+	{recording: "http-cases", where: "register: cancel function call", field: "*", reason: cancelCondition},
+	{recording: "http-cases", where: "other: dev", field: "body.functions.hc-app-86-f1", reason: cancelCondition},
+	{recording: "http-cases", where: "event-api: no key*", field: "*", reason: noDashboard},
+	{recording: "http-cases", where: "other: unknown route POST", field: "*", reason: noDashboard},
+	{recording: "http-cases", where: "other: dev", field: "body.startOpts.*", reason: "/dev tells nothing of databases and of gateways that are not served"},
+	{recording: "http-cases", where: "other: dev", field: "body.functions. ", reason: "an empty checkpoint request, which is not served, made this function"},
+	{recording: "http-cases", where: "other: dev", field: "body.functions.hc-app-11-f1.*", reason: laterWins},
+	{recording: "http-cases", where: "register: duplicate function ids", field: "*", reason: laterWins},
+	{recording: "http-cases", where: "register: *", field: "body.message", reason: notApplied},
+	{recording: "http-cases", where: "v1: * bad *", field: "status", reason: realStatus},
+	{recording: "http-cases", where: "v1: * unknown*", field: "status", reason: realStatus},
+	{recording: "http-cases", where: "v1: run unknown*", field: "body.status", reason: "an unknown run is not found, not an error of the server"},
+	{recording: "http-cases", where: "v1: event runs unknown", field: "header Cache-Control", reason: noCache},
+	{recording: "http-cases", where: "v1: event runs unknown", field: "body.metadata.cached_until", reason: noCache},
+}
+
+const (
+	keepAlive      = "calls use keep-alive connections"
+	exactNumbers   = "numbers keep their text: integers beyond 2^53 stay exact, 1.0 stays 1.0"
+	jsonType       = "JSON answers say that they are JSON, empty ones have no type; the reference lets its library guess"
+	noCache        = "GET answers under /v1 are not cached, so nothing is said of a cache"
+	notApplied     = "a registration names the settings that this version stores but does not apply"
+	completeOutput = "the output of a run that a RunComplete op ended is shown; the reference shows an empty text"
+	planFlag       = "the planning flag is set for every parallel group; the reference forgets it after a discovery made by a sleep"
+	listedOnce     = "a run is listed once; the reference lists it as often as an answer finished it"
+	goNotTrimmed   = "calls to Go apps are never trimmed, since that SDK cannot ask for the rest; the reference's run hangs"
+	allOrNone      = "the events of a request are accepted all or none"
+	otherPath      = "a path with a slash at its end is another path, not found; a redirect would make a GET of a POST"
+	// The registration is stored; nothing evaluates the condition until cancelOn is served.
+	cancelCondition = "cancelOn is not served yet: its condition is checked like any expression"
+	laterWins       = "two functions with one id: the later one wins; the reference fails at the first sync and accepts the second"
+	noDashboard     = "the dashboard answers unknown paths; without it they are not found"
+	realStatus      = "errors of GET under /v1 have their real status"
+)
+
+// otherAnswers are answers of the app that cannot be the recorded ones: the server asked something else, or does not serve the
+// recorded op yet.
+var otherAnswers = map[string]answer{
+	"31-large-state.go call 5": {status: 200, body: `"done"`},
+	"24-cancel-rest.go call 2": longSleep, "24-cancel-rest.ts3 call 2": longSleep,
+	"24-cancel-rest.ts4 call 2": longSleep, "24-cancel-rest.ts4nc call 2": longSleep,
+}
+
+// longSleep keeps a run busy where the recorded app waited for an event.
+var longSleep = answer{status: 206, body: `[{"op":"Sleep","id":"e07f8c4ab682212744526982f0f08d336e1c9041","name":"1h","displayName":"forever"}]`}
+
+var hits = struct {
+	sync.Mutex
+	rows map[int]bool
+}{rows: map[int]bool{}}
+
+// excused is the row of the table that a mismatch falls under, -1 for none.
+func excused(recording string, found mismatch) int {
+	for i, row := range differences {
+		if glob(row.recording, recording) && glob(row.where, found.where) && glob(row.field, found.field) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (c *conversation) unexcused(found []mismatch) []mismatch {
+	var rest []mismatch
+	for _, one := range found {
+		if excused(c.rec.name, one) < 0 {
+			rest = append(rest, one)
+		}
+	}
+	return rest
+}
+
+// judge fails the test for each mismatch without a row, and for each row of this recording whose difference is gone.
+func judge(t *testing.T, recording string, found []mismatch) {
+	t.Helper()
+	seen := map[int]bool{}
+	for _, one := range found {
+		row := excused(recording, one)
+		if row < 0 {
+			t.Errorf("%s: %s", recording, one)
+			continue
+		}
+		seen[row] = true
+	}
+	for i, row := range differences {
+		if row.recording == recording && !strings.Contains(row.recording, "*") && !row.timing && !seen[i] {
+			t.Errorf("the difference %q is gone (%s, %s, %s): take its row away", row.reason, row.recording, row.where, row.field)
+		}
+	}
+	hits.Lock()
+	defer hits.Unlock()
+	for row := range seen {
+		hits.rows[row] = true
+	}
+}
+
+func glob(pattern, text string) bool {
+	if !strings.Contains(pattern, "*") {
+		return pattern == text
+	}
+	parts := strings.Split(pattern, "*")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return regexp.MustCompile("(?s)^" + strings.Join(parts, ".*") + "$").MatchString(text)
+}

@@ -1,0 +1,261 @@
+package replay
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// mirror is the reference's side of one recording: it makes the recorded calls with ids of its own, as the reference would
+// today. The tests of the replay itself run against it.
+type mirror struct {
+	rec    *recording
+	app    *fakeApp
+	conv   *conversation
+	runs   map[string]string // run ids by slug
+	change func(call int, r *http.Request, body string) string
+
+	mu    sync.Mutex
+	sends int
+	used  map[*exchange]bool
+	done  sync.WaitGroup
+}
+
+func newMirror(t *testing.T, name string) *mirror {
+	t.Helper()
+	m := &mirror{rec: load(t, name), runs: map[string]string{}, used: map[*exchange]bool{}}
+	listener := httptest.NewServer(m)
+	t.Cleanup(listener.Close)
+	m.app = newFakeApp(t, &server{addr: strings.TrimPrefix(listener.URL, "http://"), url: listener.URL, log: &syncBuffer{}})
+	registrations := load(t, "01-registration."+m.rec.lane())
+	rw, err := newRewriter(registrations, m.app.addr, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	registrations.all(func(one *exchange) {
+		if strings.HasPrefix(one.request.Path, "/fn/register") {
+			if err := m.app.learn(rw.text(one.request.Body)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if m.conv, err = newConversation(m.app, m.rec); err != nil {
+		t.Fatal(err)
+	}
+	for slug := range m.conv.functions {
+		m.runs[slug] = ulid.MustNew(ulid.Now(), rand.Reader).String()
+	}
+	return m
+}
+
+// personal gives a recorded text the mirror's ids.
+func (m *mirror) personal(text string) string {
+	text = m.conv.rw.text(text)
+	for slug, function := range m.conv.functions {
+		text = strings.ReplaceAll(text, function.calls[0].ctx.RunID, m.runs[slug])
+		text = strings.ReplaceAll(text, function.calls[0].ctx.FunctionID, m.app.function(slug).id)
+	}
+	return text
+}
+
+// ServeHTTP implements http.Handler.
+func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	sent, _ := io.ReadAll(r.Body)
+	if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/") {
+		m.done.Wait() // the reads were made after the run's end
+		for _, read := range m.rec.reads {
+			if m.personal(read.Path) == r.URL.Path {
+				write(w, answer{status: read.Status, header: appHeaders(read.Headers), body: m.personal(read.Body)})
+				return
+			}
+		}
+	}
+	var recorded *exchange
+	m.mu.Lock()
+	m.rec.all(func(one *exchange) {
+		same := m.personal(one.request.Path) == r.URL.RequestURI() && one.request.Method == r.Method
+		if recorded == nil && same && !m.used[one] && (r.Method != http.MethodPost || m.personal(one.request.Body) == string(sent)) {
+			recorded = one
+		}
+	})
+	m.used[recorded] = true
+	m.mu.Unlock()
+	if recorded == nil {
+		w.WriteHeader(http.StatusTeapot)
+		return
+	}
+	body := m.personal(recorded.response.Body)
+	if cut := recorded.response.BodyTruncated; cut != nil {
+		body += strings.Repeat("x", cut.Bytes-len(body))
+	}
+	if strings.HasPrefix(r.URL.Path, "/e/") {
+		m.mu.Lock()
+		m.sends++
+		if m.sends == topLevelSends(m.rec) {
+			m.done.Go(func() { m.callAll() })
+		}
+		m.mu.Unlock()
+	}
+	write(w, answer{status: recorded.response.Status, header: appHeaders(recorded.response.Headers), body: body})
+}
+
+func topLevelSends(rec *recording) int {
+	sends := 0
+	for _, one := range rec.exchanges {
+		if strings.HasPrefix(one.request.Path, "/e/") {
+			sends++
+		}
+	}
+	return sends
+}
+
+// callAll makes the recorded calls, each when the answers that came before it are there.
+func (m *mirror) callAll() {
+	calls := m.rec.toApp()
+	answered := make([]chan struct{}, len(calls))
+	var all sync.WaitGroup
+	for i, one := range calls {
+		answered[i] = make(chan struct{})
+		for before, other := range calls[:i] {
+			if other.response.Seq < one.request.Seq {
+				<-answered[before]
+			}
+		}
+		slug := query(one.request.Path, "fnId")
+		all.Go(func() {
+			defer close(answered[i])
+			m.call(one, m.conv.functions[slug], slug)
+		})
+	}
+	all.Wait()
+}
+
+func (m *mirror) call(one *exchange, function *functionRun, slug string) {
+	recorded, members := contextOf(one.request.Body)
+	eventID := triggerOf(map[string]json.RawMessage{"event": json.RawMessage(m.personal(string(members["event"])))})
+	registration := m.app.function(slug)
+	jobs := map[string]string{}
+	for id, name := range jobNames(registration.id, eventID, m.runs[slug], function.answers) {
+		jobs[name] = id
+	}
+	var job string
+	for _, call := range function.calls {
+		if call.exchange == one {
+			job = jobs[call.job]
+		}
+	}
+	requestID := ulid.MustNew(ulid.Now(), nil).String()[:10] + requestIDEntropy(job, recorded.Generation)
+	body := strings.NewReplacer(recorded.QueueItem, queueItemID(job), recorded.JobID, job, recorded.RequestID, requestID).Replace(m.personal(one.request.Body))
+	if cut := one.request.BodyTruncated; cut != nil {
+		size := cut.Bytes - len(recorded.JobID) - len(recorded.QueueItem) + len(job) + len(queueItemID(job))
+		body += strings.Repeat("x", size-len(body))
+	}
+	request, err := http.NewRequest(one.request.Method, "http://"+m.app.addr+one.request.Path, http.NoBody)
+	if err != nil {
+		return
+	}
+	for _, pair := range one.request.Headers {
+		request.Header.Set(pair[0], pair[1])
+	}
+	request.Host = "localhost:" + portOf(m.app.addr)
+	request.Close = true
+	request.Header.Del("Content-Length")
+	request.Header.Del("Host")
+	request.Header.Set("X-Run-Id", m.runs[slug])
+	request.Header.Set("X-Inngest-Job-Id", job)
+	request.Header.Set("X-Request-Id", requestID)
+	request.Header.Set("Traceparent", "00-"+traceparent.FindStringSubmatch(request.Header.Get("Traceparent"))[1]+"-"+spanID(job, recorded.Attempt)+"-01")
+	state := tracestate.FindStringSubmatch(request.Header.Get("Tracestate"))
+	request.Header.Set("Tracestate", strings.NewReplacer(state[1], registration.id, state[2], registration.appID).Replace(state[0]))
+	if m.change != nil {
+		body = m.change(one.number, request, body)
+	}
+	request.Body = io.NopCloser(strings.NewReader(body))
+	request.ContentLength = int64(len(body))
+	if response, err := http.DefaultTransport.RoundTrip(request); err == nil {
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+	}
+}
+
+// TestReplayOfTheReference proves that the replay finds no difference between the reference and itself.
+func TestReplayOfTheReference(t *testing.T) {
+	t.Parallel()
+	for _, lane := range []string{"go", "ts3", "ts4", "ts4nc"} {
+		for _, name := range conversations(lane) {
+			if name == "31-large-state.go" {
+				continue // the recorded run never ends
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				for _, found := range newMirror(t, name).conv.replay(t.Context()) {
+					t.Errorf("%s", found)
+				}
+			})
+		}
+	}
+}
+
+// TestReplayNoticesDifferences changes one thing of the reference's calls at a time, and expects to be told.
+func TestReplayNoticesDifferences(t *testing.T) {
+	t.Parallel()
+	type change func(call int, r *http.Request, body string) string
+	replace := func(from, to string) change {
+		return func(_ int, _ *http.Request, body string) string { return strings.Replace(body, from, to, 1) }
+	}
+	header := func(name, value string) change {
+		return func(_ int, r *http.Request, body string) string {
+			r.Header.Del(name)
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+			return body
+		}
+	}
+	for name, test := range map[string]struct {
+		change change
+		field  string
+	}{
+		"attempt":           {replace(`"attempt":0`, `"attempt":1`), "body.ctx.attempt"},
+		"maximum":           {replace(`"max_attempts":5`, `"max_attempts":4`), "body.ctx.max_attempts"},
+		"missing member":    {replace(`"defers":{},`, ``), "body.defers"},
+		"extra member":      {replace(`"defers":{},`, `"defers":{},"more":1,`), "body.more"},
+		"memo":              {replace(`"n":1`, `"n":2`), "body.steps.*.data.n"},
+		"number text":       {replace(`"n":1`, `"n":1.0`), "body.steps.*.data.n number text"},
+		"user":              {replace(`"user":{}`, `"user":null`), "body.event.user"},
+		"event id":          {replace(`"name":"ts3/s04`, `"name":"ts3/s05`), "body.event.name"},
+		"version":           {replace(`"version":1`, `"version":2`), "body.version"},
+		"use_api":           {replace(`"use_api":false,"version"`, `"use_api":true,"version"`), "body.use_api"},
+		"qi_id":             {replace(`"qi_id":"M`, `"qi_id":"N`), "body.ctx.qi_id"},
+		"header missing":    {header("Account-Id", ""), "header Account-Id"},
+		"header extra":      {header("X-More", "1"), "header X-More"},
+		"header value":      {header("X-Inngest-Req-Version", "7"), "header X-Inngest-Req-Version"},
+		"request id":        {header("X-Request-Id", "01HF7YAT000YKTD0RRPDWRPQDS"), "header X-Request-Id"},
+		"span id":           {header("Traceparent", "00-7371caa4ab131caaa4b6aee388f39e92-ecd23ff3c1d28e3e-01"), "header Traceparent"},
+		"trace state":       {header("Tracestate", "a=b"), "header Tracestate"},
+		"generation header": {header("X-Inngest-Generation-Id", "2"), "header X-Inngest-Generation-Id"},
+		"step id":           {header("X-Inngest-Step-Id", "other"), "header X-Inngest-Step-Id"},
+		"run id":            {header("X-Run-Id", "01HF7YAT000YKTD0RRPDWRPQDS"), "header X-Run-Id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newMirror(t, "04-three-steps.ts3")
+			m.change = test.change
+			found := m.conv.replay(t.Context())
+			for _, one := range found {
+				if glob(test.field, one.field) {
+					return
+				}
+			}
+			t.Errorf("no difference in %s was found, only %v", test.field, found)
+		})
+	}
+}

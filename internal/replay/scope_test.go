@@ -1,0 +1,65 @@
+package replay
+
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
+// conversations are the recordings of a lane with calls of the server, in order. Registration (01), events alone (02),
+// natural backoff (38) and pings (39) have tests of their own.
+func conversations(lane string) []string {
+	entries, err := os.ReadDir(wireDir)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, entry := range entries {
+		name, isRecording := strings.CutSuffix(entry.Name(), "."+lane+".jsonl.gz")
+		if isRecording && !slices.Contains([]string{"01", "38", "39"}, name[:2]) {
+			names = append(names, name+"."+lane)
+		}
+	}
+	return names
+}
+
+// inScopeGroups are the groups of http-cases whose cases are sent unless casesOutOfScope names them.
+var inScopeGroups = []string{"event-api", "register", "v1", "v0", "invoke", "other"}
+
+// casesOutOfScope are the hand-made requests that this version does not serve, with the reason. A pattern may hold *.
+var casesOutOfScope = map[string]string{
+	"graphql: *":                        "GraphQL is not served yet",
+	"v1: run jobs *":                    "the read of a run's queue items is not served yet",
+	"v1: app functions*":                "the read of an app's functions is not served yet",
+	"v1: signal *":                      "signals are not served yet",
+	"v1: cancellations *":               "bulk cancellation has no store in the reference either",
+	"v1: metadata *":                    "step metadata is not served yet",
+	"v1: prom":                          "a cloud route",
+	"v1: userland traces *":             "traces of user code are not taken yet",
+	"v1: checkpoint *":                  "checkpointing is not served yet",
+	"v1: http/runs output bad token":    "durable endpoints are not served yet",
+	"v1: realtime *":                    "realtime is not served yet",
+	"v0: telemetry":                     "telemetry of the dashboard",
+	"v0: connect *":                     "Connect is not served yet",
+	"other: root":                       "the dashboard; the recorded binary had none",
+	"other: unknown route":              "the dashboard; the recorded binary had none",
+	"other: unknown asset":              "the dashboard; the recorded binary had none",
+	"other: double slash":               "the dashboard; the recorded binary had none",
+	"other: ready":                      "the dashboard; the recorded binary had none",
+	"other: favicon":                    "the dashboard; the recorded binary had none",
+	"other: runs UI":                    "the dashboard; the recorded binary had none",
+	"other: metrics":                    "metrics are not served yet",
+	"other: v2 *":                       "the v2 API is not served yet",
+	"other: mcp GET":                    "MCP is not served yet",
+	"other: test api without TEST_MODE": "the reference's own test switch",
+}
+
+// outOfScope is the pattern of casesOutOfScope that a case falls under.
+func outOfScope(one httpCase) (string, bool) {
+	for pattern := range casesOutOfScope {
+		if glob(pattern, one.key()) {
+			return pattern, true
+		}
+	}
+	return "", false
+}
