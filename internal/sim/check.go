@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -70,7 +71,7 @@ func (w *World) ended() {
 	status := map[string]run.Status{}
 	for _, r := range w.backend.Runs() {
 		status[r.RunID.String()] = r.Status
-		e, err := w.backend.Event(nil, r.EventID) //nolint:staticcheck // the model does not look at the context
+		e, err := w.backend.Event(context.Background(), r.EventID)
 		if err != nil {
 			w.check.violated("run %s: its event is gone", r.RunID)
 			continue

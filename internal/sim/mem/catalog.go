@@ -2,6 +2,8 @@ package mem
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -10,12 +12,15 @@ import (
 )
 
 // Functions implements ports.Catalog.
-func (b *Backend) Functions(context.Context) ([]function.Function, error) {
+func (b *Backend) Functions(ctx context.Context) ([]function.Function, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var active []function.Function
 	for _, f := range b.funcs {
-		if app := b.apps[f.AppID]; !f.archived && app != nil && !app.archived {
+		if app := b.apps[f.AppID]; !f.archived && app != nil && !app.Archived {
 			active = append(active, f.Function)
 		}
 	}
@@ -23,7 +28,10 @@ func (b *Backend) Functions(context.Context) ([]function.Function, error) {
 }
 
 // Function implements ports.Catalog.
-func (b *Backend) Function(_ context.Context, id uuid.UUID) (function.Function, error) {
+func (b *Backend) Function(ctx context.Context, id uuid.UUID) (function.Function, error) {
+	if err := ctx.Err(); err != nil {
+		return function.Function{}, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if f := b.funcs[id]; f != nil {
@@ -33,20 +41,26 @@ func (b *Backend) Function(_ context.Context, id uuid.UUID) (function.Function, 
 }
 
 // Apps implements ports.Catalog.
-func (b *Backend) Apps(context.Context) ([]function.App, error) {
+func (b *Backend) Apps(ctx context.Context) ([]function.App, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var active []function.App
 	for _, a := range b.apps {
-		if !a.archived {
-			active = append(active, a.App)
+		if !a.Archived {
+			active = append(active, *a)
 		}
 	}
 	return active, nil
 }
 
 // AppByName implements ports.Catalog.
-func (b *Backend) AppByName(_ context.Context, name string) (function.App, []function.Function, error) {
+func (b *Backend) AppByName(ctx context.Context, name string) (function.App, []function.Function, error) {
+	if err := ctx.Err(); err != nil {
+		return function.App{}, nil, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a := b.named(name)
@@ -59,12 +73,10 @@ func (b *Backend) AppByName(_ context.Context, name string) (function.App, []fun
 			own = append(own, f.Function)
 		}
 	}
-	found := a.App
-	found.Archived = a.archived
-	return found, own, nil
+	return *a, own, nil
 }
 
-func (b *Backend) named(name string) *app {
+func (b *Backend) named(name string) *function.App {
 	for _, a := range b.apps {
 		if a.Name == name && name != "" {
 			return a
@@ -74,37 +86,79 @@ func (b *Backend) named(name string) *app {
 }
 
 // AppByURL implements ports.Catalog.
-func (b *Backend) AppByURL(_ context.Context, url string) (function.App, error) {
+func (b *Backend) AppByURL(ctx context.Context, url string) (function.App, error) {
+	if err := ctx.Err(); err != nil {
+		return function.App{}, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if a := b.at(url); a != nil {
-		return a.App, nil
+		return *a, nil
 	}
 	return function.App{}, ports.ErrNotFound
 }
 
-func (b *Backend) at(url string) *app {
+func (b *Backend) at(url string) *function.App {
 	for _, a := range b.apps {
-		if a.URL == url && !a.archived {
+		if a.URL == url && !a.Archived {
 			return a
 		}
 	}
 	return nil
 }
 
-// Sync implements ports.Catalog.
-func (b *Backend) Sync(_ context.Context, plan function.SyncPlan) error {
+// Sync implements ports.Catalog. A name that another app than the adopted one has, and a slug that two active functions of an
+// app would have, are ErrConflict.
+func (b *Backend) Sync(ctx context.Context, plan function.SyncPlan) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if plan.Empty() {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err := b.conflict(plan); err != nil {
+		return err
+	}
 	for _, id := range plan.DropPlaceholders {
 		b.archiveApp(id)
 	}
-	b.apps[plan.App.ID] = &app{App: plan.App}
+	active := plan.App
+	active.Archived = false
+	if a := b.named(active.Name); a != nil {
+		active.ID = a.ID
+	}
+	b.apps[active.ID] = &active
 	for _, id := range plan.Archive {
 		b.archive(id)
 	}
 	for _, f := range plan.Put {
 		b.funcs[f.ID] = &fn{Function: f}
+	}
+	return nil
+}
+
+// conflict says what of the plan was decided on something that is no longer so.
+func (b *Backend) conflict(plan function.SyncPlan) error {
+	if a := b.named(plan.App.Name); plan.Adopt && a != nil && a.ID != plan.App.ID {
+		return fmt.Errorf("name %q is of app %s: %w", plan.App.Name, a.ID, ports.ErrConflict)
+	}
+	type slug struct {
+		app  uuid.UUID
+		text string
+	}
+	owners := map[slug]uuid.UUID{}
+	for id, f := range b.funcs {
+		if !f.archived && !slices.Contains(plan.Archive, id) {
+			owners[slug{f.AppID, f.Slug}] = id
+		}
+	}
+	for _, f := range plan.Put {
+		if other, taken := owners[slug{f.AppID, f.Slug}]; taken && other != f.ID {
+			return fmt.Errorf("slug %q is of function %s: %w", f.Slug, other, ports.ErrConflict)
+		}
+		owners[slug{f.AppID, f.Slug}] = f.ID
 	}
 	return nil
 }
@@ -117,7 +171,7 @@ func (b *Backend) archive(id uuid.UUID) {
 
 func (b *Backend) archiveApp(id uuid.UUID) {
 	if a := b.apps[id]; a != nil {
-		a.archived = true
+		a.Archived = true
 	}
 	for _, f := range b.funcs {
 		if f.AppID == id {
@@ -127,17 +181,24 @@ func (b *Backend) archiveApp(id uuid.UUID) {
 }
 
 // PutPlaceholder implements ports.Catalog.
-func (b *Backend) PutPlaceholder(_ context.Context, placeholder function.App) error {
+func (b *Backend) PutPlaceholder(ctx context.Context, placeholder function.App) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.at(placeholder.URL) == nil {
-		b.apps[placeholder.ID] = &app{App: placeholder}
+		placeholder.Archived = false
+		b.apps[placeholder.ID] = &placeholder
 	}
 	return nil
 }
 
 // SetAppError implements ports.Catalog.
-func (b *Backend) SetAppError(_ context.Context, id uuid.UUID, message string) error {
+func (b *Backend) SetAppError(ctx context.Context, id uuid.UUID, message string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a := b.apps[id]
@@ -149,10 +210,13 @@ func (b *Backend) SetAppError(_ context.Context, id uuid.UUID, message string) e
 }
 
 // RemoveApp implements ports.Catalog.
-func (b *Backend) RemoveApp(_ context.Context, id uuid.UUID) error {
+func (b *Backend) RemoveApp(ctx context.Context, id uuid.UUID) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if a := b.apps[id]; a == nil || a.archived {
+	if b.apps[id] == nil {
 		return ports.ErrNotFound
 	}
 	b.archiveApp(id)

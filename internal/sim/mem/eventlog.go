@@ -82,11 +82,14 @@ func (b *Backend) take(max int) (taken []event.Tracked, next time.Time) {
 }
 
 // Release implements ports.EventLog.
-func (b *Backend) Release(_ context.Context, id ulid.ULID, at time.Time) error {
+func (b *Backend) Release(ctx context.Context, id ulid.ULID, at time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, w := range b.inbox {
-		if w.id == id {
+		if w.id == id && w.taken {
 			w.taken, w.at = false, at
 			b.awaken()
 			return nil
@@ -96,7 +99,10 @@ func (b *Backend) Release(_ context.Context, id ulid.ULID, at time.Time) error {
 }
 
 // Park implements ports.EventLog.
-func (b *Backend) Park(_ context.Context, id ulid.ULID, reason string) error {
+func (b *Backend) Park(ctx context.Context, id ulid.ULID, reason string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.settle(id) {

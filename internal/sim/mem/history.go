@@ -12,7 +12,10 @@ import (
 )
 
 // Event implements ports.History.
-func (b *Backend) Event(_ context.Context, id ulid.ULID) (event.Tracked, error) {
+func (b *Backend) Event(ctx context.Context, id ulid.ULID) (event.Tracked, error) {
+	if err := ctx.Err(); err != nil {
+		return event.Tracked{}, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if e, ok := b.find(id); ok {
@@ -22,7 +25,10 @@ func (b *Backend) Event(_ context.Context, id ulid.ULID) (event.Tracked, error) 
 }
 
 // Events implements ports.History.
-func (b *Backend) Events(_ context.Context, q ports.EventQuery) ([]event.Tracked, error) {
+func (b *Backend) Events(ctx context.Context, q ports.EventQuery) ([]event.Tracked, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var found []event.Tracked
@@ -51,7 +57,10 @@ func selects(q ports.EventQuery, e event.Tracked) bool {
 }
 
 // EventRuns implements ports.History.
-func (b *Backend) EventRuns(_ context.Context, id ulid.ULID) ([]ports.RunRecord, error) {
+func (b *Backend) EventRuns(ctx context.Context, id ulid.ULID) ([]ports.RunRecord, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var found []ports.RunRecord
@@ -60,11 +69,15 @@ func (b *Backend) EventRuns(_ context.Context, id ulid.ULID) ([]ports.RunRecord,
 			found = append(found, *r)
 		}
 	}
+	slices.SortFunc(found, func(x, y ports.RunRecord) int { return x.RunID.Compare(y.RunID) })
 	return found, nil
 }
 
 // Run implements ports.History.
-func (b *Backend) Run(_ context.Context, id ulid.ULID) (ports.RunRecord, error) {
+func (b *Backend) Run(ctx context.Context, id ulid.ULID) (ports.RunRecord, error) {
+	if err := ctx.Err(); err != nil {
+		return ports.RunRecord{}, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r := b.record(id); r.RunID == id {

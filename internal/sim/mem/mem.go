@@ -37,7 +37,7 @@ type Backend struct {
 	turn map[uuid.UUID]uint64
 
 	records []*ports.RunRecord
-	apps    map[uuid.UUID]*app
+	apps    map[uuid.UUID]*function.App
 	funcs   map[uuid.UUID]*fn
 }
 
@@ -61,11 +61,6 @@ type usedKey struct {
 	expires time.Time
 }
 
-type app struct {
-	function.App
-	archived bool
-}
-
 type fn struct {
 	function.Function
 	archived bool
@@ -77,7 +72,7 @@ func New(clock ports.Clock) *Backend {
 		clock: clock, wake: make(chan struct{}), parked: map[string]string{},
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
 		turn: map[uuid.UUID]uint64{},
-		apps: map[uuid.UUID]*app{}, funcs: map[uuid.UUID]*fn{},
+		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{},
 	}
 }
 
@@ -136,6 +131,9 @@ func (b *Backend) awaken() {
 // that try names.
 func (b *Backend) wait(ctx context.Context, try func() (done bool, next time.Time)) error {
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		b.mu.Lock()
 		if b.closed {
 			b.mu.Unlock()

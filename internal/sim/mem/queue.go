@@ -71,7 +71,7 @@ func (b *Backend) lease() (ports.Lease, time.Time, bool) {
 // leased returns the job of a lease that still holds.
 func (b *Backend) leased(l ports.Lease) *job {
 	for _, j := range b.jobs {
-		if j.ID == l.Job.ID && l.Token != 0 && j.token == l.Token {
+		if j.RunID == l.Job.RunID && j.ID == l.Job.ID && l.Token != 0 && j.token == l.Token {
 			return j
 		}
 	}
@@ -79,20 +79,29 @@ func (b *Backend) leased(l ports.Lease) *job {
 }
 
 // Return implements ports.Queue.
-func (b *Backend) Return(_ context.Context, l ports.Lease, at time.Time) error {
+func (b *Backend) Return(ctx context.Context, l ports.Lease, at time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	j := b.leased(l)
 	if j == nil {
 		return ports.ErrLeaseLost
 	}
-	j.token, j.At = 0, at
+	j.token = 0
+	if at.After(j.At) {
+		j.At = at
+	}
 	b.awaken()
 	return nil
 }
 
 // Park implements ports.Queue.
-func (q queue) Park(_ context.Context, l ports.Lease, reason string) error {
+func (q queue) Park(ctx context.Context, l ports.Lease, reason string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b := q.Backend
 	b.mu.Lock()
 	defer b.mu.Unlock()

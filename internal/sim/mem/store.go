@@ -115,7 +115,7 @@ func (b *Backend) apply(c ports.Commit, next run.State) {
 		}
 	}
 	for _, created := range c.Transition.Jobs {
-		if !slices.ContainsFunc(b.jobs, func(j *job) bool { return j.ID == created.ID }) {
+		if !slices.ContainsFunc(b.jobs, func(j *job) bool { return j.RunID == created.RunID && j.ID == created.ID }) {
 			b.jobs = append(b.jobs, &job{Job: created})
 		}
 	}

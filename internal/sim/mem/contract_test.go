@@ -1,0 +1,34 @@
+package mem_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ingothq/ingot/internal/ports/portstest"
+	"github.com/ingothq/ingot/internal/sim/mem"
+)
+
+// clock is the clock of the bubble.
+type clock struct{}
+
+func (clock) Now() time.Time { return time.Now().UTC() }
+
+// TestContract holds the model to the promises that it is the model of. It has no writes that could be cut and nothing
+// that outlives the process.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	portstest.Test(t, func(t *testing.T, test func(t *testing.T, p portstest.Ports)) {
+		synctest.Test(t, func(t *testing.T) {
+			b := mem.New(clock{})
+			test(t, portstest.Ports{
+				EventLog: b.EventLog(), Store: b.Store(), Queue: b.Queue(), Catalog: b.Catalog(), History: b.History(),
+				Now: time.Now, Settle: synctest.Wait,
+				Pass: func(d time.Duration) {
+					time.Sleep(d)
+					synctest.Wait()
+				},
+			})
+		})
+	})
+}
