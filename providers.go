@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -50,7 +49,7 @@ func catalogOf(e *embedded.Engine) ports.Catalog   { return e.Catalog() }
 func historyOf(e *embedded.Engine) ports.History   { return e.History() }
 
 func newSyncer(catalog ports.Catalog, reg *registry.Registry, log *slog.Logger) *appsync.Syncer {
-	return appsync.NewSyncer(catalog, reg, function.Checks{Expression: compiles, Condition: compiles}, log)
+	return appsync.NewSyncer(catalog, reg, function.Checks{Expression: compiles, Condition: expr.CheckRestricted}, log)
 }
 
 // compiles says whether a text is an expression.
@@ -61,8 +60,8 @@ func compiles(text string) error {
 
 func newPoller(cfg config.Config, syncer *appsync.Syncer, catalog ports.Catalog, worker ports.Worker, log *slog.Logger) *appsync.Poller {
 	var more []string
-	if port := os.Getenv("PORT"); port != "" && port != strconv.Itoa(cfg.Port) {
-		more = append(more, port)
+	if cfg.DiscoveryPort != "" && cfg.DiscoveryPort != strconv.Itoa(cfg.Port) {
+		more = append(more, cfg.DiscoveryPort)
 	}
 	return appsync.NewPoller(syncer, catalog, worker, log, appsync.PollerConfig{
 		URLs: cfg.SDKURLs, Healthy: cfg.PollHealthy, Interval: cfg.PollInterval,
@@ -102,6 +101,6 @@ func startOptions(cfg config.Config) httpapi.StartOptions {
 	return httpapi.StartOptions{
 		URLs: cfg.SDKURLs, Autodiscover: cfg.Discovery, Poll: cfg.PollHealthy, PollInterval: int(cfg.PollInterval.Seconds()),
 		Tick: cfg.Tick.Nanoseconds(), RetryInterval: int(cfg.RetryInterval.Seconds()), QueueWorkers: cfg.QueueWorkers,
-		NoUI: cfg.NoUI, Persist: cfg.Persist, SQLiteDir: cfg.SQLiteDir, FeatureFlags: os.Getenv("INNGEST_FEATURE_FLAGS"),
+		NoUI: cfg.NoUI, Persist: cfg.Persist, SQLiteDir: cfg.SQLiteDir, FeatureFlags: cfg.FeatureFlags,
 	}
 }
