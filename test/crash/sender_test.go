@@ -144,12 +144,18 @@ func (s *sender) post(ctx context.Context, body []byte, seed string, ids []strin
 	return nil
 }
 
-// seedOf makes a seed header and the ids that it fixes for n events (Spec 03 §8.1): the first has index 1.
+// seedOf makes a seed header and the ids that it fixes for n events.
 func seedOf(rng *rand.Rand, n int) (header string, ids []string) {
 	entropy := make([]byte, 10)
 	binary.BigEndian.PutUint64(entropy, rng.Uint64())
 	binary.BigEndian.PutUint16(entropy[8:], uint16(rng.Uint32()))
 	millis := ulid.Now()
+	return fmt.Sprintf("%d,%s", millis, base64.StdEncoding.EncodeToString(entropy)), seededIDs(millis, entropy, n)
+}
+
+// seededIDs are the ids of n events under a seed (Spec 03 §8.1): the first has index 1.
+func seededIDs(millis uint64, entropy []byte, n int) []string {
+	var ids []string
 	last := binary.BigEndian.Uint32(entropy[6:])
 	for i := range n {
 		id := ulid.ULID{}
@@ -158,5 +164,5 @@ func seedOf(rng *rand.Rand, n int) (header string, ids []string) {
 		binary.BigEndian.PutUint32(id[12:], last+uint32(i)+1)
 		ids = append(ids, id.String())
 	}
-	return fmt.Sprintf("%d,%s", millis, base64.StdEncoding.EncodeToString(entropy)), ids
+	return ids
 }
