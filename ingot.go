@@ -59,16 +59,20 @@ const (
 	httpDrain = 10 * time.Second
 )
 
+func webServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
 // serve runs the parts. On the way down the order matters: apps that are still working call back, so the port stays
 // open until the jobs in hand are done; events that come in meanwhile are stored, and routed after the next start.
 func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	if err := s.registry.Reload(ctx); err != nil {
 		return fmt.Errorf("load functions: %w", err)
 	}
-	web := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
+	web := webServer(s.handler, s.log)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // schedules name time zones, and the machine may have no list of them
 
 	"github.com/mattn/go-isatty"
 )

@@ -72,8 +72,8 @@ type Config struct {
 	// PollInterval is the pause between two rounds of re-syncing and of discovery, in whole seconds. Default 5 s; at least 1 s.
 	PollInterval time.Duration
 
-	// RetryInterval, when positive, makes the pause before attempt n+1 of a job n times this long, in whole seconds. Zero,
-	// the default, takes the standard backoff table.
+	// RetryInterval, when positive, is the pause before each retry, the same for all, in whole seconds. Zero, the default,
+	// takes the standard backoff table. (Spec 02 §10.)
 	RetryInterval time.Duration
 	// QueueWorkers bounds the jobs in progress at once. Default 100; at least 1.
 	QueueWorkers int
@@ -95,6 +95,12 @@ type Config struct {
 
 	// NoUI turns the dashboard and the GraphQL API off. Default false; always false in Dev.
 	NoUI bool
+
+	// DiscoveryPort is one more local port to look for apps on: the text of $PORT, which frameworks set for an app, as it is.
+	// Empty for none.
+	DiscoveryPort string
+	// FeatureFlags are flags of the dashboard that GET /dev reports, "a=true,b=false": the text of INNGEST_FEATURE_FLAGS.
+	FeatureFlags string
 }
 
 // Default is the configuration of a mode when nothing is set. In Start it lacks the required keys.

@@ -98,7 +98,7 @@ var keys = []Key{
 	{Name: "persist", Kind: Bool, Dev: Shown, Start: Hidden, Usage: "keep data on disk (start always does)"},
 	{Name: "sqlite-dir", Kind: String, Dev: Hidden, Start: Shown, Default: defaultSQLiteDir, Usage: "directory of the database"},
 	{Name: "poll-interval", Kind: Int, Dev: Shown, Start: Shown, Default: "5", Usage: "seconds between polls of apps"},
-	{Name: "retry-interval", Kind: Int, Dev: Shown, Start: Shown, Default: "0", Usage: "seconds that each attempt adds to the pause before a retry; 0 for exponential backoff"},
+	{Name: "retry-interval", Kind: Int, Dev: Shown, Start: Shown, Default: "0", Usage: "seconds between a failed attempt and its retry; 0 for exponential backoff"},
 	{Name: "queue-workers", Kind: Int, Dev: Shown, Start: Shown, Default: "100", Usage: "jobs in progress at once"},
 	{Name: "tick", Kind: Int, Dev: Shown, Start: Shown, Default: "150", Support: Inert, Usage: "milliseconds; accepted, without effect"},
 	{Name: "no-ui", Kind: Bool, Start: Shown, Usage: "no web UI and no GraphQL API"},

@@ -12,6 +12,12 @@ import (
 
 const envPrefix = "INNGEST_"
 
+// Variables that are no keys: they have neither flag nor file key.
+const (
+	envDiscoveryPort = "PORT"
+	envFeatureFlags  = envPrefix + "FEATURE_FLAGS"
+)
+
 // layers merges the sources of values, weakest first, and remembers where each value came from.
 type layers struct {
 	store *koanf.Koanf

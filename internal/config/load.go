@@ -74,6 +74,8 @@ func Load(mode Mode, sources Sources, log *slog.Logger) (Config, error) {
 	merged.reportIgnored(mode, log)
 	cfg := values.config(mode)
 	cfg.File = file
+	cfg.DiscoveryPort, _ = lookupEnv(sources.Environ, envDiscoveryPort)
+	cfg.FeatureFlags, _ = lookupEnv(sources.Environ, envFeatureFlags)
 	return cfg, nil
 }
 

@@ -62,6 +62,21 @@ func TestLoad_ReadsTheModesOwnKeysOnly(t *testing.T) {
 	}
 }
 
+func TestLoad_VariablesThatAreNoKeys(t *testing.T) {
+	t.Parallel()
+	file := write(t, filepath.Join(t.TempDir(), "inngest.yaml"), "PORT: 1\nfeature-flags: no\n")
+	environ := startEnv("PORT=3000", "INNGEST_FEATURE_FLAGS=a=true,b=false", "INNGEST_CONFIG="+file)
+	for _, mode := range []config.Mode{config.Dev, config.Start} {
+		got := load(t, mode, config.Sources{Environ: environ})
+		if got.DiscoveryPort != "3000" || got.FeatureFlags != "a=true,b=false" || got.Port != 8288 {
+			t.Errorf("%s: discovery port %q, feature flags %q, port %d", mode, got.DiscoveryPort, got.FeatureFlags, got.Port)
+		}
+		if got = load(t, mode, config.Sources{Environ: startEnv("INNGEST_CONFIG=" + file)}); got.DiscoveryPort != "" || got.FeatureFlags != "" {
+			t.Errorf("%s without them: discovery port %q, feature flags %q", mode, got.DiscoveryPort, got.FeatureFlags)
+		}
+	}
+}
+
 func TestLoad_EmptyVariables(t *testing.T) {
 	t.Parallel()
 	file := `

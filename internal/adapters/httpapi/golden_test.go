@@ -39,7 +39,7 @@ func (s *transcript) say(title, method, path, body string, headers ...string) st
 	for _, header := range headers {
 		fmt.Fprintln(&s.text, header)
 	}
-	fmt.Fprintf(&s.text, "%s\n--- %d\n", strings.TrimPrefix("\n"+body, "\n"), w.Code)
+	fmt.Fprintf(&s.text, "%s\n--- %d\n", strings.ReplaceAll(body, "\r\n", "\n"), w.Code)
 	for _, name := range slices.Sorted(maps.Keys(w.Header())) {
 		for _, value := range w.Header()[name] {
 			fmt.Fprintf(&s.text, "%s: %s\n", name, value)
