@@ -20,27 +20,37 @@ var _ ports.Clock = Clock{}
 // Now returns the time without its monotonic reading, so that equal instants are equal values.
 func (Clock) Now() time.Time { return time.Now().UTC().Round(0) }
 
-// IDs makes ULIDs from the system's secure randomness; those of one millisecond increase. Safe for concurrent use.
+// IDs makes ULIDs from the system's secure randomness; those of one millisecond increase, also when callers who read the
+// clock at different instants take turns. Safe for concurrent use.
 type IDs struct {
-	mu      sync.Mutex
-	entropy *ulid.MonotonicEntropy
+	mu sync.Mutex
+	// entropy of a millisecond is at its remainder. Callers are never so far apart that two milliseconds in use at the same
+	// time share one; if they were, the order would suffer, not the uniqueness.
+	entropy [16]*ulid.MonotonicEntropy
 }
 
 var _ ports.IDs = (*IDs)(nil)
 
 // NewIDs returns a source of IDs.
-func NewIDs() *IDs { return &IDs{entropy: ulid.Monotonic(rand.Reader, 0)} }
+func NewIDs() *IDs {
+	ids := &IDs{}
+	for n := range ids.entropy {
+		ids.entropy[n] = ulid.Monotonic(rand.Reader, 0)
+	}
+	return ids
+}
 
 // ULID returns a new ULID. A time outside of what a ULID holds is moved to its nearest bound.
 func (i *IDs) ULID(at time.Time) ulid.ULID {
 	ms := uint64(min(max(at.UnixMilli(), 0), int64(ulid.MaxTime())))
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	id, err := ulid.New(ms, i.entropy)
+	entropy := &i.entropy[ms%uint64(len(i.entropy))]
+	id, err := ulid.New(ms, *entropy)
 	if err != nil {
 		// The entropy of this millisecond is used up, one chance in 2^48 a call: start over with fresh entropy.
-		i.entropy = ulid.Monotonic(rand.Reader, 0)
-		id = ulid.MustNew(ms, i.entropy)
+		*entropy = ulid.Monotonic(rand.Reader, 0)
+		id = ulid.MustNew(ms, *entropy)
 	}
 	return id
 }
