@@ -43,11 +43,11 @@ func (f faulty) Take(context.Context, int) ([]event.Tracked, error) {
 }
 
 func (f faulty) Release(ctx context.Context, id ulid.ULID, at time.Time) error {
-	return f.w.backend.Release(ctx, id, at)
+	return f.w.do("release", func() error { return f.w.backend.Release(ctx, id, at) })
 }
 
 func (f faulty) Park(ctx context.Context, id ulid.ULID, reason string) error {
-	return f.w.backend.Park(ctx, id, reason)
+	return f.w.do("park event", func() error { return f.w.backend.Park(ctx, id, reason) })
 }
 
 func (f faulty) Schedule(ctx context.Context, s ports.Schedule) (answers []ports.Scheduled, err error) {
@@ -82,9 +82,9 @@ func (q queue) Lease(context.Context) (ports.Lease, error) {
 }
 
 func (q queue) Return(ctx context.Context, l ports.Lease, at time.Time) error {
-	return q.w.backend.Queue().Return(ctx, l, at)
+	return q.w.do("return", func() error { return q.w.backend.Queue().Return(ctx, l, at) })
 }
 
 func (q queue) Park(ctx context.Context, l ports.Lease, reason string) error {
-	return q.w.backend.Queue().Park(ctx, l, reason)
+	return q.w.do("park job", func() error { return q.w.backend.Queue().Park(ctx, l, reason) })
 }

@@ -53,7 +53,8 @@ func (x *Executor) request(lease ports.Lease, state run.State, call run.Call, fn
 		Events: make([]json.RawMessage, len(state.Events)),
 	}
 	for i, e := range state.Events {
-		input.Events[i] = e.AppendCall(nil)
+		const frame = 128 // the members' names, the time and the quotes
+		input.Events[i] = e.AppendCall(make([]byte, 0, frame+len(e.Data)+len(e.User)+len(e.ID)+len(e.Name)+len(e.V)))
 	}
 	input.Event = input.Events[0]
 	body, err := sdk.AppendBody(make([]byte, 0, bodySize(input)), input)
@@ -76,10 +77,13 @@ func (x *Executor) request(lease ports.Lease, state run.State, call run.Call, fn
 
 // bodySize is roughly how long the body will be, so that it is written without growing.
 func bodySize(in sdk.CallInput) int {
-	const frame, perStep = 1024, 128
-	size := frame + 2*len(in.Event)
+	const frame, perStep = 800, len(`"",`) + len(`"":,`) // a step is named on the stack and before its memo
+	size := frame + len(in.Event)
+	for _, e := range in.Events {
+		size += len(e) + 1
+	}
 	for _, id := range in.Stack {
-		size += perStep + len(in.Steps[id])
+		size += perStep + 2*len(id) + len(in.Steps[id])
 	}
 	return min(size, sdk.MaxCallBytes)
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -164,9 +166,7 @@ func (x *Executor) Do(ctx context.Context, lease ports.Lease) {
 		x.giveBack(ctx, lease, x.clock.Now().Add(unavailableDelay))
 	default:
 		log.ErrorContext(ctx, "job parked", "error", err)
-		if err := x.queue.Park(ctx, lease, err.Error()); err != nil {
-			log.ErrorContext(ctx, "park job", "error", err)
-		}
+		x.letGo(ctx, lease, "park job", func() error { return x.queue.Park(ctx, lease, err.Error()) })
 	}
 }
 
@@ -174,13 +174,27 @@ func (x *Executor) Do(ctx context.Context, lease ports.Lease) {
 const unavailableDelay = 5 * time.Second
 
 func (x *Executor) giveBack(ctx context.Context, lease ports.Lease, at time.Time) {
-	err := x.queue.Return(ctx, lease, at)
-	if err != nil && !errors.Is(err, ports.ErrLeaseLost) && !errors.Is(err, ports.ErrClosed) {
-		x.log.ErrorContext(ctx, "hand job back", "job_id", lease.Job.ID, "error", err)
+	x.letGo(ctx, lease, "hand job back", func() error { return x.queue.Return(ctx, lease, at) })
+}
+
+// letGo repeats a call that takes a job out of our hands until it succeeds, the job is no longer ours, or ctx ends: a job
+// that nobody works on but that stays leased would wait for the next start of the server.
+func (x *Executor) letGo(ctx context.Context, lease ports.Lease, what string, call func() error) {
+	for try := 1; ; try++ {
+		err := call()
+		if err == nil || errors.Is(err, ports.ErrLeaseLost) || errors.Is(err, ports.ErrClosed) {
+			return
+		}
+		x.log.ErrorContext(ctx, what, "run_id", lease.Job.RunID.String(), "job_id", lease.Job.ID, "error", err)
+		if !errors.Is(err, ports.ErrUnavailable) || ctx.Err() != nil {
+			return
+		}
+		x.pause(ctx, try)
 	}
 }
 
-func (x *Executor) do(ctx context.Context, lease ports.Lease) error {
+func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {
+	defer func() { err = fault(recover(), err) }()
 	job := lease.Job
 	limits := x.limits(job.FunctionID)
 	state, due, err := x.commit(ctx, lease, nil, func() run.Input {
@@ -204,6 +218,19 @@ func (x *Executor) do(ctx context.Context, lease ports.Lease) error {
 		x.log.DebugContext(ctx, "run ended", "run_id", job.RunID.String(), "status", string(t.Finish.Status))
 	}
 	return err
+}
+
+// fault turns what a bug did into an error, so that it parks the job it happened for and the others go on. The panics of
+// others are not ours to stop.
+func fault(reason any, err error) error {
+	if reason == nil {
+		return err
+	}
+	bug, ok := reason.(runtime.Error)
+	if !ok {
+		panic(reason)
+	}
+	return fmt.Errorf("bug: %w\n%s", bug, debug.Stack())
 }
 
 // conflictTries bounds how often a decision is made anew because the run changed meanwhile. Every conflict means that

@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -40,10 +42,9 @@ type snapshot struct {
 	sdk     map[uuid.UUID]string
 }
 
-// candidate is a trigger of a function. order is its place among the function's triggers.
+// candidate is a trigger of a function.
 type candidate struct {
 	function uuid.UUID
-	order    int
 	// program is nil when the trigger has no condition.
 	program *expr.Program
 }
@@ -127,10 +128,12 @@ func (r *Registry) index(functions map[uuid.UUID]function.Function, sdk map[uuid
 		sdk:     sdk,
 	}
 	used := map[string]*expr.Program{}
-	bySlug := func(a, b function.Function) int { return cmp.Compare(a.Slug, b.Slug) }
+	bySlug := func(a, b function.Function) int {
+		return cmp.Or(cmp.Compare(a.Slug, b.Slug), bytes.Compare(a.ID[:], b.ID[:]))
+	}
 	for _, fn := range slices.SortedFunc(maps.Values(functions), bySlug) {
 		s.bySlug[fn.Slug] = fn.ID
-		for order, trigger := range fn.Triggers {
+		for _, trigger := range fn.Triggers {
 			if trigger.Event == "" {
 				continue
 			}
@@ -139,7 +142,7 @@ func (r *Registry) index(functions map[uuid.UUID]function.Function, sdk map[uuid
 				r.log.Error("trigger expression does not compile; the trigger starts nothing", "fn_id", fn.ID.String(), "error", err)
 				continue
 			}
-			s.byEvent[trigger.Event] = append(s.byEvent[trigger.Event], candidate{fn.ID, order, program})
+			s.byEvent[trigger.Event] = append(s.byEvent[trigger.Event], candidate{fn.ID, program})
 		}
 	}
 	r.programs = used // what no function uses any more is let go
@@ -171,20 +174,25 @@ type Match = struct {
 	Err      error
 }
 
-// Match returns the functions that an event starts, each once. A condition that fails is reported and its trigger
+// Match returns the functions that an event starts at the instant now, each once. A condition that fails is reported and its trigger
 // skipped; a later trigger may still start the function. The cost grows with the functions that listen to the event,
 // not with those that exist. Spec 03 §14.3.
-func (r *Registry) Match(e event.Event) []Match {
+func (r *Registry) Match(e event.Event, now time.Time) []Match {
 	s := r.current.Load()
-	var matches []Match
-	started := map[uuid.UUID]bool{}
+	candidates := s.candidates(e.Name)
+	if len(candidates) == 0 {
+		return nil
+	}
+	matches := make([]Match, 0, len(candidates))
+	started := make(map[uuid.UUID]bool, len(candidates))
+	subject := expr.NewSubject(e, now) // all conditions share what is decoded of the event
 	var failed []Match
-	for _, c := range s.candidates(e.Name) {
+	for _, c := range candidates {
 		if started[c.function] {
 			continue
 		}
 		if c.program != nil {
-			ok, err := c.program.Match(e)
+			ok, err := c.program.MatchSubject(subject)
 			if err != nil {
 				failed = append(failed, Match{Function: s.byID[c.function], Err: err})
 				continue

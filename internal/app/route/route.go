@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -19,7 +21,8 @@ import (
 
 // Functions finds what an event starts.
 type Functions interface {
-	Match(e event.Event) []Match
+	// Match returns what the event starts at the instant now.
+	Match(e event.Event, now time.Time) []Match
 	Find(slugOrID string) (function.Function, bool)
 }
 
@@ -43,6 +46,7 @@ type Router struct {
 	clock     ports.Clock
 	ids       ports.IDs
 	logger    *slog.Logger
+	pause     func(ctx context.Context, n int)
 }
 
 // Deps are what the router needs.
@@ -54,11 +58,18 @@ type Deps struct {
 	Clock     ports.Clock
 	IDs       ports.IDs
 	Log       *slog.Logger
+	// Pause waits after the n-th failure in a row, n from 1, or until ctx ends. Nil waits 20 ms, doubled each time, to 5 s.
+	Pause func(ctx context.Context, n int)
 }
 
 // New returns a router.
 func New(d Deps) *Router {
-	return &Router{log: d.EventLog, store: d.Store, functions: d.Functions, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log}
+	if d.Pause == nil {
+		d.Pause = pause
+	}
+	return &Router{
+		log: d.EventLog, store: d.Store, functions: d.Functions, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause,
+	}
 }
 
 const (
@@ -82,7 +93,7 @@ func (r *Router) Run(ctx context.Context) error {
 		case err != nil:
 			failures++
 			r.logger.ErrorContext(ctx, "take events", "error", err)
-			pause(ctx, failures)
+			r.pause(ctx, failures)
 			continue
 		}
 		failures = 0
@@ -90,12 +101,13 @@ func (r *Router) Run(ctx context.Context) error {
 			slots <- struct{}{}
 			work.Go(func() {
 				defer func() { <-slots }()
-				r.Do(context.WithoutCancel(ctx), e)
+				r.Do(ctx, e)
 			})
 		}
 	}
 }
 
+// pause is the default of Deps.Pause.
 func pause(ctx context.Context, n int) {
 	timer := time.NewTimer(min(time.Duration(1<<min(n, 10))*10*time.Millisecond, 5*time.Second))
 	defer timer.Stop()
@@ -108,9 +120,10 @@ func pause(ctx context.Context, n int) {
 // releaseDelay is how long an event rests whose routing could not be committed.
 const releaseDelay = 2 * time.Second
 
-// Do routes one event. An event that cannot be committed is released, to be routed again.
+// Do routes one event, also when ctx ends meanwhile. An event that cannot be committed is released, to be routed again.
 func (r *Router) Do(ctx context.Context, e event.Tracked) {
-	err := r.route(ctx, e)
+	work := context.WithoutCancel(ctx)
+	err := r.route(work, e)
 	log := r.logger.With("event_id", e.InternalID.String(), "event_name", e.Name)
 	switch {
 	case err == nil:
@@ -118,19 +131,46 @@ func (r *Router) Do(ctx context.Context, e event.Tracked) {
 		log.DebugContext(ctx, "event was routed already")
 	case errors.Is(err, ports.ErrUnavailable):
 		log.ErrorContext(ctx, "event released", "error", err)
-		if err := r.log.Release(ctx, e.InternalID, r.clock.Now().Add(releaseDelay)); err != nil {
-			log.ErrorContext(ctx, "release event", "error", err)
-		}
+		at := r.clock.Now().Add(releaseDelay)
+		r.letGo(ctx, e, "release event", func() error { return r.log.Release(work, e.InternalID, at) })
 	case errors.Is(err, ports.ErrClosed):
 	default:
 		log.ErrorContext(ctx, "event parked", "error", err)
-		if err := r.log.Park(ctx, e.InternalID, err.Error()); err != nil {
-			log.ErrorContext(ctx, "park event", "error", err)
-		}
+		r.letGo(ctx, e, "park event", func() error { return r.log.Park(work, e.InternalID, err.Error()) })
 	}
 }
 
-func (r *Router) route(ctx context.Context, e event.Tracked) error {
+// letGo repeats a call that takes an event out of our hands until it succeeds, the event turns out to be settled, or ctx
+// ends: an event that is neither settled nor released would wait for the next start of the server.
+func (r *Router) letGo(ctx context.Context, e event.Tracked, what string, call func() error) {
+	for try := 1; ; try++ {
+		err := call()
+		if err == nil || errors.Is(err, ports.ErrNotFound) || errors.Is(err, ports.ErrClosed) {
+			return
+		}
+		r.logger.ErrorContext(ctx, what, "event_id", e.InternalID.String(), "error", err)
+		if !errors.Is(err, ports.ErrUnavailable) || ctx.Err() != nil {
+			return
+		}
+		r.pause(ctx, try)
+	}
+}
+
+// fault turns what a bug did into an error, so that it parks the event it happened for and the others go on. The panics
+// of others are not ours to stop.
+func fault(reason any, err error) error {
+	if reason == nil {
+		return err
+	}
+	bug, ok := reason.(runtime.Error)
+	if !ok {
+		panic(reason)
+	}
+	return fmt.Errorf("bug: %w\n%s", bug, debug.Stack())
+}
+
+func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
+	defer func() { err = fault(recover(), err) }()
 	schedule := ports.Schedule{Event: e.InternalID}
 	started := map[string]bool{}
 	start := func(fn function.Function) {
@@ -147,7 +187,7 @@ func (r *Router) route(ctx context.Context, e event.Tracked) error {
 			schedule.Publish = r.tracker.Track(notInvoked(target, correlation, r.clock.Now()))
 		}
 	}
-	for _, match := range r.functions.Match(e.Event) {
+	for _, match := range r.functions.Match(e.Event, r.clock.Now()) {
 		if match.Err != nil {
 			// The reference would route such an event again for ever. The condition will not evaluate better later.
 			r.logger.WarnContext(ctx, "trigger condition failed", "event_id", e.InternalID.String(), "fn_id", match.Function.ID.String(), "error", match.Err)
