@@ -146,8 +146,8 @@ func (p *process) finished(event string) (status, output string) {
 type app struct {
 	*httptest.Server
 	nap string
-	// syncTo is where the app registers when it is asked to.
-	syncTo func() *process
+	// syncTo gets the URL of the server that the app registers with when it is asked to.
+	syncTo chan string
 
 	mu    sync.Mutex
 	calls []string
@@ -157,7 +157,7 @@ type app struct {
 
 func newApp(t *testing.T, nap string) *app {
 	t.Helper()
-	a := &app{nap: nap, slept: make(chan struct{}, 10)}
+	a := &app{nap: nap, slept: make(chan struct{}, 10), syncTo: make(chan string, 1)}
 	a.Server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
 	return a
@@ -177,9 +177,9 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Inngest-Sdk", "inngest-js:v4.24.0")
 	header.Set("X-Inngest-Req-Version", "2")
 	if r.Method == http.MethodPut {
-		status, body := a.syncTo().ask(http.MethodPost, "/fn/register", a.registration())
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
+		if err := a.register(r.Context()); err != nil {
+			w.WriteHeader(http.StatusInternalServerError) // the server asks again
+		}
 		return
 	}
 	var call struct {
@@ -205,6 +205,21 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.note("end")
 	_, _ = io.WriteString(w, `"done"`)
+}
+
+// register registers with the server, by a connection of its own.
+func (a *app) register(ctx context.Context) error {
+	url := <-a.syncTo
+	a.syncTo <- url
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/fn/register", strings.NewReader(a.registration()))
+	if err != nil {
+		return err
+	}
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
 }
 
 func (a *app) note(call string) {
