@@ -36,6 +36,8 @@ type Config struct {
 
 	// fault is called before each write; tests make it fail.
 	fault func() error
+	// busy is how long a statement waits for another process that has locked the file. Default: 5 seconds.
+	busy time.Duration
 }
 
 // Defaults of Config.
@@ -46,6 +48,7 @@ const (
 	defaultMemoryRuns       = 10_000
 	defaultMemoryEvents     = 20_000
 	defaultMemoryKeys       = 50_000
+	defaultBusy             = 5 * time.Second
 )
 
 // Validate reports a configuration that cannot work.
@@ -67,6 +70,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.busy == 0 {
+		c.busy = defaultBusy
 	}
 	c.CacheBytes = orDefault(c.CacheBytes, defaultCacheBytes, memory, defaultMemoryCacheBytes)
 	c.EventBufferBytes = orDefault(c.EventBufferBytes, defaultEventBufferBytes, memory, defaultEventBufferBytes)

@@ -57,15 +57,15 @@ func parseUUID(stored string) (uuid.UUID, error) {
 func eventFrom(row db.GetEventRow) (event.Tracked, error) {
 	id, err := parseULID(row.InternalID)
 	if err != nil {
-		return event.Tracked{}, fmt.Errorf("event: %w", err)
+		return event.Tracked{}, damaged("event", err)
 	}
 	received, err := parseInstant(row.ReceivedAt)
 	if err != nil {
-		return event.Tracked{}, fmt.Errorf("event %s: received_at: %w", id, err)
+		return event.Tracked{}, damaged("event "+id.String()+": received_at", err)
 	}
 	at, err := parseInstant(row.EventTs)
 	if err != nil {
-		return event.Tracked{}, fmt.Errorf("event %s: event_ts: %w", id, err)
+		return event.Tracked{}, damaged("event "+id.String()+": event_ts", err)
 	}
 	tracked := event.Tracked{InternalID: id, ReceivedAt: received, Event: event.Event{
 		ID: row.EventID, Name: row.EventName, Data: json.RawMessage(row.EventData), TS: at.UnixMilli(), V: row.EventV.String,
@@ -88,7 +88,7 @@ func dataText(data json.RawMessage) string {
 func runRecordFrom(row db.GetRunRecordRow) (ports.RunRecord, error) {
 	id, err := parseULID(row.RunID)
 	if err != nil {
-		return ports.RunRecord{}, fmt.Errorf("run: %w", err)
+		return ports.RunRecord{}, damaged("run", err)
 	}
 	record := ports.RunRecord{RunID: id, FunctionVersion: int(row.FunctionVersion), Cron: row.Cron.String, Status: run.Running}
 	var errs []error
@@ -110,7 +110,7 @@ func runRecordFrom(row db.GetRunRecordRow) (ports.RunRecord, error) {
 		read(err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return ports.RunRecord{}, fmt.Errorf("run %s: %w", id, err)
+		return ports.RunRecord{}, damaged("run "+id.String(), err)
 	}
 	return record, nil
 }
@@ -119,7 +119,7 @@ func runRecordFrom(row db.GetRunRecordRow) (ports.RunRecord, error) {
 func appFrom(row db.App) (function.App, error) {
 	id, err := parseUUID(row.ID)
 	if err != nil {
-		return function.App{}, fmt.Errorf("app %q: %w", row.ID, err)
+		return function.App{}, damaged("app "+row.ID, err)
 	}
 	return function.App{
 		ID: id, Name: row.Name, SDK: row.SdkLanguage, SDKVersion: row.SdkVersion, Framework: row.Framework.String,
@@ -148,13 +148,13 @@ func appParams(app function.App) db.UpsertAppByNameParams {
 func functionFrom(row db.Function) (function.Function, error) {
 	f, err := function.ParseConfig([]byte(row.Config))
 	if err != nil {
-		return function.Function{}, fmt.Errorf("function %s: %w", row.ID, err)
+		return function.Function{}, damaged("function "+row.ID, err)
 	}
 	if f.ID, err = parseUUID(row.ID); err != nil {
-		return function.Function{}, fmt.Errorf("function %q: %w", row.ID, err)
+		return function.Function{}, damaged("function "+row.ID, err)
 	}
 	if f.AppID, err = parseUUID(row.AppID.String); err != nil {
-		return function.Function{}, fmt.Errorf("function %s: app: %w", row.ID, err)
+		return function.Function{}, damaged("function "+row.ID+": app", err)
 	}
 	f.Name, f.Slug = row.Name, row.Slug
 	return f, nil

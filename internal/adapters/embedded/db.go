@@ -11,7 +11,6 @@ import (
 
 	"github.com/gofrs/flock"
 	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/sql/sqlite/db"
@@ -22,8 +21,6 @@ const (
 	fileName = "main.db"
 	// lockName is the file that says which server has the directory.
 	lockName = "main.db.lock"
-	// busyTimeout is how long a statement waits for another process that reads or copies the file.
-	busyTimeout = 5 * time.Second
 	// readers bounds the connections that read beside the writer. Reads are short, and each connection has a page cache.
 	readers = 4
 )
@@ -48,6 +45,7 @@ const (
 // database is the file, or the memory in its place, and the connections to it.
 type database struct {
 	path string // empty in memory
+	busy time.Duration
 	lock *flock.Flock
 	// conn is the connection that writes. In memory it is the only one, and reads take turns with the writer.
 	conn *sqlite.Conn
@@ -58,8 +56,8 @@ type database struct {
 }
 
 // openDatabase opens or makes the database in the directory, or one in memory when there is none.
-func openDatabase(dir string) (*database, error) {
-	d := &database{}
+func openDatabase(dir string, busy time.Duration) (*database, error) {
+	d := &database{busy: busy}
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("make database directory: %w: %w", ports.ErrUnavailable, err)
@@ -88,7 +86,7 @@ func (d *database) connect() (err error) {
 	if d.conn, err = sqlite.OpenConn(path, flags); err != nil {
 		return err
 	}
-	d.conn.SetBusyTimeout(busyTimeout)
+	d.conn.SetBusyTimeout(d.busy)
 	if d.path != "" {
 		if err := script(d.conn, fileSettings); err != nil {
 			return err
@@ -105,7 +103,7 @@ func (d *database) openReader(context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.SetBusyTimeout(busyTimeout)
+	conn.SetBusyTimeout(d.busy)
 	if err := script(conn, readerSettings); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -142,6 +140,9 @@ func (d *database) close() error {
 // abandon lets go of the file as it is, as a crash would.
 func (d *database) abandon() error {
 	var errs []error
+	if d.pool != nil {
+		errs = append(errs, d.pool.Close())
+	}
 	if d.conn != nil {
 		errs = append(errs, d.conn.Close())
 	}
@@ -151,14 +152,13 @@ func (d *database) abandon() error {
 	return errors.Join(errs...)
 }
 
-// only runs a statement that answers with one number.
-func only(conn *sqlite.Conn, query string) (int64, error) {
-	stmt, _, err := conn.PrepareTransient(query)
-	if err != nil {
-		return 0, err
-	}
-	value, err := sqlitex.ResultInt64(stmt)
-	return value, errors.Join(err, stmt.Finalize())
+// errDamaged: a row or record is there but cannot be read. Another try would find the same, so it is none of the errors of
+// the ports, and callers park what led them there.
+var errDamaged = errors.New("damaged record")
+
+// damaged marks an error as errDamaged and says what was being read.
+func damaged(what string, err error) error {
+	return fmt.Errorf("%s: %w: %s", what, errDamaged, err)
 }
 
 // translate turns an error of SQLite into one of the ports: what the data forbids is a conflict, everything else (disk
@@ -167,7 +167,7 @@ func translate(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ports.ErrUnavailable), errors.Is(err, ports.ErrConflict):
+	case isPortError(err), errors.Is(err, errDamaged):
 		return err
 	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultConstraint:
 		return fmt.Errorf("%w: %w", ports.ErrConflict, err)
@@ -182,8 +182,6 @@ func translateRead(ctx context.Context, err error) error {
 		return ports.ErrNotFound
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case isPortError(err):
-		return err
 	}
 	return translate(err)
 }

@@ -33,7 +33,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("configure engine: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	db, err := openDatabase(cfg.Dir)
+	db, err := openDatabase(cfg.Dir, cfg.busy)
 	if err != nil {
 		return nil, err
 	}
@@ -87,16 +87,22 @@ func (e *Engine) History() ports.History { return history{db: e.db} }
 
 // Close finishes the writes that were accepted, refuses new ones with ports.ErrClosed, wakes everybody who waits, and
 // leaves a database file that the reference can open. A second call returns the first's result. When ctx ends first,
-// the file is left as a crash would leave it: complete, with its journal.
+// Close returns its cause and goes on in the background; a process that ends then leaves the file as a crash would,
+// complete, with its log beside it.
 func (e *Engine) Close(ctx context.Context) error {
 	e.close.Do(func() {
 		e.queue.shut()
 		e.log.shut()
-		if err := e.writer.stop(ctx); err != nil {
-			e.closeErr = fmt.Errorf("close engine: %w", err)
-			return
+		closed := make(chan error, 1)
+		go func() { closed <- errors.Join(e.writer.stop(), e.db.close()) }()
+		select {
+		case err := <-closed:
+			if err != nil {
+				e.closeErr = fmt.Errorf("close engine: %w", translate(err))
+			}
+		case <-ctx.Done():
+			e.closeErr = fmt.Errorf("close engine: %w", context.Cause(ctx))
 		}
-		e.closeErr = e.db.close()
 	})
 	return e.closeErr
 }

@@ -79,7 +79,8 @@ func (l *eventLog) restore(ctx context.Context, queries *db.Queries) error {
 	for _, row := range rows {
 		id, err := parseULID(row)
 		if err != nil {
-			return fmt.Errorf("inbox: %w", err)
+			l.cfg.Logger.ErrorContext(ctx, "unreadable row of the inbox", "error", err)
+			continue
 		}
 		l.known[id] = eventWaiting
 		l.fresh.push(pending{id: id})
@@ -224,7 +225,7 @@ func (l *eventLog) read(ctx context.Context, batch []pending) ([]event.Tracked, 
 		}
 		tracked, err := l.stored(ctx, next.id)
 		switch {
-		case errors.Is(err, errUnreadable):
+		case errors.Is(err, errDamaged):
 			// Nobody can route it, and it would come first for ever.
 			l.cfg.Logger.Error("unreadable event parked", "event_id", next.id, "error", err)
 			if err := l.Park(ctx, next.id, err.Error()); err != nil {
@@ -241,9 +242,6 @@ func (l *eventLog) read(ctx context.Context, batch []pending) ([]event.Tracked, 
 	return events, nil
 }
 
-// errUnreadable: the event's row is missing or damaged.
-var errUnreadable = errors.New("unreadable event")
-
 // stored reads an event that is in the inbox back from its rows.
 func (l *eventLog) stored(ctx context.Context, id ulid.ULID) (event.Tracked, error) {
 	var row db.GetEventRow
@@ -256,7 +254,7 @@ func (l *eventLog) stored(ctx context.Context, id ulid.ULID) (event.Tracked, err
 		return err
 	})
 	if errors.Is(err, ports.ErrNotFound) {
-		return event.Tracked{}, fmt.Errorf("%w: %w", errUnreadable, err)
+		return event.Tracked{}, damaged("event", errors.New("its row is missing"))
 	}
 	if err != nil {
 		return event.Tracked{}, err
@@ -265,10 +263,7 @@ func (l *eventLog) stored(ctx context.Context, id ulid.ULID) (event.Tracked, err
 	if err == nil {
 		tracked.Sessions, err = sessionsFromColumn(sessions)
 	}
-	if err != nil {
-		return event.Tracked{}, fmt.Errorf("%w: %w", errUnreadable, err)
-	}
-	return tracked, nil
+	return tracked, err
 }
 
 // putBack makes a batch wait again, in front of the others.
@@ -349,6 +344,10 @@ func (l *eventLog) settle(id ulid.ULID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.known, id)
+	// An event may be settled that nobody has taken. Its place in the line is given back when it comes to the front.
+	for l.fresh.len() > 0 && l.known[l.fresh.peek().id] != eventWaiting {
+		l.held -= l.fresh.pop().size
+	}
 }
 
 // needs tells whether an event still needs routing.
@@ -386,7 +385,7 @@ func (f *fifo[T]) pushFront(value T) {
 	f.items[f.head] = value
 }
 
-func (f *fifo[T]) peek(i int) T { return f.items[f.head+i] }
+func (f *fifo[T]) peek() T { return f.items[f.head] }
 
 func (f *fifo[T]) pop() T {
 	var zero T

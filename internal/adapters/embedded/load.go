@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
-	"github.com/ingothq/ingot/internal/ports"
 	enginev1 "github.com/ingothq/ingot/proto/ingot/engine/v1"
 	"github.com/ingothq/ingot/sql/sqlite/db"
 )
@@ -66,7 +66,7 @@ func readRun(ctx context.Context, q *db.Queries, id ulid.ULID) (run.State, error
 	s := run.State{ID: id, Revision: row.Revision}
 	head := &enginev1.RunHead{}
 	if err := proto.Unmarshal(row.Head, head); err != nil {
-		return run.State{}, fmt.Errorf("head record: %w", err)
+		return run.State{}, damaged("head record", err)
 	}
 	if err := errors.Join(applyHead(&s, head), applyMeta(&s, row.Meta)); err != nil {
 		return run.State{}, err
@@ -114,6 +114,8 @@ func readEvents(ctx context.Context, q *db.Queries, id ulid.ULID, head *enginev1
 			if row, err = q.GetEvent(ctx, where.Logged); err == nil {
 				events[i], err = eventFrom(row)
 				events[i].Sessions = place.GetSessions().GetValues()
+			} else if errors.Is(err, sql.ErrNoRows) {
+				err = damaged("event", errors.New("its row is missing"))
 			}
 		default:
 			if beside == nil {
@@ -124,7 +126,7 @@ func readEvents(ctx context.Context, q *db.Queries, id ulid.ULID, head *enginev1
 			}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("event %d: %w", i, unavailable(err))
+			return nil, fmt.Errorf("event %d: %w", i, err)
 		}
 	}
 	return events, nil
@@ -137,23 +139,18 @@ func eventBeside(rows []db.ListRunEventsRow, seq int) (event.Tracked, error) {
 		}
 		record := &enginev1.Event{}
 		if err := proto.Unmarshal(row.Event, record); err != nil {
-			return event.Tracked{}, fmt.Errorf("event record: %w", err)
+			return event.Tracked{}, damaged("event record", err)
 		}
 		return eventFromRecord(record)
 	}
-	return event.Tracked{}, errors.New("its row is missing")
-}
-
-// unavailable keeps a missing part of a run from being taken for a missing run.
-func unavailable(err error) error {
-	return fmt.Errorf("%w: %w", ports.ErrUnavailable, errors.New(err.Error()))
+	return event.Tracked{}, damaged("event", errors.New("its row is missing"))
 }
 
 // headEventIDs lists the events that started a run.
 func headEventIDs(column []byte) ([]ulid.ULID, error) {
 	head := &enginev1.RunHead{}
 	if err := proto.Unmarshal(column, head); err != nil {
-		return nil, fmt.Errorf("head record: %w", err)
+		return nil, damaged("head record", err)
 	}
 	var ids []ulid.ULID
 	for _, place := range head.GetEvents() {

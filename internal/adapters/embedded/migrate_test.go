@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 	"zombiezen.com/go/sqlite"
@@ -136,5 +137,37 @@ func TestMigrate_RefusesGaps(t *testing.T) {
 	}
 	if got := table(t, dir, "SELECT name FROM sqlite_master WHERE name = 'apps'"); got != nil {
 		t.Error("a failed migration left tables")
+	}
+}
+
+func TestMigrations_SayWhatIsWrongWithAFile(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]fstest.MapFS{
+		"without number":  {"d/x_y.sql": {Data: []byte("-- +goose Up\n")}},
+		"without section": {"d/00001_y.sql": {Data: []byte("SELECT 1;")}},
+	} {
+		if _, err := migrations(files); err == nil || !strings.Contains(err.Error(), ".sql") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestMigrate_RollsBackWhatFails(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]string{
+		"own table is there already":  "CREATE TABLE ingot_inbox (x)",
+		"version table is no table":   "CREATE VIEW goose_db_version AS SELECT 1",
+		"version table of other rows": "CREATE TABLE ingot_schema (x)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := made(t, before)
+			if _, err := Open(t.Context(), Config{Dir: dir}); err == nil {
+				t.Fatal("opened")
+			}
+			if got := table(t, dir, "SELECT COUNT(*) FROM sqlite_master"); got[0] != "1" {
+				t.Errorf("%s objects are left", got[0])
+			}
+		})
 	}
 }

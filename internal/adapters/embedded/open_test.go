@@ -2,8 +2,29 @@ package embedded
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"zombiezen.com/go/sqlite"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/ports"
 )
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDir); dir != "" {
+		crashChild(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // mustOpen opens an engine that is closed with the test.
 func mustOpen(tb testing.TB, cfg Config) *Engine {
@@ -18,4 +39,169 @@ func mustOpen(tb testing.TB, cfg Config) *Engine {
 		}
 	})
 	return e
+}
+
+func TestOpen_RefusesASecondServer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e, err := Open(t.Context(), Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), Config{Dir: dir})
+	if !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "another server uses the directory") {
+		t.Errorf("a second server got %v", err)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustOpen(t, Config{Dir: dir})
+}
+
+func TestOpen_SaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	notADatabase := t.TempDir()
+	if err := os.WriteFile(filepath.Join(notADatabase, fileName), []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, dir := range map[string]string{
+		"damaged file": notADatabase, "directory is a file": file, "directory below a file": filepath.Join(file, "dir"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Open(t.Context(), Config{Dir: dir})
+			if err == nil {
+				t.Fatal("opened")
+			}
+			if !errors.Is(err, ports.ErrUnavailable) {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
+}
+
+func TestConfig_Validate(t *testing.T) {
+	t.Parallel()
+	_, err := Open(t.Context(), Config{AfterFunc: func(time.Duration, func()) func() bool { return nil }})
+	if err == nil {
+		t.Error("accepted timers without their clock")
+	}
+}
+
+func TestClose_WakesAndRefuses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e, err := Open(t.Context(), Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		woken := make(chan error, 2)
+		go func() { _, err := e.Queue().Lease(t.Context()); woken <- err }()
+		go func() { _, err := e.EventLog().Take(t.Context(), 1); woken <- err }()
+		sleep(t, e, 1, time.Now().Add(time.Hour)) // an alarm is set
+		synctest.Wait()
+		for range 2 {
+			if err := e.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if err := <-woken; !errors.Is(err, ports.ErrClosed) {
+				t.Errorf("who waited got %v", err)
+			}
+		}
+		_, scheduleErr := e.Store().Schedule(t.Context(), ports.Schedule{})
+		_, leaseErr := e.Queue().Lease(t.Context())
+		_, takeErr := e.EventLog().Take(t.Context(), 1)
+		_, eventsErr := e.History().Events(t.Context(), ports.EventQuery{})
+		for _, err := range []error{
+			e.EventLog().Append(t.Context(), []event.Tracked{benchEvent()}), scheduleErr, leaseErr, takeErr, eventsErr,
+			e.Catalog().Sync(t.Context(), function.SyncPlan{App: function.App{ID: benchFunction}}),
+		} {
+			if !errors.Is(err, ports.ErrClosed) {
+				t.Errorf("after closing: %v", err)
+			}
+		}
+		time.Sleep(2 * time.Hour) // no alarm rings any more
+	})
+}
+
+func TestClose_FinishesWhatWasAccepted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e, err := Open(t.Context(), Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const callers = 50
+	answers := make(chan error, callers)
+	accepted := make([]event.Tracked, callers)
+	for i := range accepted {
+		accepted[i] = benchEvent()
+		go func() { answers <- e.EventLog().Append(t.Context(), accepted[i:i+1]) }()
+	}
+	if err := <-answers; err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stored := 1
+	for range callers - 1 {
+		if err := <-answers; err == nil {
+			stored++
+		} else if !errors.Is(err, ports.ErrClosed) {
+			t.Errorf("a caller got %v", err)
+		}
+	}
+	if got := len(table(t, dir, "SELECT 1 FROM events")); got != stored {
+		t.Errorf("%d events are stored, %d were acknowledged", got, stored)
+	}
+}
+
+func TestWrite_FailsWhileTheDiskIsFull(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, Config{Dir: t.TempDir()})
+	limit := func(pages string) {
+		err := e.writer.do(t.Context(), &operation{apply: func(t *tx) error { return script(t.conn, "PRAGMA max_page_count = "+pages) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit("1") // no page more than there are
+	large := benchEvent()
+	large.Data = []byte(`"` + strings.Repeat("x", 1<<20) + `"`)
+	if err := e.EventLog().Append(t.Context(), []event.Tracked{large}); !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("append to a full disk: %v", err)
+	}
+	limit("1000000")
+	if err := e.EventLog().Append(t.Context(), []event.Tracked{large}); err != nil {
+		t.Errorf("append after there is room again: %v", err)
+	}
+}
+
+func TestWrite_FailsWhileTheFileIsLocked(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, Config{Dir: t.TempDir(), busy: time.Millisecond})
+	other, err := sqlite.OpenConn(e.db.path, sqlite.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := script(other, "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.EventLog().Append(t.Context(), []event.Tracked{benchEvent()}); !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("append to a locked file: %v", err)
+	}
+	if err := script(other, "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.EventLog().Append(t.Context(), []event.Tracked{benchEvent()}); err != nil {
+		t.Errorf("append after the lock is gone: %v", err)
+	}
 }

@@ -69,12 +69,10 @@ func (q *queue) restore(ctx context.Context, queries *db.Queries) error {
 	for _, row := range rows {
 		runID, err := parseULID(row.RunID)
 		if err != nil {
-			return fmt.Errorf("job %s: %w", row.JobID, err)
+			q.cfg.Logger.ErrorContext(ctx, "unreadable row of a job", "job_id", row.JobID, "error", err)
+			continue
 		}
-		job, err := jobFromRecord(row.Payload)
-		if err != nil {
-			return fmt.Errorf("job %s of run %s: %w", row.JobID, runID, err)
-		}
+		job, _ := jobFromRecord(row.Payload) // if it cannot be read, it is parked when its turn comes
 		q.insert(&item{
 			run: runID, id: row.JobID, payload: row.Payload, due: row.DueAt, attempt: int32(row.Attempt), generation: int32(row.Generation),
 		}, job.FunctionID)

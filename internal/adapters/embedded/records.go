@@ -41,7 +41,7 @@ func eventRecord(tracked event.Tracked) *enginev1.Event {
 func eventFromRecord(record *enginev1.Event) (event.Tracked, error) {
 	id, err := parseULID(record.GetInternalId())
 	if err != nil {
-		return event.Tracked{}, fmt.Errorf("event record: %w", err)
+		return event.Tracked{}, damaged("event record", err)
 	}
 	tracked := event.Tracked{InternalID: id, Event: event.Event{
 		ID: record.GetId(), Name: record.GetName(), Data: record.GetData(), User: record.GetUser(), TS: record.GetTs(), V: record.GetV(),
@@ -74,7 +74,7 @@ func sessionsFromColumn(column []byte) (map[string]string, error) {
 	}
 	record := &enginev1.Sessions{}
 	if err := proto.Unmarshal(column, record); err != nil {
-		return nil, fmt.Errorf("sessions record: %w", err)
+		return nil, damaged("sessions record", err)
 	}
 	return record.GetValues(), nil
 }
@@ -132,7 +132,7 @@ func metaRecord(s run.State) *enginev1.RunMeta {
 func applyMeta(s *run.State, column []byte) error {
 	meta := &enginev1.RunMeta{}
 	if err := proto.Unmarshal(column, meta); err != nil {
-		return fmt.Errorf("meta record: %w", err)
+		return damaged("meta record", err)
 	}
 	s.RequestVersion, s.ForceStepPlan = int(meta.GetRequestVersion()), meta.GetForceStepPlan()
 	s.Pending, s.Size = meta.GetPending(), int(meta.GetSize())
@@ -146,10 +146,10 @@ func applyMeta(s *run.State, column []byte) error {
 func applyHead(s *run.State, head *enginev1.RunHead) error {
 	var err error
 	if s.AppID, err = uuid.FromBytes(head.GetAppId()); err != nil {
-		return fmt.Errorf("head record: app: %w", err)
+		return damaged("head record: app", err)
 	}
 	if s.FunctionID, err = uuid.FromBytes(head.GetFunctionId()); err != nil {
-		return fmt.Errorf("head record: function: %w", err)
+		return damaged("head record: function", err)
 	}
 	s.FunctionVersion, s.Slug, s.Idempotency = int(head.GetFunctionVersion()), head.GetSlug(), head.GetIdempotency()
 	return nil
@@ -168,11 +168,11 @@ func jobRecord(job run.Job) []byte {
 func jobFromRecord(payload []byte) (run.Job, error) {
 	record := &enginev1.Job{}
 	if err := proto.Unmarshal(payload, record); err != nil {
-		return run.Job{}, fmt.Errorf("job record: %w", err)
+		return run.Job{}, damaged("job record", err)
 	}
 	functionID, err := uuid.FromBytes(record.GetFunctionId())
 	if err != nil {
-		return run.Job{}, fmt.Errorf("job record: function: %w", err)
+		return run.Job{}, damaged("job record: function", err)
 	}
 	return run.Job{
 		FunctionID: functionID, Kind: run.Kind(record.GetKind()), MaxAttempts: int(record.GetMaxAttempts()),

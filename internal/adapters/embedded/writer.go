@@ -115,25 +115,16 @@ func (w *writer) look(ctx context.Context, read func(q *db.Queries) error) error
 	return nil
 }
 
-// stop refuses new operations and waits until the accepted ones are done, or ctx ends.
-func (w *writer) stop(ctx context.Context) error {
+// stop refuses new operations and returns when the accepted ones are done.
+func (w *writer) stop() error {
 	w.mu.Lock()
 	if !w.closed {
 		w.closed = true
 		close(w.queue)
 	}
 	w.mu.Unlock()
-	finished := make(chan struct{})
-	go func() {
-		w.running.Wait()
-		close(finished)
-	}()
-	select {
-	case <-finished:
-		return w.shim.Close()
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	w.running.Wait()
+	return w.shim.Close()
 }
 
 func (w *writer) run() {

@@ -23,9 +23,10 @@ func (q *Queries) ArchiveApp(ctx context.Context, id string) (int64, error) {
 }
 
 const GetAppByName = `-- name: GetAppByName :one
-SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE name = ?
+SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE name = ? AND name <> ''
 `
 
+// The second condition is what makes the partial unique index usable.
 func (q *Queries) GetAppByName(ctx context.Context, name string) (App, error) {
 	row := q.db.QueryRowContext(ctx, GetAppByName, name)
 	var i App

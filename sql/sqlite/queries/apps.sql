@@ -21,7 +21,8 @@ ON CONFLICT (id) DO UPDATE SET
 SELECT * FROM apps WHERE archived_at IS NULL;
 
 -- name: GetAppByName :one
-SELECT * FROM apps WHERE name = ?;
+-- The second condition is what makes the partial unique index usable.
+SELECT * FROM apps WHERE name = ? AND name <> '';
 
 -- name: GetAppByURL :one
 SELECT * FROM apps WHERE url = ? AND archived_at IS NULL LIMIT 1;

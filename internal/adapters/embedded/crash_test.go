@@ -1,0 +1,178 @@
+package embedded
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// crashDir names the variable that makes this test binary the process to be killed.
+const crashDir = "EMBEDDED_CRASH_DIR"
+
+// crashChild works on an engine without end and says on its output what was acknowledged to it.
+func crashChild(dir string) {
+	ctx := context.Background()
+	e, err := Open(ctx, Config{Dir: dir})
+	if err != nil {
+		panic(err)
+	}
+	var mu sync.Mutex
+	say := func(what string, id ulid.ULID) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Println(what, id)
+	}
+	check := func(err error) {
+		if err != nil {
+			panic(err)
+		}
+	}
+	for range 8 {
+		go func() {
+			for {
+				accepted := benchEvent()
+				check(e.EventLog().Append(ctx, []event.Tracked{accepted}))
+				say("accepted", accepted.InternalID)
+			}
+		}()
+		go func() {
+			for {
+				events, err := e.EventLog().Take(ctx, 1)
+				check(err)
+				_, err = e.Store().Schedule(ctx, ports.Schedule{Event: events[0].InternalID, Runs: []ports.NewRun{benchRun(events[0])}})
+				check(err)
+				say("scheduled", events[0].InternalID)
+			}
+		}()
+		go func() {
+			for n := 0; ; n++ {
+				lease, err := e.Queue().Lease(ctx)
+				check(err)
+				state, err := e.Store().Load(ctx, lease.Job.RunID)
+				check(err)
+				commit := ports.Commit{Lease: lease, State: state, Transition: run.Transition{Current: run.Disposition{Fate: run.FateDone}}}
+				what := "ended"
+				if len(state.Stack) == 0 {
+					what = "stepped"
+					next := lease.Job
+					next.ID = "second"
+					commit.Transition.Steps = []run.Step{{ID: "one", Memo: json.RawMessage(`1`)}}
+					commit.Transition.Jobs = []run.Job{next}
+				} else {
+					commit.Transition.Finish = &run.Finish{Status: run.Completed, At: time.Now()}
+				}
+				_, err = e.Store().Commit(ctx, commit)
+				check(err)
+				say(what, state.ID)
+			}
+		}()
+	}
+	select {}
+}
+
+// TestKill_LosesNothingAcknowledged kills a process at work, several times on one directory, and looks at what it left.
+func TestKill_LosesNothingAcknowledged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	said := map[string]map[string]bool{"accepted": {}, "scheduled": {}, "stepped": {}, "ended": {}}
+	for round := range 3 {
+		workUntilKilled(t, dir, said, 400+300*round)
+		e, err := Open(t.Context(), Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkLeft(t, e, said)
+		if err := e.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, orphans := range []string{
+		"SELECT 1 FROM ingot_steps WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
+		"SELECT 1 FROM ingot_jobs WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
+		"SELECT 1 FROM ingot_runs WHERE run_id NOT IN (SELECT run_id FROM ingot_jobs)",
+		"SELECT 1 FROM ingot_runs WHERE run_id IN (SELECT run_id FROM function_finishes)",
+		"SELECT 1 FROM ingot_inbox WHERE internal_id NOT IN (SELECT internal_id FROM events)",
+		"SELECT 1 FROM function_runs GROUP BY event_id HAVING COUNT(*) > 1",
+		"SELECT 1 FROM function_runs WHERE event_id IN (SELECT internal_id FROM ingot_inbox)",
+		"SELECT 1 FROM events WHERE internal_id NOT IN (SELECT internal_id FROM ingot_inbox) AND internal_id NOT IN (SELECT event_id FROM function_runs)",
+	} {
+		if rows := table(t, dir, orphans); rows != nil {
+			t.Errorf("%d rows of %s", len(rows), orphans)
+		}
+	}
+}
+
+// workUntilKilled runs a child until it has said that many lines.
+func workUntilKilled(t *testing.T, dir string, said map[string]map[string]bool, lines int) {
+	t.Helper()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), crashDir+"="+dir)
+	output, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var problems strings.Builder
+	child.Stderr = &problems
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	scanner := bufio.NewScanner(output)
+	for n := 0; scanner.Scan(); n++ {
+		if what, id, found := strings.Cut(scanner.Text(), " "); found && len(id) == ulid.EncodedSize {
+			said[what][id] = true
+		}
+		if n == lines {
+			if err := child.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := child.Wait(); err == nil || problems.Len() > 0 {
+		t.Fatalf("the child ended by itself: %v\n%s", err, problems.String())
+	}
+}
+
+// checkLeft compares what was acknowledged with what is there.
+func checkLeft(t *testing.T, e *Engine, said map[string]map[string]bool) {
+	t.Helper()
+	for id := range said["accepted"] {
+		if _, err := e.History().Event(t.Context(), ulid.MustParse(id)); err != nil {
+			t.Errorf("accepted: %v", err)
+		}
+	}
+	for id := range said["scheduled"] {
+		if records, err := e.History().EventRuns(t.Context(), ulid.MustParse(id)); err != nil || len(records) != 1 {
+			t.Errorf("%d runs of event %s, %v", len(records), id, err)
+		}
+	}
+	for id := range said["stepped"] {
+		record, err := e.History().Run(t.Context(), ulid.MustParse(id))
+		if err != nil {
+			t.Errorf("stepped: %v", err)
+		}
+		if record.Status != run.Running {
+			continue
+		}
+		if state, err := e.Store().Load(t.Context(), record.RunID); err != nil || len(state.Stack) != 1 || state.Revision != 1 {
+			t.Errorf("run %s lost its step: %+v, %v", id, state, err)
+		}
+	}
+	for id := range said["ended"] {
+		if record, err := e.History().Run(t.Context(), ulid.MustParse(id)); err != nil || record.Status != run.Completed {
+			t.Errorf("run %s has ended but is %s, %v", id, record.Status, err)
+		}
+	}
+}
