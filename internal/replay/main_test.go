@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) int {
 	if serverBinary = os.Getenv("INGOT_BIN"); serverBinary != "" {
-		return m.Run()
+		return runAll(m)
 	}
 	dir, err := os.MkdirTemp("", "replay-")
 	if err != nil {
@@ -35,5 +36,22 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "build the server:", err)
 		return 1
 	}
-	return m.Run()
+	return runAll(m)
+}
+
+// runAll runs the tests and, when all of them ran and passed, asks whether each row of the differences was needed.
+func runAll(m *testing.M) int {
+	code := m.Run()
+	for _, narrowed := range []string{"test.run", "test.skip", "test.list"} {
+		if flag.Lookup(narrowed).Value.String() != "" {
+			return code
+		}
+	}
+	if code == 0 {
+		for _, row := range unseen() {
+			fmt.Fprintf(os.Stderr, "the difference %q is gone (%s, %s, %s): take its row away\n", row.reason, row.recording, row.where, row.field)
+			code = 1
+		}
+	}
+	return code
 }

@@ -69,6 +69,7 @@ func TestPings(t *testing.T) {
 			}
 			nested := make(chan []mismatch, 100)
 			started := make(chan struct{})
+			app.mu.Lock()
 			app.onPing = func(path string) (answer, error) {
 				<-started
 				one, ok := recorded[path]
@@ -84,6 +85,7 @@ func TestPings(t *testing.T) {
 				}
 				return answer{status: one.response.Status, body: one.response.Body, header: appHeaders(one.response.Headers)}, nil
 			}
+			app.mu.Unlock()
 			app.srv = startServer(t, "--no-poll", "--poll-interval", "1",
 				"--sdk-url", "http://127.0.0.1:"+portOf(app.addr)+"/api/reg", "--sdk-url", "http://127.0.0.1:"+portOf(app.addr)+"/not-an-app")
 			close(started)
