@@ -121,7 +121,7 @@ func (w *Worker) ping(ctx context.Context, url string) (sdk.Response, error) {
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set(sdk.HeaderServerKind, w.config.ServerKind)
-	signature, err := sdk.Signature(w.config.SigningKey, body, "", w.clock.Now().Unix())
+	signature, err := sdk.Signature(w.config.SigningKey, body, w.clock.Now().Unix())
 	if err != nil {
 		return sdk.Response{}, err
 	}

@@ -68,7 +68,7 @@ func (x *Executor) request(lease ports.Lease, state run.State, call run.Call, fn
 		TraceID: trace.ID, TraceRef: trace.Parent,
 	}
 	if x.config.SigningKey != "" {
-		if header.Signature, err = sdk.Signature(x.config.SigningKey, body, language, at.Unix()); err != nil {
+		if header.Signature, err = sdk.Signature(x.config.SigningKey, body, at.Unix()); err != nil {
 			return ports.Call{}, fmt.Errorf("sign call: %w", err)
 		}
 	}

@@ -84,7 +84,7 @@ func TestRequest_IsSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := sdk.Signature(key, got.Body, "js", callAt.Unix())
+	want, err := sdk.Signature(key, got.Body, callAt.Unix())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,11 +16,8 @@ import (
 // steps again, so it gets everything that it can take (spec 01 §8.5, §14 #29).
 const maxGoCallBytes = 100 << 20
 
-// languageGo and languagePython name SDKs as apps register them.
-const (
-	languageGo     = "go"
-	languagePython = "py"
-)
+// languageGo names the Go SDK as its apps register it.
+const languageGo = "go"
 
 // trimMargin is how far the state must stay below the limit of the call's body.
 const trimMargin = 1024

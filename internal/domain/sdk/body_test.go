@@ -163,7 +163,7 @@ func TestAppendBody_IsCanonical(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		canonical, err := sdk.CanonicalBody(text, false)
+		canonical, err := sdk.CanonicalBody(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -213,7 +213,7 @@ func response(recorded exchange) sdk.Response {
 
 func canonical(t *testing.T, raw json.RawMessage) string {
 	t.Helper()
-	text, err := sdk.CanonicalBody(raw, false)
+	text, err := sdk.CanonicalBody(raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,15 +67,14 @@ func Sign(key string, canonicalBody []byte, unix int64) string {
 	return "t=" + timestamp + "&s=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// CanonicalBody returns a body as RFC 8785 writes it; an empty body stays empty. With keepInts integers keep all their
-// digits, otherwise they become doubles like every other number. Of repeated names the last one counts, as in every
-// SDK's decoder. The body itself is left alone.
-func CanonicalBody(body []byte, keepInts bool) ([]byte, error) {
+// CanonicalBody returns a body as RFC 8785 writes it, with every number a double; an empty body stays empty. Of repeated
+// names the last one counts, as in every SDK's decoder. The body itself is left alone.
+func CanonicalBody(body []byte) ([]byte, error) {
 	if len(body) == 0 {
 		return nil, nil
 	}
 	canonical := jsontext.Value(bytes.Clone(body))
-	ints := jsontext.CanonicalizeRawInts(!keepInts)
+	ints := jsontext.CanonicalizeRawInts(true)
 	err := canonical.Canonicalize(ints)
 	if err != nil && json.Valid(body) {
 		// It repeats a name, or holds broken UTF-8. Go's decoder settles both as the SDKs' decoders do.
@@ -102,13 +101,13 @@ func decodeAndEncode(body []byte) ([]byte, error) {
 
 // Signature returns the X-Inngest-Signature of a body, such that the SDK finds it right; empty when there is no key.
 //
-// SDKs do not check the bytes but their own canonical form of what they decoded. Those of JavaScript and Go read every
-// number as a double, that of Python keeps integers whole; the bodies of this server hold integers of any size.
-func Signature(key string, body []byte, sdkLanguage string, unix int64) (string, error) {
+// SDKs do not check the bytes but their own canonical form of what they decoded, in which every number is a double. The
+// bodies of this server hold integers of any size.
+func Signature(key string, body []byte, unix int64) (string, error) {
 	if key == "" {
 		return "", nil
 	}
-	canonical, err := CanonicalBody(body, sdkLanguage == languagePython)
+	canonical, err := CanonicalBody(body)
 	if err != nil {
 		return "", fmt.Errorf("sign call: %w", err)
 	}
@@ -128,7 +127,7 @@ func VerifySignature(key, header string, body []byte, now time.Time) error {
 	if age := now.Sub(time.Unix(unix, 0)); age > maxSignatureAge || age < -maxSignatureAge {
 		return fmt.Errorf("%w: made at another time", ErrBadSignature)
 	}
-	canonical, err := CanonicalBody(body, false)
+	canonical, err := CanonicalBody(body)
 	if err != nil {
 		return fmt.Errorf("%w: body is no JSON", ErrBadSignature)
 	}

@@ -56,39 +56,33 @@ func TestSign(t *testing.T) {
 		{"12345678", `{"url":"http://localhost:3000/api/inngest"}`, "t=1700000000&s=79c7e78b659f7161417794ab50cfd64517cf6b5e1bf38b8b10bc47e3789666c5"},
 		{"", `{}`, ""},
 	} {
-		if got, err := sdk.Signature(test.key, []byte(test.body), "js", 1700000000); err != nil || got != test.want {
+		if got, err := sdk.Signature(test.key, []byte(test.body), 1700000000); err != nil || got != test.want {
 			t.Errorf("Signature(%s, %s) = %s, %v; want %s", test.key, test.body, got, err, test.want)
 		}
 	}
-	if got, err := sdk.Signature("12345678", []byte("{"), "js", 1700000000); err == nil {
+	if got, err := sdk.Signature("12345678", []byte("{"), 1700000000); err == nil {
 		t.Errorf("signed no JSON: %s", got)
 	}
 }
 
 func TestCanonicalBody(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct{ body, doubles, ints string }{
-		"empty":           {``, ``, ``},
-		"sorted, compact": {" { \"b\" : [ 1 , 2 ],\n\"a\" : null } ", `{"a":null,"b":[1,2]}`, `{"a":null,"b":[1,2]}`},
-		"fractions":       {`[1.0,-0.0,1e21,0.1]`, `[1,0,1e+21,0.1]`, `[1,0,1e+21,0.1]`},
-		"big integers":    {`[9007199254740993,12345678901234567890]`, `[9007199254740992,12345678901234567000]`, `[9007199254740993,12345678901234567890]`},
-		"minus zero":      {`[-0]`, `[0]`, `[0]`},
-		"escapes":         {`["\u003cb\u003e","\u2028","\/","\u00e9"]`, "[\"<b>\",\"\u2028\",\"/\",\"é\"]", "[\"<b>\",\"\u2028\",\"/\",\"é\"]"},
-		"UTF-16 order":    {`{"\ufb33":1,"😀":2,"é":3}`, "{\"é\":3,\"😀\":2,\"\ufb33\":1}", "{\"é\":3,\"😀\":2,\"\ufb33\":1}"},
-		"repeated names":  {`{"a":1,"b":9007199254740993,"a":{"x":2,"x":"<"}}`, `{"a":{"x":"<"},"b":9007199254740992}`, `{"a":{"x":"<"},"b":9007199254740993}`},
-		"broken UTF-8":    {"[\"\xff\"]", "[\"\uFFFD\"]", "[\"\uFFFD\"]"},
+	for name, test := range map[string]struct{ body, want string }{
+		"empty":           {``, ``},
+		"sorted, compact": {" { \"b\" : [ 1 , 2 ],\n\"a\" : null } ", `{"a":null,"b":[1,2]}`},
+		"fractions":       {`[1.0,-0.0,1e21,0.1]`, `[1,0,1e+21,0.1]`},
+		"big integers":    {`[9007199254740993,12345678901234567890]`, `[9007199254740992,12345678901234567000]`},
+		"minus zero":      {`[-0]`, `[0]`},
+		"escapes":         {`["\u003cb\u003e","\u2028","\/","\u00e9"]`, "[\"<b>\",\"\u2028\",\"/\",\"é\"]"},
+		"UTF-16 order":    {`{"\ufb33":1,"😀":2,"é":3}`, "{\"é\":3,\"😀\":2,\"\ufb33\":1}"},
+		"repeated names":  {`{"a":1,"b":9007199254740993,"a":{"x":2,"x":"<"}}`, `{"a":{"x":"<"},"b":9007199254740992}`},
+		"broken UTF-8":    {"[\"\xff\"]", "[\"\uFFFD\"]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			original := []byte(test.body)
-			for _, keepInts := range []bool{false, true} {
-				want := test.doubles
-				if keepInts {
-					want = test.ints
-				}
-				if got, err := sdk.CanonicalBody(original, keepInts); err != nil || string(got) != want {
-					t.Errorf("CanonicalBody(keepInts %v) = %s, %v; want %s", keepInts, got, err, want)
-				}
+			if got, err := sdk.CanonicalBody(original); err != nil || string(got) != test.want {
+				t.Errorf("got %s, %v; want %s", got, err, test.want)
 			}
 			if string(original) != test.body {
 				t.Errorf("the body was changed to %s", original)
@@ -96,27 +90,17 @@ func TestCanonicalBody(t *testing.T) {
 		})
 	}
 	for _, broken := range []string{"{", "[1]x", "nul"} {
-		if got, err := sdk.CanonicalBody([]byte(broken), false); err == nil {
+		if got, err := sdk.CanonicalBody([]byte(broken)); err == nil {
 			t.Errorf("%s became %s", broken, got)
 		}
 	}
 }
 
-func TestSignature_DependsOnHowTheSDKReadsIntegers(t *testing.T) {
+func TestSignature_IsOfDoublesAsEverySDKReadsThem(t *testing.T) {
 	t.Parallel()
-	sign := func(language string) string {
-		signature, err := sdk.Signature("12345678", []byte(`{"n":9007199254740993}`), language, 1700000000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return signature
-	}
-	whole := sdk.Sign("12345678", []byte(`{"n":9007199254740993}`), 1700000000)
-	double := sdk.Sign("12345678", []byte(`{"n":9007199254740992}`), 1700000000)
-	for language, want := range map[string]string{"py": whole, "js": double, "go": double, "": double} {
-		if sign(language) != want {
-			t.Errorf("signature for %q is made of other digits", language)
-		}
+	got, err := sdk.Signature("12345678", []byte(`{"n":9007199254740993}`), 1700000000)
+	if want := sdk.Sign("12345678", []byte(`{"n":9007199254740992}`), 1700000000); err != nil || got != want {
+		t.Errorf("got %s, %v; want %s", got, err, want)
 	}
 }
 
@@ -124,7 +108,7 @@ func TestVerifySignature(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1700000000, 0)
 	const body = `{"b":1,"a":2}`
-	good, err := sdk.Signature("12345678", []byte(body), "js", at.Unix())
+	good, err := sdk.Signature("12345678", []byte(body), at.Unix())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +196,7 @@ func FuzzVerifySignature(f *testing.F) {
 	f.Add("", []byte(``))
 	f.Fuzz(func(t *testing.T, header string, body []byte) {
 		at := time.Unix(1700000000, 0)
-		signed, err := sdk.Signature("12345678", body, "js", at.Unix())
+		signed, err := sdk.Signature("12345678", body, at.Unix())
 		if err != nil {
 			if sdk.VerifySignature("12345678", header, body, at) == nil {
 				t.Fatalf("%q accepted for a body that cannot be signed", header)
@@ -232,12 +216,11 @@ func TestCanonicalBody_IsStable(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := []byte(`{"` + rapid.StringMatching(`[a-z]{1,3}`).Draw(t, "name") + `":` + rapid.StringMatching(`-?[1-9][0-9]{0,25}(\.[0-9]{1,3})?`).Draw(t, "number") + `}`)
-		keepInts := rapid.Bool().Draw(t, "keepInts")
-		once, err := sdk.CanonicalBody(text, keepInts)
+		once, err := sdk.CanonicalBody(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if twice, err := sdk.CanonicalBody(once, keepInts); err != nil || string(twice) != string(once) {
+		if twice, err := sdk.CanonicalBody(once); err != nil || string(twice) != string(once) {
 			t.Fatalf("%s became %s, then %s, %v", text, once, twice, err)
 		}
 	})
@@ -251,7 +234,7 @@ func BenchmarkSignature(b *testing.B) {
 	text := []byte(body(b, anInput(memos...)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := sdk.Signature("12345678", text, "js", 1700000000); err != nil {
+		if _, err := sdk.Signature("12345678", text, 1700000000); err != nil {
 			b.Fatal(err)
 		}
 	}
