@@ -83,6 +83,9 @@ func readForm(c echo.Context) error {
 
 // tooLarge gives a reader's complaint about the length of a body its own error.
 func tooLarge(err error) error {
+	if err == nil {
+		return nil
+	}
 	if limit := (*http.MaxBytesError)(nil); errors.As(err, &limit) {
 		return errTooLarge
 	}

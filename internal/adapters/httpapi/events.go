@@ -70,10 +70,15 @@ func (a *api) readEvents(body []byte, contentType string) ([]event.Event, error)
 }
 
 func seedOf(c echo.Context) *ids.Seed {
-	if seed, ok := ids.ParseSeed(c.Request().Header.Get(seedHeader)); ok {
-		return &seed
+	text := c.Request().Header.Get(seedHeader)
+	if text == "" {
+		return nil
 	}
-	return nil
+	seed, ok := ids.ParseSeed(text)
+	if !ok {
+		return nil
+	}
+	return &seed
 }
 
 // writeIDs writes {"ids":[…],"status":…,"error":…}. An answer without IDs has one empty ID, as clients are used to.
