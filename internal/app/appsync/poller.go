@@ -3,11 +3,13 @@ package appsync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -23,18 +25,28 @@ type PollerConfig struct {
 	Healthy bool
 	// Interval between two rounds; 5 s.
 	Interval time.Duration
-	// Discover looks for apps on this machine until one is known, at the URLs that DiscoveryURLs returns.
+	// Discover looks for apps on this machine until one is known, and never again, at the URLs that DiscoveryURLs returns.
 	Discover      bool
 	DiscoveryURLs []string
 }
 
-// Poller asks apps to register. Apps are asked side by side, so that one that hangs holds up no other.
+// Poller asks apps to register. Apps are asked side by side, and a round does not wait for the answers, so that an app
+// that hangs holds up no other. Run may be called once.
 type Poller struct {
 	syncer  *Syncer
 	catalog ports.Catalog
 	worker  ports.Worker
 	log     *slog.Logger
 	config  PollerConfig
+
+	// pings are the questions under way; one app is asked one at a time.
+	pings  errgroup.Group
+	mu     sync.Mutex
+	asking map[uuid.UUID]bool
+	// unknown are the configured URLs whose placeholders are not stored yet.
+	unknown []string
+	// discovering is true until an app is known.
+	discovering bool
 }
 
 // NewPoller returns a poller.
@@ -42,88 +54,128 @@ func NewPoller(syncer *Syncer, catalog ports.Catalog, worker ports.Worker, log *
 	if config.Interval <= 0 {
 		config.Interval = 5 * time.Second
 	}
-	return &Poller{syncer: syncer, catalog: catalog, worker: worker, log: log, config: config}
+	p := &Poller{
+		syncer: syncer, catalog: catalog, worker: worker, log: log, config: config,
+		asking: map[uuid.UUID]bool{}, unknown: config.URLs, discovering: config.Discover,
+	}
+	p.pings.SetLimit(pingsAtOnce)
+	return p
 }
 
-// pingsAtOnce bounds the apps that are asked at the same time.
-const pingsAtOnce = 16
+const (
+	// pingsAtOnce bounds the apps that are asked at the same time. A round waits only when so many hang.
+	pingsAtOnce = 64
+	// probesAtOnce bounds the addresses of this machine that are looked at together.
+	probesAtOnce = 16
+)
 
-// Run asks in rounds until ctx ends. Spec 01 §6, 16 §7.
+// Run asks in rounds until ctx ends, and waits for the questions under way. Spec 01 §6, 16 §7.
 func (p *Poller) Run(ctx context.Context) error {
-	p.placeholders(ctx)
 	ticker := time.NewTicker(p.config.Interval)
 	defer ticker.Stop()
 	for {
-		if err := p.Round(ctx); err != nil && ctx.Err() == nil {
+		if err := p.round(ctx); err != nil && ctx.Err() == nil {
 			p.log.ErrorContext(ctx, "poll apps", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return p.pings.Wait()
 		case <-ticker.C:
 		}
 	}
 }
 
-// placeholders makes the configured apps known before they register.
-func (p *Poller) placeholders(ctx context.Context) {
-	for _, url := range p.config.URLs {
-		if !strings.Contains(url, "://") {
-			url = "http://" + url
-		}
-		p.put(ctx, function.NormalizeURL(url))
-	}
-}
-
-func (p *Poller) put(ctx context.Context, url string) {
-	app := function.App{ID: ids.PlaceholderAppID(url), URL: url, Method: function.MethodServe, Error: function.PingUnreachable}
-	if err := p.catalog.PutPlaceholder(ctx, app); err != nil {
-		p.log.ErrorContext(ctx, "store app", "url", url, "error", err)
-	}
-}
-
-// Round asks every app once that is to be asked.
-func (p *Poller) Round(ctx context.Context) error {
+// round begins to ask every app that is to be asked and is not being asked already.
+func (p *Poller) round(ctx context.Context) error {
+	p.placeholders(ctx)
 	apps, err := p.catalog.Apps(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("read apps: %w", err)
 	}
-	if p.config.Discover && len(apps) == 0 {
+	if p.discovering && len(apps) == 0 {
 		p.discover(ctx)
 		if apps, err = p.catalog.Apps(ctx); err != nil {
-			return err
+			return fmt.Errorf("read apps: %w", err)
 		}
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(pingsAtOnce)
+	if len(apps) > 0 {
+		p.discovering = false
+	}
 	for _, app := range apps {
-		if app.Method == function.MethodServe && (p.config.Healthy || app.Error != "") {
-			group.Go(func() error { p.Ping(ctx, app); return nil })
+		if ctx.Err() != nil {
+			return nil
+		}
+		if app.Method != function.MethodServe || !p.config.Healthy && app.Error == "" || !p.claim(app.ID) {
+			continue
+		}
+		p.pings.Go(func() error {
+			defer p.release(app.ID)
+			p.Ping(ctx, app)
+			return nil
+		})
+	}
+	return nil
+}
+
+// claim reports whether nobody else asks the app.
+func (p *Poller) claim(app uuid.UUID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asking[app] {
+		return false
+	}
+	p.asking[app] = true
+	return true
+}
+
+func (p *Poller) release(app uuid.UUID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.asking, app)
+}
+
+// placeholders makes the configured apps known before they register. What cannot be stored is tried again in the next
+// round.
+func (p *Poller) placeholders(ctx context.Context) {
+	var left []string
+	for _, url := range p.unknown {
+		text := url
+		if !strings.Contains(text, "://") {
+			text = "http://" + text
+		}
+		if !p.put(ctx, function.NormalizeURL(text)) {
+			left = append(left, url)
 		}
 	}
-	return group.Wait()
+	p.unknown = left
+}
+
+func (p *Poller) put(ctx context.Context, url string) bool {
+	app := function.App{ID: ids.PlaceholderAppID(url), URL: url, Method: function.MethodServe, Error: function.PingUnreachable}
+	if err := p.catalog.PutPlaceholder(ctx, app); err != nil {
+		p.log.ErrorContext(ctx, "store app", "app_id", app.ID.String(), "error", err)
+		return false
+	}
+	return true
 }
 
 // discover looks for an SDK at the usual addresses. What is found becomes a placeholder and is asked like any app.
 func (p *Poller) discover(ctx context.Context) {
-	var mu sync.Mutex
-	var found []string
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(pingsAtOnce)
-	for _, url := range p.config.DiscoveryURLs {
-		group.Go(func() error {
-			if p.worker.Probe(ctx, url) {
-				mu.Lock()
-				defer mu.Unlock()
-				found = append(found, url)
-			}
+	found := make([]bool, len(p.config.DiscoveryURLs))
+	var probes errgroup.Group
+	probes.SetLimit(probesAtOnce)
+	for at, url := range p.config.DiscoveryURLs {
+		probes.Go(func() error {
+			found[at] = p.worker.Probe(ctx, url)
 			return nil
 		})
 	}
-	_ = group.Wait() // probes report nothing but what they found
-	for _, url := range found {
-		p.log.InfoContext(ctx, "app found", "url", url)
-		p.put(context.WithoutCancel(ctx), function.NormalizeURL(url))
+	_ = probes.Wait() // probes report nothing but what they found
+	for at, url := range p.config.DiscoveryURLs {
+		if found[at] {
+			p.log.InfoContext(ctx, "app found", "url", url)
+			p.put(ctx, function.NormalizeURL(url))
+		}
 	}
 }
 
@@ -140,10 +192,8 @@ func (p *Poller) Ping(ctx context.Context, app function.App) {
 			message = function.PingTransportError(errors.New(response.TransportError))
 		default:
 			message, failed = function.PingError(response.Status, response.Body)
-			if request, ok := function.InBand(response.Body, app.URL); ok && !failed {
-				if _, err := p.syncer.Apply(ctx, request); err != nil {
-					p.log.WarnContext(ctx, "register app from its answer to a ping", "url", app.URL, "error", err)
-				}
+			if request, ok := function.InBand(response.Body, app.URL); ok && response.Status == statusOK {
+				p.register(ctx, app, request)
 				return
 			}
 		}
@@ -153,6 +203,17 @@ func (p *Poller) Ping(ctx context.Context, app function.App) {
 	}
 	if err := p.catalog.SetAppError(ctx, app.ID, message); err != nil {
 		p.log.ErrorContext(ctx, "store app error", "app_id", app.ID.String(), "error", err)
+	}
+}
+
+// statusOK is the status of an answer in which an app describes itself.
+const statusOK = 200
+
+// register applies what an app said of itself in its answer to a ping. A refusal is logged by the syncer.
+func (p *Poller) register(ctx context.Context, app function.App, request function.Request) {
+	_, err := p.syncer.Apply(ctx, request)
+	if refused := (*RefusedError)(nil); err != nil && !errors.As(err, &refused) {
+		p.log.ErrorContext(ctx, "register app from its answer to a ping", "app_id", app.ID.String(), "error", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
 
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -30,13 +31,14 @@ type Syncer struct {
 	checks   function.Checks
 	log      *slog.Logger
 
-	mu    sync.Mutex
-	locks map[string]*sync.Mutex
+	// locks serialise what is done to one app; apps share them by the hash of their name, so that there are no more than
+	// these however many names are tried.
+	locks [64]sync.Mutex
 }
 
 // NewSyncer returns the use case.
 func NewSyncer(catalog ports.Catalog, registry Registry, checks function.Checks, log *slog.Logger) *Syncer {
-	return &Syncer{catalog: catalog, registry: registry, checks: checks, log: log, locks: map[string]*sync.Mutex{}}
+	return &Syncer{catalog: catalog, registry: registry, checks: checks, log: log}
 }
 
 // Result is what an app is told of its sync.
@@ -98,16 +100,9 @@ func (s *Syncer) Apply(ctx context.Context, request function.Request) (Result, e
 	return result, nil
 }
 
-// lock is the lock of an app's name. There are as many as apps ever registered.
+// lock is the lock of an app's name. Nobody holds two.
 func (s *Syncer) lock(name string) *sync.Mutex {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	lock := s.locks[name]
-	if lock == nil {
-		lock = &sync.Mutex{}
-		s.locks[name] = lock
-	}
-	return lock
+	return &s.locks[xxhash.Sum64String(name)%uint64(len(s.locks))]
 }
 
 // state reads what the plan is made on.
@@ -167,6 +162,10 @@ func (s *Syncer) Remove(ctx context.Context, url string) error {
 	if err != nil {
 		return fmt.Errorf("read app at %q: %w", url, err)
 	}
+	// A sync of the app must not come between the catalog and the registry, or one would keep what the other has not.
+	lock := s.lock(app.Name)
+	lock.Lock()
+	defer lock.Unlock()
 	if err := s.catalog.RemoveApp(ctx, app.ID); err != nil {
 		return fmt.Errorf("remove app %s: %w", app.ID, err)
 	}
