@@ -31,7 +31,7 @@ func newLogger(stream io.Writer, logging config.Log, terminal bool) *slog.Logger
 	case config.LogText:
 		return slog.New(slog.NewTextHandler(stream, options))
 	default:
-		return slog.New(tint.NewHandler(stream, &tint.Options{
+		return slog.New(tint.NewTextHandler(stream, &tint.Options{
 			Level:       logging.Level,
 			TimeFormat:  devTimeFormat,
 			NoColor:     !terminal,

@@ -15,7 +15,7 @@ import (
 
 var (
 	oneSeed = flag.Uint64("sim.seed", 0, "simulate this seed only, and print its trace")
-	seeds   = flag.Int("sim.seeds", 400, "number of seeds to simulate")
+	seeds   = flag.Int("sim.seeds", 100, "number of seeds to simulate")
 	steps   = flag.Int("sim.steps", 400, "steps with faults of each simulation")
 )
 

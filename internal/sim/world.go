@@ -17,7 +17,6 @@ package sim
 import (
 	"context"
 	"fmt"
-	"io"
 	"iter"
 	"log/slog"
 	"math/rand/v2"
@@ -98,7 +97,7 @@ func (j jitter) Duration(limit time.Duration) time.Duration {
 
 // boot starts the process: everything that lives in memory is new.
 func (w *World) boot(ctx context.Context) error {
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	reg := registry.New(w.backend, log)
 	if err := reg.Reload(ctx); err != nil {
 		return fmt.Errorf("load functions: %w", err)

@@ -13,9 +13,9 @@ import (
 // Refusals of Invocation; their texts are the API's answers. The cause is wrapped with them but not for the sender.
 var (
 	// ErrUnreadableInvocation is a body that is no event.
-	ErrUnreadableInvocation = errors.New("Unable to read post data request") //nolint:staticcheck // the wire's text
+	ErrUnreadableInvocation = errors.New("Unable to read post data request")
 	// ErrInvalidInvocation is an event that breaks a rule.
-	ErrInvalidInvocation = errors.New("Invalid invocation event") //nolint:staticcheck // the wire's text
+	ErrInvalidInvocation = errors.New("Invalid invocation event")
 )
 
 // Metadata is the engine's part of an invocation event's data, its member "_inngest". Source: spec 03 §10.1.

@@ -82,7 +82,7 @@ func (d Declared) steps() ([]Step, error) {
 		declared := d.Steps[key]
 		uri, ok := declared.Runtime["url"].(string)
 		if !ok {
-			return nil, fmt.Errorf("No SDK URL provided for function '%s'", d.Name) //nolint:staticcheck // the reference's text
+			return nil, fmt.Errorf("No SDK URL provided for function '%s'", d.Name)
 		}
 		steps = append(steps, Step{ID: declared.ID, Name: declared.Name, URI: uri, Retries: d.retriesOf(declared)})
 	}

@@ -103,7 +103,7 @@ func (c *complaints) debounce(debounce *Debounce, checks Checks) {
 	case period < minDebounce:
 		c.add("The debounce period of '%s' is less than the min of: %s", debounce.Period, minDebounce)
 	case period > maxDebounce:
-		c.add("The debounce period of '%s' is greater than the max of: %s", debounce.Period, time.Duration(maxDebounce))
+		c.add("The debounce period of '%s' is greater than the max of: %s", debounce.Period, maxDebounce)
 	}
 }
 
@@ -124,6 +124,6 @@ func (c *complaints) rateLimit(limit *RateLimit, checks Checks) {
 	case err != nil:
 		c.add("failed to parse time duration: %s", err)
 	case period > maxRateLimitRange:
-		c.add("period must be less than %s", time.Duration(maxRateLimitRange))
+		c.add("period must be less than %s", maxRateLimitRange)
 	}
 }
