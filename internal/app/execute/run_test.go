@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,13 +35,11 @@ func TestRun_WorksOffJobsSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t)
 		w.config.Workers = 3
-		var inHand, most atomic.Int64
+		var inHand peak
 		w.app.answers = []answer{func(context.Context, ports.Call) (sdk.Response, error) {
-			if n := inHand.Add(1); n > most.Load() {
-				most.Store(n)
-			}
+			inHand.add(1)
+			defer inHand.add(-1)
 			time.Sleep(time.Second)
-			inHand.Add(-1)
 			return reply(200, `1`), nil
 		}}
 		for range 9 {
@@ -56,8 +53,8 @@ func TestRun_WorksOffJobsSideBySide(t *testing.T) {
 				t.Error("9 calls of a second, 3 at once, take more than 3 seconds")
 			}
 		}
-		if most.Load() != 3 {
-			t.Errorf("%d calls at once, want 3", most.Load())
+		if n := inHand.max(); n != 3 {
+			t.Errorf("%d calls at once, want 3", n)
 		}
 		stop()
 		if took := <-ended; took != 0 {

@@ -303,3 +303,22 @@ func (q *queue) failure(call string) error {
 	}
 	return q.fail(call, q.calls[call])
 }
+
+// peak counts what is in hand, and the most there ever was.
+type peak struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+func (p *peak) add(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now += n
+	p.most = max(p.most, p.now)
+}
+
+func (p *peak) max() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most
+}

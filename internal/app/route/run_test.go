@@ -2,7 +2,6 @@ package route
 
 import (
 	"context"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,12 +50,10 @@ func TestRun_RoutesABoundedNumberAtOnceAndWaitsForThemAtTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t)
-		var inHand, most atomic.Int64
+		var inHand peak
 		w.deps.Store = &store{Store: w.backend, schedule: func(next func() ([]ports.Scheduled, error), _ ports.Schedule) ([]ports.Scheduled, error) {
-			if n := inHand.Add(1); n > most.Load() {
-				most.Store(n)
-			}
-			defer inHand.Add(-1)
+			inHand.add(1)
+			defer inHand.add(-1)
 			time.Sleep(time.Minute)
 			return next()
 		}}
@@ -66,8 +63,8 @@ func TestRun_RoutesABoundedNumberAtOnceAndWaitsForThemAtTheEnd(t *testing.T) {
 		}
 		stop, ended := w.running()
 		synctest.Wait()
-		if most.Load() != inFlight {
-			t.Errorf("%d events at once, want %d", most.Load(), inFlight)
+		if n := inHand.max(); n != inFlight {
+			t.Errorf("%d events at once, want %d", n, inFlight)
 		}
 		stop()
 		if took := <-ended; took != 2*time.Minute {

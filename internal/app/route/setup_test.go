@@ -232,3 +232,22 @@ func failing(call string, times int, err error) func(string, int) error {
 		return nil
 	}
 }
+
+// peak counts what is in hand, and the most there ever was.
+type peak struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+func (p *peak) add(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now += n
+	p.most = max(p.most, p.now)
+}
+
+func (p *peak) max() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most
+}
