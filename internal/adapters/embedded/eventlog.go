@@ -144,6 +144,7 @@ func (l *eventLog) add(events []event.Tracked) {
 	if len(events) == 0 {
 		return
 	}
+	l.writer.keep.accepted(events)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range events {
@@ -157,7 +158,6 @@ func (l *eventLog) add(events []event.Tracked) {
 		l.fresh.push(waiting)
 	}
 	l.signal()
-	l.writer.keep.accepted(events)
 }
 
 // signal wakes one taker. Who takes and leaves something behind wakes the next. The caller holds mu.
