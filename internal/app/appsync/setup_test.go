@@ -116,6 +116,8 @@ type catalog struct {
 	mu    sync.Mutex
 	calls map[string]int
 	fail  func(call string, n int) error
+	// synced is called after a sync was written, before the caller hears of it; found after an app was read by URL.
+	synced, found func()
 }
 
 func (c *catalog) call(name string) error {
@@ -175,7 +177,19 @@ func (c *catalog) Sync(ctx context.Context, plan function.SyncPlan) error {
 	if err := c.call("Sync"); err != nil {
 		return err
 	}
-	return c.Catalog.Sync(ctx, plan)
+	err := c.Catalog.Sync(ctx, plan)
+	if c.synced != nil {
+		c.synced()
+	}
+	return err
+}
+
+func (c *catalog) AppByURL(ctx context.Context, url string) (function.App, error) {
+	app, err := c.Catalog.AppByURL(ctx, url)
+	if c.found != nil {
+		c.found()
+	}
+	return app, err
 }
 
 func (c *catalog) PutPlaceholder(ctx context.Context, app function.App) error {

@@ -3,6 +3,7 @@ package appsync
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -233,6 +234,30 @@ func TestRegister_SyncsOfOneAppComeOneAfterTheOther(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"app0-x", "app1-x"}, w.slugs()); diff != "" {
 		t.Errorf("functions -want +got:\n%s", diff)
+	}
+}
+
+func TestRemove_DoesNotComeBetweenCatalogAndRegistry(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	var group sync.WaitGroup
+	w.catalog.synced = func() {
+		found := make(chan struct{})
+		w.catalog.found = func() { close(found) }
+		group.Go(func() {
+			if err := w.syncer.Remove(t.Context(), appURL); err != nil {
+				t.Error(err)
+			}
+		})
+		<-found
+		for range 10_000 { // turns in which a removal that does not wait would be done
+			runtime.Gosched()
+		}
+	}
+	w.register(registration("app", appURL, "a"))
+	group.Wait()
+	if got := w.slugs(); got != nil { // which also compares catalog and registry
+		t.Errorf("functions are %v", got)
 	}
 }
 
