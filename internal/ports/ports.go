@@ -32,6 +32,17 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 )
 
+// SignalTakenError: another run waits for the signal, and the commit does not take it over. Nothing was written; decide
+// again, knowing that.
+type SignalTakenError struct {
+	Signal string
+	Run    ulid.ULID
+}
+
+func (e *SignalTakenError) Error() string {
+	return "signal " + e.Signal + " is waited for by run " + e.Run.String()
+}
+
 // EventLog accepts events durably and hands each of them out for routing until it is settled.
 type EventLog interface {
 	// Append stores the events, all or none, and returns when they are durable. An event whose InternalID is stored
@@ -57,8 +68,22 @@ type Store interface {
 	// Commit makes a transition true, all of it or nothing: steps, jobs, the fate of the leased job, published events,
 	// the end of the run, and the history of all that. It returns the state afterwards (run.State.Apply).
 	// ErrConflict: the run is not at the revision the transition was decided on. ErrLeaseLost: the job is not leased
-	// by the caller. ErrNotFound: the run has ended.
+	// by the caller. ErrNotFound: the run has ended. *SignalTakenError: a pause of the transition is for a signal that
+	// another run waits for, and does not replace it. A pause that does replace takes the signal from the other run, whose
+	// own pause stays until its timeout.
 	Commit(ctx context.Context, c Commit) (run.State, error)
+	// Paused returns the pauses of all runs that the event may end: at least those whose event name is the event's and whose
+	// expression it meets, expired ones too. The caller evaluates and decides; the fewer it is given in vain, the better.
+	// The cost must not grow with the pauses that the event cannot end. The order is by run and pause.
+	Paused(ctx context.Context, e event.Tracked) ([]Paused, error)
+	// SignalWaiter returns the run that waits for the signal; ErrNotFound when none does.
+	SignalWaiter(ctx context.Context, signal string) (ulid.ULID, error)
+}
+
+// Paused is a pause of a run. See Store.Paused.
+type Paused struct {
+	Run   ulid.ULID
+	Pause run.Pause
 }
 
 // Schedule is a routing decision. See Store.Schedule.
@@ -73,9 +98,13 @@ type Schedule struct {
 // NewRun is a run to be created.
 type NewRun struct {
 	State run.State
+	// Start is the run's first job, More are those besides it.
 	Start run.Job
+	More  []run.Job
 	// IdempotencyKey is refused a second time within 24 hours; empty for none.
 	IdempotencyKey string
+	// OnDuplicate are events that are accepted instead of the run when its key was used before, complete with IDs.
+	OnDuplicate []event.Tracked
 	// Cron is the schedule that started the run, empty for none.
 	Cron string
 }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 
+	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/gateway"
 	domainids "github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
@@ -26,6 +29,18 @@ type app struct {
 type program struct {
 	name   string
 	stages [][]item
+	// trigger is the event that starts it, "sim/<name>" if empty; cancel is the one that cancels it.
+	trigger, cancel string
+}
+
+// wait is a step that waits for an event with the number of the run's own.
+func wait(id, name, timeout string) item {
+	return item{id: id, op: "WaitForEvent", opts: `{"event":"sim/` + name + `","timeout":"` + timeout + `","if":"async.data.n == event.data.n"}`}
+}
+
+// invoke is a step that invokes a function.
+func invoke(id, slug string) item {
+	return item{id: id, op: "InvokeFunction", opts: `{"function_id":"` + slug + `","payload":{"data":{"n":%d}},"timeout":"100h"}`}
 }
 
 // item is a step of a program.
@@ -33,6 +48,8 @@ type item struct {
 	id    string
 	sleep string // duration, empty for a step that runs
 	final bool   // the step fails for good, and the function with it
+	op    string // an op that the server does the work of, with its options; "%d" stands for the number of the event
+	opts  string
 }
 
 func newApp(w *World) *app {
@@ -43,6 +60,15 @@ func newApp(w *World) *app {
 		{name: "fan", stages: [][]item{{{id: "a"}}, {{id: "p1"}, {id: "p2"}, {id: "p3"}}, {{id: "z"}}}},
 		{name: "mixed", stages: [][]item{{{id: "s1", sleep: "5s"}, {id: "p1"}, {id: "s2", sleep: "10s"}}, {{id: "q1"}, {id: "q2"}}}},
 		{name: "fails", stages: [][]item{{{id: "a"}}, {{id: "boom", final: true}}}},
+		{name: "waits", stages: [][]item{{{id: "a"}}, {wait("w", "wake", "2h")}, {{id: "b"}}}},
+		{name: "both", stages: [][]item{{wait("w1", "wake", "1h"), wait("w2", "other", "30m"), {id: "p"}}, {{id: "z"}}}},
+		{name: "signals", stages: [][]item{{{id: "s", op: "WaitForSignal", opts: `{"signal":"signal-%d","timeout":"1h"}`}}, {{id: "b"}}}},
+		{name: "invokes", stages: [][]item{{invoke("i", "sim-steps")}, {{id: "b"}}}},
+		{name: "asks", stages: [][]item{{invoke("i1", "sim-fails"), invoke("i2", "sim-none"), {id: "p"}}, {{id: "b"}}}},
+		{name: "fetches", stages: [][]item{{{id: "f", op: "Gateway", opts: `{"url":"http://other.test/"}`}}, {{id: "b"}}}},
+		{name: "defers", stages: [][]item{{{id: "a"}}, {{id: "d", op: "DeferAdd", opts: `{"fn_slug":"sim-later","input":{"n":%d}}`}}}},
+		{name: "later", stages: [][]item{{{id: "a"}}}, trigger: event.DeferredSchedule},
+		{name: "stops", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "3h"}}, {{id: "b"}}}, cancel: "sim/stop"},
 	}}
 }
 
@@ -56,12 +82,31 @@ func (a *app) functions() []function.Function {
 	all := make([]function.Function, len(a.programs))
 	for i, p := range a.programs {
 		uri := appURL + "?fnId=" + p.name + "&stepId=step"
+		trigger := function.Trigger{Event: p.trigger}
+		if trigger.Event == "" {
+			trigger.Event = "sim/" + p.name
+		}
+		if trigger.Event == event.DeferredSchedule {
+			trigger.Expression = "event.data._inngest.fn_slug == 'sim-" + p.name + "'"
+		}
 		all[i] = function.Function{
 			ID: domainids.FunctionID(p.name, uri), AppID: a.identity().ID, Version: 1, Name: p.name, Slug: "sim-" + p.name,
-			Triggers: []function.Trigger{{Event: "sim/" + p.name}}, Step: function.Step{ID: "step", Name: "step", URI: uri},
+			Triggers: []function.Trigger{trigger}, Step: function.Step{ID: "step", Name: "step", URI: uri},
+		}
+		if p.cancel != "" {
+			all[i].Settings.Cancel = []function.Cancel{{Event: p.cancel, If: "async.data.n == event.data.n"}}
 		}
 	}
 	return all
+}
+
+// Do implements ports.Gateway.
+func (a *app) Do(context.Context, gateway.Request, func([]byte)) (gateway.Response, error) {
+	a.w.stop("request")
+	if a.w.faults && a.w.chance(8) {
+		return gateway.Response{TransportError: "connection refused"}, nil
+	}
+	return gateway.Response{Status: 200, Header: map[string][]string{"X-A": {"b"}}, Body: []byte("ok")}, nil
 }
 
 // callBody is what the app reads of a call.
@@ -74,9 +119,13 @@ type callBody struct {
 		Stack   struct{} `json:"-"`
 	} `json:"ctx"`
 	Event struct {
-		ID string `json:"id"`
+		ID   string `json:"id"`
+		Data struct {
+			N int `json:"n"`
+		} `json:"data"`
 	} `json:"event"`
-	Steps map[string]json.RawMessage `json:"steps"`
+	Steps  map[string]json.RawMessage `json:"steps"`
+	Defers map[string]json.RawMessage `json:"defers"`
 }
 
 // Call implements ports.Worker.
@@ -146,6 +195,9 @@ func (a *app) answer(p program, target string, body callBody) sdk.Response {
 		var open []item
 		for _, it := range stage {
 			memo, done := body.Steps[it.id]
+			if it.op == "DeferAdd" {
+				_, done = body.Defers[it.id]
+			}
 			if done && it.final {
 				return a.fail(string(memo))
 			}
@@ -171,8 +223,11 @@ func (a *app) stage(open []item, parallel bool, target string, body callBody) sd
 	var ops []map[string]any
 	for _, it := range open {
 		switch {
-		case it.id == target, !parallel && target == sdk.NoTarget && !body.Ctx.Disable && it.sleep == "":
+		case it.id == target, !parallel && target == sdk.NoTarget && !body.Ctx.Disable && it.sleep == "" && it.op == "":
 			return a.runStep(it, body)
+		case it.op != "":
+			opts := strings.ReplaceAll(it.opts, "%d", strconv.Itoa(body.Event.Data.N))
+			ops = append(ops, map[string]any{"op": it.op, "id": it.id, "name": it.id, "opts": json.RawMessage(opts)})
 		case it.sleep != "":
 			ops = append(ops, map[string]any{"op": "Sleep", "id": it.id, "name": it.sleep})
 		default:

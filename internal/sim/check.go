@@ -67,7 +67,7 @@ func (c *checker) runs(step string, body callBody) int { return c.count[body.Ctx
 
 // ended checks the world once nothing is left to do.
 func (w *World) ended() {
-	records := map[string]int{}
+	runs := map[string]int{}
 	status := map[string]run.Status{}
 	for _, r := range w.backend.Runs() {
 		status[r.RunID.String()] = r.Status
@@ -76,18 +76,18 @@ func (w *World) ended() {
 			w.check.violated("run %s: its event is gone", r.RunID)
 			continue
 		}
-		records[e.Name+" "+e.ID]++
-		want := run.Completed
-		if e.Name == "sim/fails" {
-			want = run.Failed
-		}
-		if r.Status != want {
-			w.check.violated("run %s of %s: %s with %s, want %s", r.RunID, e.Name, r.Status, r.Output, want)
+		runs[e.Name+" "+e.ID]++
+		if want := w.wanted(e.Event); !slices.Contains(want, r.Status) {
+			w.check.violated("run %s of %s: %s with %s, want %v", r.RunID, e.Name, r.Status, r.Output, want)
 		}
 	}
 	for _, e := range w.sent {
-		if n := records[e.Name+" "+e.ID]; n != 1 {
-			w.check.violated("event %s %s has %d runs, want 1", e.Name, e.ID, n)
+		w.once(runs, e)
+	}
+	for _, e := range w.backend.AllEvents() {
+		target, _ := event.Target(e.Event)
+		if e.Name == event.DeferredSchedule || e.Name == event.FunctionInvoked && target != "sim-none" {
+			w.once(runs, e.Event)
 		}
 	}
 	w.told(status)
@@ -96,9 +96,30 @@ func (w *World) ended() {
 	}
 }
 
+func (w *World) once(runs map[string]int, e event.Event) {
+	if n := runs[e.Name+" "+e.ID]; n != 1 {
+		w.check.violated("event %s %s has %d runs, want 1", e.Name, e.ID, n)
+	}
+}
+
+// wanted are the ways in which a run of the event may end.
+func (w *World) wanted(e event.Event) []run.Status {
+	target, _ := event.Target(e)
+	switch {
+	case e.Name == "sim/fails", e.Name == event.FunctionInvoked && target == "sim-fails":
+		return []run.Status{run.Failed}
+	case e.Name == "sim/stops":
+		var data struct{ N int }
+		if json.Unmarshal(e.Data, &data) == nil && w.stopped[data.N] {
+			return []run.Status{run.Completed, run.Cancelled}
+		}
+	}
+	return []run.Status{run.Completed}
+}
+
 // told checks that every run told of its end exactly once.
 func (w *World) told(status map[string]run.Status) {
-	finished, failed := map[string]int{}, map[string]int{}
+	finished, failed, cancelled := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, e := range w.backend.AllEvents() {
 		var data struct {
 			RunID string `json:"run_id"`
@@ -111,15 +132,15 @@ func (w *World) told(status map[string]run.Status) {
 			finished[data.RunID]++
 		case event.FunctionFailed:
 			failed[data.RunID]++
+		case event.FunctionCancelled:
+			cancelled[data.RunID]++
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(status)) {
-		wantFailed := 0
-		if status[id] == run.Failed {
-			wantFailed = 1
-		}
-		if finished[id] != 1 || failed[id] != wantFailed {
-			w.check.violated("run %s (%s) published finished %d and failed %d times", id, status[id], finished[id], failed[id])
+		want := map[run.Status]int{status[id]: 1}
+		if finished[id] != 1 || failed[id] != want[run.Failed] || cancelled[id] != want[run.Cancelled] {
+			w.check.violated("run %s (%s) published finished %d, failed %d and cancelled %d times",
+				id, status[id], finished[id], failed[id], cancelled[id])
 		}
 	}
 }

@@ -74,6 +74,22 @@ func (f faulty) Commit(ctx context.Context, c ports.Commit) (state run.State, er
 	return state, err
 }
 
+func (f faulty) Paused(ctx context.Context, e event.Tracked) (found []ports.Paused, err error) {
+	err = f.w.do("paused", func() error {
+		found, err = f.w.store.Paused(ctx, e)
+		return err
+	})
+	return found, err
+}
+
+func (f faulty) SignalWaiter(ctx context.Context, signal string) (id ulid.ULID, err error) {
+	err = f.w.do("signal waiter", func() error {
+		id, err = f.w.store.SignalWaiter(ctx, signal)
+		return err
+	})
+	return id, err
+}
+
 // queue is the queue as tasks see it.
 type queue struct{ w *World }
 

@@ -78,6 +78,8 @@ func (w *World) step(ctx context.Context) error {
 	switch {
 	case w.chance(12):
 		w.send(ctx)
+	case w.chance(20):
+		w.poke(ctx)
 	case w.chance(60):
 		return w.crash(ctx)
 	case w.chance(80):
@@ -119,9 +121,35 @@ func (w *World) advance() {
 	}
 }
 
+// poke ends a wait of a run, or cancels one: by an event with the number of one that was sent, or by a signal.
+func (w *World) poke(ctx context.Context) {
+	if len(w.sent) == 0 {
+		return
+	}
+	number := w.rng.IntN(len(w.sent))
+	if w.chance(3) {
+		signal := fmt.Sprintf("signal-%d", number)
+		w.start("signal "+signal, func() { _, _ = w.router.Signal(ctx, signal, json.RawMessage(`1`)) })
+		return
+	}
+	names := []string{"sim/wake", "sim/other", "sim/stop"}
+	w.pokes++
+	e := event.Event{
+		ID: fmt.Sprintf("poke-%d", w.pokes), Name: names[w.rng.IntN(len(names))], TS: w.clock.now.UnixMilli(),
+		Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, number)),
+	}
+	if e.Name == "sim/stop" {
+		w.stopped[number] = true
+	}
+	w.start("send "+e.ID+" "+e.Name, func() { _, _ = w.ingest.Accept(ctx, []event.Event{e}, nil, 1) })
+}
+
 // send delivers an event until the server says that it has it; it may be delivered twice.
 func (w *World) send(ctx context.Context) {
 	p := w.app.programs[w.rng.IntN(len(w.app.programs))]
+	if p.trigger != "" {
+		return // it is started by the server's own events
+	}
 	e := event.Event{
 		ID: fmt.Sprintf("event-%d", len(w.sent)), Name: "sim/" + p.name,
 		Data: json.RawMessage(`{"n":` + fmt.Sprint(len(w.sent)) + `}`), TS: w.clock.now.UnixMilli(),

@@ -53,6 +53,9 @@ type World struct {
 	current *task
 	faults  bool
 	sent    []event.Event
+	pokes   int
+	// stopped are the numbers of events whose runs somebody tried to cancel.
+	stopped map[int]bool
 	trace   []string
 	crashes int
 }
@@ -61,6 +64,7 @@ type World struct {
 func New(seed uint64) *World {
 	w := &World{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), clock: &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, faults: true,
+		stopped: map[int]bool{},
 	}
 	w.backend = mem.New(w.clock)
 	w.store = w.backend
@@ -110,7 +114,7 @@ func (w *World) boot(ctx context.Context) error {
 	})
 	limits := &execute.Overrides{}
 	w.executor = execute.New(execute.Deps{
-		Store: ports, Queue: queue{w}, Worker: w.app, Functions: reg, Tracker: w.ingest, Limits: limits.Limits,
+		Store: ports, Queue: queue{w}, Worker: w.app, Gateway: w.app, Functions: reg, Tracker: w.ingest, Limits: limits.Limits,
 		Clock: w.clock, Random: jitter{w}, Log: log, Pause: func(context.Context, int) { w.stop("pause") },
 	}, execute.Config{})
 	return nil

@@ -76,16 +76,18 @@ type Functions interface {
 
 // Deps are what the API needs.
 type Deps struct {
-	Ingest    Ingest
-	Sync      Sync
-	Runs      Runs
-	Store     ports.Store
-	History   ports.History
-	Functions Functions
-	Limits    Limits
-	Clock     ports.Clock
-	IDs       ports.IDs
-	Log       *slog.Logger
+	Ingest      Ingest
+	Sync        Sync
+	Runs        Runs
+	Signals     Signals
+	Checkpoints Checkpoints
+	Store       ports.Store
+	History     ports.History
+	Functions   Functions
+	Limits      Limits
+	Clock       ports.Clock
+	IDs         ports.IDs
+	Log         *slog.Logger
 }
 
 type api struct {

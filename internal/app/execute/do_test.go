@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
@@ -106,8 +107,8 @@ func TestDo_GivesTheJobBackWhenConflictsDoNotEnd(t *testing.T) {
 		w.app.answers = []answer{says(200, `1`)}
 		w.start()
 		w.executor().Do(t.Context(), w.lease())
-		if broken.commits != conflictTries {
-			t.Errorf("tried %d times, want %d", broken.commits, conflictTries)
+		if broken.commits != advance.Tries {
+			t.Errorf("tried %d times, want %d", broken.commits, advance.Tries)
 		}
 		w.returned(0)
 	})
@@ -132,7 +133,7 @@ func TestDo_CommitsAgainWhileTheStoreIsUnavailable(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	w.deps.Store = &store{Store: w.backend, commit: func(n int, _ ports.Commit) error {
-		if n < writeTries {
+		if n < advance.WriteTries {
 			return ports.ErrUnavailable
 		}
 		return nil

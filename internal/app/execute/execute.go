@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
@@ -49,11 +50,11 @@ type Config struct {
 
 // Executor is the use case. It is safe for concurrent use.
 type Executor struct {
-	store     ports.Store
+	advance   *advance.Advancer
 	queue     ports.Queue
 	worker    ports.Worker
+	gateways  ports.Gateway
 	functions Functions
-	tracker   Tracker
 	limits    LimitsOf
 	clock     ports.Clock
 	random    ports.Random
@@ -70,6 +71,7 @@ type Deps struct {
 	Store     ports.Store
 	Queue     ports.Queue
 	Worker    ports.Worker
+	Gateway   ports.Gateway
 	Functions Functions
 	Tracker   Tracker
 	Limits    LimitsOf
@@ -89,11 +91,11 @@ func New(d Deps, config Config) *Executor {
 		config.Drain = 20 * time.Second
 	}
 	if d.Pause == nil {
-		d.Pause = pause
+		d.Pause = advance.Pause
 	}
 	return &Executor{
-		store: d.Store, queue: d.Queue, worker: d.Worker, functions: d.Functions, tracker: d.Tracker, limits: d.Limits,
-		clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
+		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,
+		gateways: d.Gateway, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
 	}
 }
 
@@ -136,16 +138,6 @@ func (x *Executor) loop(ctx, work context.Context) {
 			failures = 0
 			x.Do(work, lease)
 		}
-	}
-}
-
-// pause is the default of Deps.Pause.
-func pause(ctx context.Context, n int) {
-	timer := time.NewTimer(min(time.Duration(1<<min(n, 10))*10*time.Millisecond, 5*time.Second))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 
@@ -197,27 +189,43 @@ func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {
 	defer func() { err = fault(recover(), err) }()
 	job := lease.Job
 	limits := x.limits(job.FunctionID)
-	state, due, err := x.commit(ctx, lease, nil, func() run.Input {
-		return run.Due{Job: job, Now: x.clock.Now(), Limits: limits}
+	state, due, err := x.advance.Apply(ctx, advance.Step{
+		Run: job.RunID, Lease: lease, Input: run.Due{Job: job, Now: x.clock.Now(), Limits: limits},
 	})
 	if err != nil || due.Call == nil {
 		return err
 	}
-	calledAt := x.clock.Now()
-	response, err := x.call(ctx, lease, state, *due.Call, calledAt)
+	var outcome run.Input
+	if due.Call.Gateway != nil {
+		outcome, err = x.gateway(ctx, lease, *due.Call.Gateway, limits)
+	} else {
+		outcome, err = x.reply(ctx, lease, state, *due.Call, limits)
+	}
 	if err != nil {
 		return err
 	}
-	now := x.clock.Now()
-	replied := run.Replied{
-		Job: job, Reply: sdk.Interpret(response, now), CalledAt: calledAt, Now: now, Limits: limits,
-		Backoff: run.Backoff{Interval: x.config.RetryInterval, Jitter: x.random.Duration(run.MaxJitter)},
-	}
-	_, t, err := x.commit(ctx, lease, &state, func() run.Input { return replied })
+	_, t, err := x.advance.Apply(ctx, advance.Step{Run: job.RunID, Lease: lease, Known: &state, Input: outcome})
 	if err == nil && t.Finish != nil {
 		x.log.DebugContext(ctx, "run ended", "run_id", job.RunID.String(), "status", string(t.Finish.Status))
 	}
 	return err
+}
+
+// reply calls the app and says what it answered.
+func (x *Executor) reply(ctx context.Context, lease ports.Lease, state run.State, call run.Call, limits run.Limits) (run.Input, error) {
+	calledAt := x.clock.Now()
+	response, err := x.call(ctx, lease, state, call, calledAt)
+	if err != nil {
+		return nil, err
+	}
+	now := x.clock.Now()
+	return run.Replied{
+		Job: lease.Job, Reply: sdk.Interpret(response, now), CalledAt: calledAt, Now: now, Limits: limits, Backoff: x.backoff(),
+	}, nil
+}
+
+func (x *Executor) backoff() run.Backoff {
+	return run.Backoff{Interval: x.config.RetryInterval, Jitter: x.random.Duration(run.MaxJitter)}
 }
 
 // fault turns what a bug did into an error, so that it parks the job it happened for and the others go on. The panics of
@@ -233,68 +241,8 @@ func fault(reason any, err error) error {
 	return fmt.Errorf("bug: %w\n%s", bug, debug.Stack())
 }
 
-// conflictTries bounds how often a decision is made anew because the run changed meanwhile. Every conflict means that
-// somebody else's commit on the run succeeded.
-const conflictTries = 1000
-
-// commit decides on the latest state and commits the decision, again and again until nobody else was faster. A state
-// that the caller has at hand is tried first. A transition that changes nothing is not committed.
-func (x *Executor) commit(ctx context.Context, lease ports.Lease, known *run.State, input func() run.Input) (run.State, run.Transition, error) {
-	in := input()
-	for range conflictTries {
-		state, err := x.stateOf(ctx, lease.Job.RunID, known)
-		if err != nil {
-			return run.State{}, run.Transition{}, err
-		}
-		known = nil
-		t, err := run.Advance(state, in)
-		if err != nil {
-			return state, t, fmt.Errorf("advance run %s: %w", state.ID, err)
-		}
-		if t.Call != nil && len(t.Steps) == 0 {
-			return state, t, nil
-		}
-		next, err := x.write(ctx, ports.Commit{Lease: lease, State: state, Transition: t, Publish: x.tracker.Track(t.Publish...)})
-		if errors.Is(err, ports.ErrConflict) {
-			continue
-		}
-		if err != nil {
-			return state, t, fmt.Errorf("commit run %s: %w", state.ID, err)
-		}
-		return next, t, nil
-	}
-	return run.State{}, run.Transition{}, fmt.Errorf("commit run %s: %w", lease.Job.RunID, ports.ErrConflict)
-}
-
-func (x *Executor) stateOf(ctx context.Context, id ulid.ULID, known *run.State) (run.State, error) {
-	if known != nil {
-		return *known, nil
-	}
-	state, err := x.store.Load(ctx, id)
-	if err != nil {
-		return run.State{}, fmt.Errorf("load run %s: %w", id, err)
-	}
-	return state, nil
-}
-
-// writeTries bounds how long an answer of an app is held in memory while the store is unavailable.
-const writeTries = 8
-
-// write commits, and tries again while the store is unavailable: what the app answered shall not be lost to a hiccup.
-func (x *Executor) write(ctx context.Context, c ports.Commit) (run.State, error) {
-	for try := 1; ; try++ {
-		next, err := x.store.Commit(ctx, c)
-		if !errors.Is(err, ports.ErrUnavailable) || try == writeTries || ctx.Err() != nil {
-			return next, err
-		}
-		x.log.WarnContext(ctx, "commit again", "run_id", c.State.ID.String(), "error", err, "attempt", try)
-		x.pause(ctx, try)
-	}
-}
-
 // Cancel ends a run as cancelled. It returns ports.ErrNotFound when the run is not in progress.
 func (x *Executor) Cancel(ctx context.Context, id ulid.ULID) error {
-	lease := ports.Lease{Job: run.Job{RunID: id}}
-	_, _, err := x.commit(ctx, lease, nil, func() run.Input { return run.CancelRequested{Now: x.clock.Now()} })
+	_, _, err := x.advance.Apply(ctx, advance.Step{Run: id, Input: run.CancelRequested{Now: x.clock.Now()}})
 	return err
 }

@@ -72,8 +72,8 @@ func (w *world) start(options ...func(*run.Spec)) ulid.ULID {
 	for _, option := range options {
 		option(&spec)
 	}
-	state, job := run.New(spec)
-	if _, err := w.backend.Schedule(w.t.Context(), ports.Schedule{Runs: []ports.NewRun{{State: state, Start: job}}}); err != nil {
+	state, jobs := run.New(spec)
+	if _, err := w.backend.Schedule(w.t.Context(), ports.Schedule{Runs: []ports.NewRun{{State: state, Start: jobs[0]}}}); err != nil {
 		w.t.Fatal(err)
 	}
 	return id

@@ -13,7 +13,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ingothq/ingot/internal/app/advance"
+	"github.com/ingothq/ingot/internal/domain/duration"
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -41,6 +44,8 @@ type Tracker interface {
 type Router struct {
 	log       ports.EventLog
 	store     ports.Store
+	advance   *advance.Advancer
+	programs  *expr.Cache
 	functions Functions
 	tracker   Tracker
 	clock     ports.Clock
@@ -65,10 +70,11 @@ type Deps struct {
 // New returns a router.
 func New(d Deps) *Router {
 	if d.Pause == nil {
-		d.Pause = pause
+		d.Pause = advance.Pause
 	}
 	return &Router{
 		log: d.EventLog, store: d.Store, functions: d.Functions, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause,
+		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), programs: expr.NewCache(programsKept),
 	}
 }
 
@@ -78,6 +84,8 @@ const (
 	inFlight = 256
 	// takeMax is how many events are asked for at once.
 	takeMax = 64
+	// programsKept bounds the compiled conditions of waits.
+	programsKept = 4096
 )
 
 // Run routes events until ctx ends, and waits for those in hand.
@@ -104,16 +112,6 @@ func (r *Router) Run(ctx context.Context) error {
 				r.Do(ctx, e)
 			})
 		}
-	}
-}
-
-// pause is the default of Deps.Pause.
-func pause(ctx context.Context, n int) {
-	timer := time.NewTimer(min(time.Duration(1<<min(n, 10))*10*time.Millisecond, 5*time.Second))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 
@@ -180,7 +178,7 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 		}
 	}
 	if e.Name == event.FunctionInvoked {
-		target, correlation := invocation(e.Event)
+		target, correlation := event.Target(e.Event)
 		if fn, ok := r.functions.Find(target); ok && target != "" {
 			start(fn)
 		} else {
@@ -194,6 +192,9 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 			continue
 		}
 		start(match.Function)
+	}
+	if err := r.resume(ctx, e); err != nil {
+		return err
 	}
 	scheduled, err := r.store.Schedule(ctx, schedule)
 	if err != nil {
@@ -211,38 +212,52 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 // newRun is the run of a function that an event starts.
 func (r *Router) newRun(fn function.Function, e event.Tracked) ports.NewRun {
 	now := r.clock.Now()
-	state, job := run.New(run.Spec{
+	state, jobs := run.New(run.Spec{
 		ID: r.ids.ULID(now), AppID: fn.AppID, FunctionID: fn.ID, FunctionVersion: fn.Version, Slug: fn.Slug,
 		MaxAttempts: fn.MaxAttempts(), Events: []event.Tracked{e}, Key: e.ID, Now: now,
+		CancelOn: cancelOn(fn), Timeouts: timeouts(fn),
 	})
 	key := state.Idempotency
 	if e.ID == e.InternalID.String() {
 		// The event has no ID of its own, so no other event can have the key; the event log routes it once.
 		key = ""
 	}
-	return ports.NewRun{State: state, Start: job, IdempotencyKey: key}
+	next := ports.NewRun{State: state, Start: jobs[0], More: jobs[1:], IdempotencyKey: key}
+	if _, correlation := event.Target(e.Event); correlation != "" && key != "" {
+		next.OnDuplicate = r.tracker.Track(notStarted(correlation, "invoked function was not started: an event with its id has started it before", now))
+	}
+	return next
 }
 
-// invocation reads what an invocation event is to start, and which step waits for it. Spec 03 §10.1.
-func invocation(e event.Event) (target, correlation string) {
-	var data struct {
-		Inngest struct {
-			FnID          string `json:"fn_id"`
-			CorrelationID string `json:"correlation_id"`
-		} `json:"_inngest"`
+// cancelOn are the events that cancel runs of the function.
+func cancelOn(fn function.Function) []run.CancelOn {
+	var entries []run.CancelOn
+	for _, c := range fn.Settings.Cancel {
+		entries = append(entries, run.CancelOn{Event: c.Event, If: c.If, Timeout: c.Timeout})
 	}
-	if json.Unmarshal(e.Data, &data) != nil {
-		return "", ""
+	return entries
+}
+
+// timeouts are the function's; a text that is no duration counts as absent. Spec 02 §22 #15.
+func timeouts(fn function.Function) run.Timeouts {
+	var t run.Timeouts
+	if fn.Settings.Timeouts != nil {
+		t.Start, _ = duration.ParseDuration(fn.Settings.Timeouts.Start)
+		t.Finish, _ = duration.ParseDuration(fn.Settings.Timeouts.Finish)
 	}
-	return data.Inngest.FnID, data.Inngest.CorrelationID
+	return t
 }
 
 // notInvoked tells the invoker that its function does not exist. Spec 02 §2.
 func notInvoked(target, correlation string, now time.Time) event.Event {
-	message := "could not extract function ID from event"
-	if target != "" {
-		message = "could not find function with ID: " + target
+	if target == "" {
+		return notStarted(correlation, "could not extract function ID from event", now)
 	}
+	return notStarted(correlation, "could not find function with ID: "+target, now)
+}
+
+// notStarted tells the invoker that no run will tell it anything.
+func notStarted(correlation, message string, now time.Time) event.Event {
 	type failure struct {
 		Name    string `json:"name"`
 		Message string `json:"message"`

@@ -1,8 +1,10 @@
 package run
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ingothq/ingot/internal/domain/sdk"
@@ -50,6 +52,18 @@ type (
 		CalledAt, Now time.Time
 		Limits        Limits
 		Backoff       Backoff
+		// Conflict is a signal of the answer that another run waits for; empty for none.
+		Conflict string
+	}
+
+	// Gatewayed says what became of the request that was made for a step: its memo, or a failure to be tried again.
+	Gatewayed struct {
+		Job     Job
+		Memo    json.RawMessage
+		Failure *sdk.Failure
+		Now     time.Time
+		Limits  Limits
+		Backoff Backoff
 	}
 
 	// CancelRequested ends the run as cancelled, whatever it is doing.
@@ -60,7 +74,18 @@ type (
 
 func (Due) input()             {}
 func (Replied) input()         {}
+func (Gatewayed) input()       {}
 func (CancelRequested) input() {}
+
+// WithConflict is the input with the knowledge that another run waits for the signal. It matters for an answer that asks
+// for that signal; any other input is returned as it is.
+func WithConflict(in Input, signal string) Input {
+	if replied, ok := in.(Replied); ok {
+		replied.Conflict = signal
+		return replied
+	}
+	return in
+}
 
 // Advance decides what an input means for a run. It is pure: equal arguments give equal results.
 //
@@ -78,10 +103,21 @@ func Advance(s State, input Input) (Transition, error) {
 			return Transition{}, fmt.Errorf("job %s: %w", in.Job.ID, ErrForeignJob)
 		}
 		return s.replied(in), nil
+	case Gatewayed:
+		if !s.owns(in.Job) {
+			return Transition{}, fmt.Errorf("job %s: %w", in.Job.ID, ErrForeignJob)
+		}
+		return s.gatewayed(in), nil
+	case Matched:
+		return s.matched(in)
+	case Signalled:
+		return s.signalled(in)
+	case Invoked:
+		return s.invoked(in)
+	case Checkpointed:
+		return s.checkpointed(in)
 	case CancelRequested:
-		t := s.unchanged(FateNone)
-		s.finish(&t, outcome{status: Cancelled}, in.Now)
-		return t, nil
+		return s.cancelled(in.Now), nil
 	}
 	return Transition{}, fmt.Errorf("%T: %w", input, ErrUnknownInput)
 }
@@ -104,7 +140,22 @@ func (s State) unchanged(fate Fate) Transition {
 func (s State) due(in Due) Transition {
 	t := s.unchanged(FateKeep)
 	job := in.Job
+	switch {
+	case job.Kind == KindCancel:
+		return s.timeoutDue(in)
+	case s.overdue(in.Now):
+		t = s.cancelled(in.Now)
+		t.Current.Fate = FateDone
+		return t
+	case job.Kind == KindPause:
+		pause, ok := s.pauseAt(job.Edge.Outgoing)
+		if !ok {
+			return s.unchanged(FateDone)
+		}
+		return s.timedOut(in, pause)
+	}
 	call := Call{
+		Gateway:                   job.Gateway,
 		Target:                    EdgeStep,
 		Attempt:                   job.Attempt,
 		MaxAttempts:               job.MaxAttempts,
@@ -138,6 +189,10 @@ func (s State) due(in Due) Transition {
 
 	if job.Edge.Target != "" {
 		call.Target = job.Edge.Target
+	}
+	if s.StartedAt.IsZero() && s.Timeouts.Finish > 0 {
+		t.StartedAt = in.Now
+		s.add(&t, s.finishTimeout(in.Now))
 	}
 	call.Current = s.position(t.Steps, job.Edge.Outgoing)
 	t.Call = &call
@@ -179,14 +234,17 @@ func (s State) planAfterGroup() bool {
 	return s.ForceStepPlan && s.RequestVersion < 2
 }
 
-// jobsLeft counts the jobs that the run has after the transition.
+// jobsLeft counts the jobs that lead the run on after the transition.
 func (s State) jobsLeft(current Job, t Transition) int {
-	left := len(s.Jobs)
-	if _, mine := s.Jobs[current.ID]; mine && t.Current.Fate == FateDone {
-		left--
+	left := 0
+	for id, kind := range s.Jobs {
+		gone := id == current.ID && t.Current.Fate == FateDone || slices.Contains(t.DropJobs, id)
+		if kind != KindCancel && !gone {
+			left++
+		}
 	}
 	for _, job := range t.Jobs {
-		if _, exists := s.Jobs[job.ID]; !exists {
+		if _, exists := s.Jobs[job.ID]; !exists && job.Kind != KindCancel {
 			left++
 		}
 	}

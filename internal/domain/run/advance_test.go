@@ -399,7 +399,7 @@ func TestAdvance_Limits(t *testing.T) {
 
 func TestAdvance_UnsupportedOpsFailTheRunWithAClearError(t *testing.T) {
 	t.Parallel()
-	for _, op := range []sdk.Opcode{sdk.OpWaitForEvent, sdk.OpWaitForSignal, sdk.OpInvokeFunction, sdk.OpAIGateway, sdk.OpGateway, sdk.OpDeferAdd, sdk.OpDeferAbort, sdk.OpSyncRunComplete} {
+	for _, op := range []sdk.Opcode{sdk.OpSyncRunComplete, "Brew"} {
 		s, job := begun(2)
 		next, _ := answer(t, s, job, ops(sdk.Op{Op: op, ID: "x", DisplayName: "my step"}))
 		if next.Finish == nil || next.Finish.Status != Failed {

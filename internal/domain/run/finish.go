@@ -2,6 +2,7 @@ package run
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 // finish ends the run: nothing is left to do, the record gets its output, and the lifecycle events are published.
 // Spec 02 §17.
 func (s State) finish(t *Transition, o outcome, now time.Time) {
-	t.Jobs, t.Call = nil, nil
+	t.Jobs, t.Pauses, t.Call = nil, nil, nil
+	t.Publish = slices.DeleteFunc(t.Publish, func(e event.Event) bool { return e.Name == event.FunctionInvoked })
 	if t.Current.Fate != FateNone {
 		t.Current = Disposition{Fate: FateDone}
 	}
@@ -21,6 +23,7 @@ func (s State) finish(t *Transition, o outcome, now time.Time) {
 	}
 	t.Finish = &Finish{Status: o.status, Output: o.output, At: now}
 	t.Publish = append(t.Publish, s.lifecycle(o, now)...)
+	t.Publish = append(t.Publish, s.applyWaits(*t).deferred(now)...)
 }
 
 // lifecycle are the events that tell of the run's end: "finished" always, "failed" or "cancelled" besides. There are

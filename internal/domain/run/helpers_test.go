@@ -27,7 +27,8 @@ func aRun(change ...func(*Spec)) (State, Job) {
 	for _, c := range change {
 		c(&spec)
 	}
-	return New(spec)
+	s, jobs := New(spec)
+	return s, jobs[0]
 }
 
 // begun is a run whose app has chosen a version.

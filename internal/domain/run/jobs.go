@@ -61,6 +61,39 @@ func (s State) sleep(parent Job, op sdk.Op, key string, until time.Time) Job {
 	return job
 }
 
+// gateway makes the request of a step.
+func (s State) gateway(parent Job, op sdk.Op, key string, now time.Time) Job {
+	job := s.child(parent, ids.PlannedJob(s.key(), op.ID), KindGateway, now)
+	job.Edge.Outgoing = parent.Edge.Outgoing
+	job.Edge.Target = op.ID
+	job.Edge.TargetName = displayName(op)
+	job.Mode = Mode(op.Mode)
+	job.CoalesceKey = key
+	job.Gateway = &Gateway{Op: string(op.Op), Opts: op.Opts}
+	return job
+}
+
+// waitEnd is how a wait ended. It is part of the ID of the call that follows, as the reference has it.
+type waitEnd int
+
+const (
+	resumed waitEnd = iota
+	timedOut
+)
+
+// afterWait calls the app when a wait has ended.
+func (s State) afterWait(parent Job, op string, how waitEnd, now time.Time) Job {
+	job := s.discovery(parent, op, KindEdge, now)
+	switch {
+	case parent.CoalesceKey != "" && parent.Mode != ModeRace:
+	case how == resumed:
+		job.ID = ids.ResumeJob(s.key(), op)
+	default:
+		job.ID = ids.TimeoutJob(s.key(), op)
+	}
+	return job
+}
+
 func displayName(op sdk.Op) string {
 	for _, name := range []string{op.DisplayName, op.Name} {
 		if name != "" {

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,11 +24,19 @@ type Spec struct {
 	// Key makes the run unique for 24 hours within its function: the event's ID, or what stands for it. Spec 02 §3.
 	Key string
 	Now time.Time
+	// CancelOn and Timeouts end the run early.
+	CancelOn []CancelOn
+	Timeouts Timeouts
+	// Steps are memoised from the start and Inputs replace the input of steps, for a rerun from a step; Target is the step
+	// that runs first, empty to ask the app.
+	Steps  []Step
+	Inputs map[string]json.RawMessage
+	Target string
 }
 
-// New returns the state of a run that has not begun and the job of its first call. An event with a time in the future
-// starts its run then.
-func New(spec Spec) (State, Job) {
+// New returns the state of a run that has not begun and its first jobs: that of its first call, and, with a start timeout,
+// the one that cancels it. An event with a time in the future starts its run then.
+func New(spec Spec) (State, []Job) {
 	s := State{
 		ID:              spec.ID,
 		AppID:           spec.AppID,
@@ -37,6 +46,8 @@ func New(spec Spec) (State, Job) {
 		Idempotency:     ids.FunctionIdempotency(spec.FunctionID, spec.Key),
 		Events:          spec.Events,
 		RequestVersion:  UnknownVersion,
+		Timeouts:        spec.Timeouts,
+		Inputs:          spec.Inputs,
 	}
 	at := spec.Now
 	if ts := time.UnixMilli(spec.Events[0].TS).UTC(); len(spec.Events) == 1 && ts.After(at) {
@@ -51,6 +62,21 @@ func New(spec Spec) (State, Job) {
 		MaxAttempts: spec.MaxAttempts,
 		Edge:        Edge{Incoming: EdgeStep, Outgoing: EdgeTrigger},
 	}
-	s.Jobs = map[string]Kind{job.ID: job.Kind}
-	return s, job
+	s = s.Apply(Job{}, Transition{Steps: spec.Steps, RequestVersion: UnknownVersion, Pauses: s.cancelPauses(spec.CancelOn, spec.Now)})
+	s.Revision = 0
+	if spec.Target != "" {
+		job.Edge.Target = spec.Target
+	}
+	if n := len(s.Stack); n > 0 {
+		job.Edge.Outgoing = s.Stack[n-1]
+	}
+	jobs := []Job{job}
+	if s.Timeouts.Start > 0 {
+		jobs = append(jobs, s.startTimeout())
+	}
+	s.Jobs = make(map[string]Kind, len(jobs))
+	for _, j := range jobs {
+		s.Jobs[j.ID] = j.Kind
+	}
+	return s, jobs
 }

@@ -76,17 +76,49 @@ func (s State) handleOps(t *Transition, in Replied) {
 	}
 
 	g := group{in: in, completedKind: KindEdge}
-	if len(ops) > 1 {
+	if countDriving(ops) > 1 {
 		t.ForceStepPlan = true
 		g.key = s.openGroup(t, ops)
 	}
-	for _, op := range ops {
+	for _, op := range waitsFirst(ops) {
 		if end := s.handleOp(t, &g, op); end != nil {
 			s.finish(t, *end, in.Now)
 			return
 		}
 	}
 	s.goOn(t, &g)
+}
+
+// countDriving counts the ops that drive progress; defers do not.
+func countDriving(ops []sdk.Op) int {
+	n := 0
+	for _, op := range ops {
+		if op.Op != sdk.OpDeferAdd && op.Op != sdk.OpDeferAbort {
+			n++
+		}
+	}
+	return n
+}
+
+// waitsFirst orders ops as they are handled: what is to be known before a step may have its effect comes first.
+func waitsFirst(ops []sdk.Op) []sdk.Op {
+	first := func(op sdk.Op) bool {
+		return op.Op == sdk.OpWaitForEvent || op.Op == sdk.OpDeferAdd || op.Op == sdk.OpDeferAbort
+	}
+	if !slices.ContainsFunc(ops, first) {
+		return ops
+	}
+	ordered := slices.Clone(ops)
+	slices.SortStableFunc(ordered, func(a, b sdk.Op) int {
+		switch firstA, firstB := first(a), first(b); {
+		case firstA && !firstB:
+			return -1
+		case firstB && !firstA:
+			return 1
+		}
+		return 0
+	})
+	return ordered
 }
 
 // refuse returns why an answer cannot be handled at all.
@@ -163,6 +195,20 @@ func (s State) handleOp(t *Transition, g *group, op sdk.Op) *outcome {
 		return &outcome{status: Completed, output: op.Data}
 	case sdk.OpDiscoveryRequest:
 		g.next = true
+	case sdk.OpWaitForEvent:
+		return s.waitForEvent(t, g, op)
+	case sdk.OpWaitForSignal:
+		return s.waitForSignal(t, g, op)
+	case sdk.OpInvokeFunction:
+		return s.invoke(t, g, op)
+	case sdk.OpAIGateway, sdk.OpGateway:
+		if !s.has(op.ID) {
+			s.add(t, s.gateway(g.in.Job, op, g.key, g.in.Now))
+		}
+	case sdk.OpDeferAdd:
+		s.deferAdd(t, op)
+	case sdk.OpDeferAbort:
+		s.deferAbort(t, op)
 	case sdk.OpStepNotFound:
 		return s.endOrRetry(g, sdk.Failure{Text: fmt.Sprintf("the app could not find step %q to run", displayName(op)), Name: "Error", Engine: true})
 	default:
@@ -264,7 +310,7 @@ func (s State) goesOn(job Job, mode Mode, g *group, t Transition) bool {
 // leaveGroup closes the parallel group when its last member is done. The flag that the very same answer set stays for
 // the next call. Spec 02 §8.4 (b).
 func (s State) leaveGroup(t *Transition, g *group) {
-	if len(g.in.Reply.Ops) <= 1 && t.RequestVersion >= 2 {
+	if countDriving(g.in.Reply.Ops) <= 1 && t.RequestVersion >= 2 {
 		t.ForceStepPlan = false
 	}
 }
@@ -275,7 +321,12 @@ func (s State) leaveGroup(t *Transition, g *group) {
 func (s State) redrive(t *Transition, g *group) {
 	job := g.in.Job
 	last := s.last(*t)
-	if last != "" && last != job.Edge.Outgoing && g.completed == "" {
+	if len(t.Defers) > 0 && g.completed == "" && !g.retry {
+		// The app has only told of runs to come. It goes on where it was.
+		next := s.discovery(Job{MaxAttempts: job.MaxAttempts}, job.Edge.Outgoing, KindEdge, g.in.Now)
+		next.ID = ids.DiscoveryJob(s.key(), g.in.Reply.Ops[0].ID)
+		s.add(t, next)
+	} else if last != "" && last != job.Edge.Outgoing && g.completed == "" {
 		next := s.discovery(job, last, KindEdge, g.in.Now)
 		next.ID = ids.DiscoveryJob(s.key(), last)
 		if next.ID != job.ID {

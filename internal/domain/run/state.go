@@ -72,8 +72,19 @@ type State struct {
 	Pending []string
 	// Size is the sum of the sizes of all memos, in bytes.
 	Size int
-	// Jobs are the jobs that exist for the run, by ID, with the op each stands for.
+	// Jobs are the jobs that exist for the run, by ID.
 	Jobs map[string]Kind
+	// Pauses are what the run waits for from outside, by ID.
+	Pauses map[uuid.UUID]Pause
+	// Consumed are the events that ended a wait of the run, the latest last. An event that is routed a second time, after a
+	// crash, must not end a second wait.
+	Consumed []ulid.ULID
+	// Defers are the runs that are to be started when this one ends, by op ID.
+	Defers map[string]Defer
+	// Inputs replace the input of steps that have not run, by op ID: the run is a rerun. Shape: a JSON array.
+	Inputs map[string]json.RawMessage
+	// Timeouts end the run early.
+	Timeouts Timeouts
 	// Revision counts commits; a commit names the revision that it was decided on.
 	Revision int64
 }
@@ -87,6 +98,12 @@ const (
 	KindEdge      Kind = "edge"
 	KindEdgeError Kind = "edge-error"
 	KindSleep     Kind = "sleep"
+	// KindPause ends a wait that nothing else has ended in time.
+	KindPause Kind = "pause"
+	// KindGateway makes a request for a step, in the app's stead.
+	KindGateway Kind = "gateway"
+	// KindCancel cancels a run that takes too long. It is the one kind that does not lead a run on.
+	KindCancel Kind = "cancel"
 )
 
 // Mode says how the calls of a parallel group are joined.
@@ -132,6 +149,16 @@ type Job struct {
 	Mode        Mode
 	// CoalesceKey is shared by the members of a parallel group that are joined by one call.
 	CoalesceKey string
+	// Gateway is what a job of KindGateway requests; nil for others.
+	Gateway *Gateway
+}
+
+// Gateway is a request that the server makes for a step.
+type Gateway struct {
+	// Op is "AIGateway" or "Gateway".
+	Op string
+	// Opts are the op's options, as the app sent them.
+	Opts json.RawMessage
 }
 
 // Step is a memo to be saved.
@@ -144,8 +171,16 @@ type Step struct {
 type Transition struct {
 	// Steps are saved in order: memo stored, ID pushed on the stack, ID removed from the pending set.
 	Steps []Step
-	// Jobs are created unless a job with the same ID exists.
-	Jobs []Job
+	// Jobs are created unless a job with the same ID exists. DropJobs are deleted first, those that exist.
+	Jobs     []Job
+	DropJobs []string
+	// Pauses are created, Drop are deleted first.
+	Pauses []Pause
+	Drop   []uuid.UUID
+	// Consumed is the event that ended a wait; zero for none.
+	Consumed ulid.ULID
+	// Defers are put into the state's, by op ID.
+	Defers map[string]Defer
 	// Pending replaces the pending set when SetPending is true, before Steps are saved.
 	Pending    []string
 	SetPending bool
@@ -162,6 +197,12 @@ type Transition struct {
 	Finish *Finish
 	// Call asks for a call to the app once the rest is durable.
 	Call *Call
+}
+
+// Writes reports whether the transition changes anything that is to be stored.
+func (t Transition) Writes() bool {
+	return len(t.Steps)+len(t.Jobs)+len(t.DropJobs)+len(t.Pauses)+len(t.Drop)+len(t.Defers)+len(t.Publish) > 0 ||
+		t.SetPending || t.Finish != nil || t.Current.Fate == FateDone || t.Current.Fate == FateRetry
 }
 
 // Disposition is what becomes of the job in hand.
@@ -193,6 +234,8 @@ type Finish struct {
 
 // Call is a request to the app to be made.
 type Call struct {
+	// Gateway is the request to make instead of a call to the app; nil for a call.
+	Gateway *Gateway
 	// Target is the op to run, or "step" for a discovery.
 	Target string
 	// Current is 1 + the index of the edge's outgoing op in the stack, 0 when it is not there.
@@ -231,15 +274,48 @@ func (s State) Apply(job Job, t Transition) State {
 	if t.Current.Fate == FateDone {
 		delete(s.Jobs, job.ID)
 	}
+	for _, id := range t.DropJobs {
+		delete(s.Jobs, id)
+	}
 	for _, next := range t.Jobs {
 		s.Jobs[next.ID] = next.Kind
 	}
+	s = s.applyWaits(t)
 	s.RequestVersion = t.RequestVersion
 	s.ForceStepPlan = t.ForceStepPlan
 	if s.StartedAt.IsZero() {
 		s.StartedAt = t.StartedAt
 	}
 	s.Revision++
+	return s
+}
+
+// maxConsumed bounds the events that a state remembers. It must outlast the routing of one event, no more.
+const maxConsumed = 64
+
+// applyWaits is Apply for pauses and defers.
+func (s State) applyWaits(t Transition) State {
+	if len(t.Pauses)+len(t.Drop) > 0 {
+		pauses := make(map[uuid.UUID]Pause, len(s.Pauses)+len(t.Pauses))
+		maps.Copy(pauses, s.Pauses)
+		for _, id := range t.Drop {
+			delete(pauses, id)
+		}
+		for _, pause := range t.Pauses {
+			pauses[pause.ID] = pause
+		}
+		s.Pauses = pauses
+	}
+	if t.Consumed != (ulid.ULID{}) {
+		keep := s.Consumed[max(0, len(s.Consumed)-maxConsumed+1):]
+		s.Consumed = append(slices.Clone(keep), t.Consumed)
+	}
+	if len(t.Defers) > 0 {
+		defers := make(map[string]Defer, len(s.Defers)+len(t.Defers))
+		maps.Copy(defers, s.Defers)
+		maps.Copy(defers, t.Defers)
+		s.Defers = defers
+	}
 	return s
 }
 

@@ -255,3 +255,21 @@ func nextValue(decoder *jsontext.Decoder, raw json.RawMessage) json.RawMessage {
 	end := int(decoder.InputOffset())
 	return raw[end-len(value) : end : end]
 }
+
+// ParseOps reads a list of ops that does not come in an answer, as that of a checkpoint; none is fine. The error of an op
+// whose input or output is too large is a *SizeError.
+func ParseOps(list json.RawMessage) ([]Op, error) {
+	if len(list) == 0 || isNull(list) || string(bytes.TrimSpace(list)) == "[]" {
+		return nil, nil
+	}
+	ops, err := parseOps(list)
+	if errors.Is(err, errInputSize) || errors.Is(err, errDataSize) {
+		return nil, &SizeError{Text: err.Error()}
+	}
+	return ops, err
+}
+
+// SizeError says that the input or the output of a step is larger than a step may have.
+type SizeError struct{ Text string }
+
+func (e *SizeError) Error() string { return e.Text }

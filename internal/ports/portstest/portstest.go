@@ -196,12 +196,12 @@ func named(name string) func(*event.Tracked) {
 // aRun is a new run with defaults, started by the events.
 func aRun(p Ports, options ...func(*ports.NewRun)) ports.NewRun {
 	now := p.Now().UTC()
-	state, job := run.New(run.Spec{
+	state, jobs := run.New(run.Spec{
 		ID: ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()), AppID: uuid.MustParse("690c7235-59b3-5a4e-9c04-e1aa98cc6e38"),
 		FunctionID: aFunction, FunctionVersion: 3, Slug: "acme-hello", MaxAttempts: 4,
 		Events: []event.Tracked{anEvent(p)}, Key: "key", Now: now,
 	})
-	next := ports.NewRun{State: state, Start: job}
+	next := ports.NewRun{State: state, Start: jobs[0]}
 	for _, option := range options {
 		option(&next)
 	}

@@ -29,10 +29,12 @@ type Backend struct {
 	inbox  []*waiting
 	parked map[string]string
 
-	runs  map[ulid.ULID]run.State
-	jobs  []*job
-	keys  map[string]usedKey
-	token uint64
+	runs map[ulid.ULID]run.State
+	jobs []*job
+	keys map[string]usedKey
+	// signals are the runs that wait for a signal.
+	signals map[string]ulid.ULID
+	token   uint64
 	// turn is the token of a function's last lease.
 	turn map[uuid.UUID]uint64
 
@@ -71,7 +73,7 @@ func New(clock ports.Clock) *Backend {
 	return &Backend{
 		clock: clock, wake: make(chan struct{}), parked: map[string]string{},
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
-		turn: map[uuid.UUID]uint64{},
+		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{},
 	}
 }

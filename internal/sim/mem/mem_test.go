@@ -25,8 +25,8 @@ func inHand(t *testing.T) (*mem.Backend, event.Tracked, ports.Lease) {
 	if err := b.Append(t.Context(), []event.Tracked{e}); err != nil {
 		t.Fatal(err)
 	}
-	state, job := run.New(run.Spec{ID: e.InternalID, FunctionID: uuid.New(), MaxAttempts: 1, Events: []event.Tracked{e}, Key: "key", Now: now})
-	if _, err := b.Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{{State: state, Start: job}}}); err != nil {
+	state, jobs := run.New(run.Spec{ID: e.InternalID, FunctionID: uuid.New(), MaxAttempts: 1, Events: []event.Tracked{e}, Key: "key", Now: now})
+	if _, err := b.Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{{State: state, Start: jobs[0]}}}); err != nil {
 		t.Fatal(err)
 	}
 	if taken := b.TryTake(2); len(taken) != 1 {

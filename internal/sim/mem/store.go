@@ -39,12 +39,16 @@ func (b *Backend) schedule(r ports.NewRun) ports.Scheduled {
 	now := b.clock.Now()
 	if r.IdempotencyKey != "" {
 		if used, ok := b.keys[r.IdempotencyKey]; ok && used.expires.After(now) {
+			b.accept(r.OnDuplicate)
 			return ports.Scheduled{RunID: used.run, Duplicate: true}
 		}
 		b.keys[r.IdempotencyKey] = usedKey{r.State.ID, now.Add(keyTTL)}
 	}
 	b.runs[r.State.ID] = r.State
 	b.jobs = append(b.jobs, &job{Job: r.Start})
+	for _, more := range r.More {
+		b.jobs = append(b.jobs, &job{Job: more})
+	}
 	b.records = append(b.records, &ports.RunRecord{
 		RunID: r.State.ID, StartedAt: ulid.Time(r.State.ID.Time()).UTC(), FunctionID: r.State.FunctionID,
 		EventID: r.State.Events[0].InternalID, Cron: r.Cron, Status: run.Running,
@@ -86,7 +90,11 @@ func (b *Backend) Commit(ctx context.Context, c ports.Commit) (run.State, error)
 	if state.Revision != c.State.Revision {
 		return run.State{}, ports.ErrConflict
 	}
+	if err := b.signalsFree(c); err != nil {
+		return run.State{}, err
+	}
 	next := state.Apply(c.Lease.Job, c.Transition)
+	b.moveSignals(state, c)
 	b.apply(c, next)
 	b.accept(c.Publish)
 	return next, nil
@@ -114,6 +122,9 @@ func (b *Backend) apply(c ports.Commit, next run.State) {
 		case run.FateKeep, run.FateNone:
 		}
 	}
+	b.jobs = slices.DeleteFunc(b.jobs, func(j *job) bool {
+		return j.RunID == next.ID && slices.Contains(c.Transition.DropJobs, j.ID)
+	})
 	for _, created := range c.Transition.Jobs {
 		if !slices.ContainsFunc(b.jobs, func(j *job) bool { return j.RunID == created.RunID && j.ID == created.ID }) {
 			b.jobs = append(b.jobs, &job{Job: created})

@@ -1,0 +1,124 @@
+// Package advance moves a run on: load it, ask the domain what an input means, commit the answer, and do so again when
+// somebody else was faster. All use cases that change runs in progress go through it.
+package advance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// Tracker gives published events their identity.
+type Tracker interface {
+	Track(events ...event.Event) []event.Tracked
+}
+
+// Advancer is safe for concurrent use.
+type Advancer struct {
+	store   ports.Store
+	tracker Tracker
+	log     *slog.Logger
+	pause   func(ctx context.Context, n int)
+}
+
+// New returns an advancer. pause waits after the n-th failure in a row, n from 1, or until ctx ends; nil means Pause.
+func New(store ports.Store, tracker Tracker, log *slog.Logger, pause func(ctx context.Context, n int)) *Advancer {
+	if pause == nil {
+		pause = Pause
+	}
+	return &Advancer{store: store, tracker: tracker, log: log, pause: pause}
+}
+
+// Pause waits 20 ms after the first failure in a row, doubled with each, to 5 s, or until ctx ends.
+func Pause(ctx context.Context, n int) {
+	timer := time.NewTimer(min(time.Duration(1<<min(n, 10))*10*time.Millisecond, 5*time.Second))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// Step is one input to a run.
+type Step struct {
+	Run ulid.ULID
+	// Lease is the job that led to the input; zero for none.
+	Lease ports.Lease
+	// Known is a state that is at hand and is tried first; nil loads one.
+	Known *run.State
+	Input run.Input
+}
+
+// Tries bounds how often a decision is made anew because the run changed meanwhile. Every conflict means that somebody
+// else's commit on the run succeeded.
+const Tries = 1000
+
+// Apply decides on the latest state and commits the decision, until nobody else was faster. It returns the state after
+// the commit. A transition that changes nothing is not committed.
+//
+// Errors: those of ports.Store and run.Advance, among them ports.ErrNotFound for a run that has ended and run.ErrIgnored
+// for an input that does not concern it.
+func (a *Advancer) Apply(ctx context.Context, step Step) (run.State, run.Transition, error) {
+	for range Tries {
+		state, err := a.state(ctx, step)
+		if err != nil {
+			return run.State{}, run.Transition{}, err
+		}
+		step.Known = nil
+		t, err := run.Advance(state, step.Input)
+		if err != nil {
+			return state, t, fmt.Errorf("advance run %s: %w", state.ID, err)
+		}
+		if !t.Writes() {
+			return state, t, nil
+		}
+		next, err := a.write(ctx, ports.Commit{Lease: step.Lease, State: state, Transition: t, Publish: a.tracker.Track(t.Publish...)})
+		if taken := (*ports.SignalTakenError)(nil); errors.As(err, &taken) {
+			step.Input = run.WithConflict(step.Input, taken.Signal)
+			step.Known = &state
+			continue
+		}
+		if errors.Is(err, ports.ErrConflict) {
+			continue
+		}
+		if err != nil {
+			return state, t, fmt.Errorf("commit run %s: %w", state.ID, err)
+		}
+		return next, t, nil
+	}
+	return run.State{}, run.Transition{}, fmt.Errorf("commit run %s: %w", step.Run, ports.ErrConflict)
+}
+
+func (a *Advancer) state(ctx context.Context, step Step) (run.State, error) {
+	if step.Known != nil {
+		return *step.Known, nil
+	}
+	state, err := a.store.Load(ctx, step.Run)
+	if err != nil {
+		return run.State{}, fmt.Errorf("load run %s: %w", step.Run, err)
+	}
+	return state, nil
+}
+
+// WriteTries bounds how long what is to be committed is held in memory while the store is unavailable.
+const WriteTries = 8
+
+// write commits, and tries again while the store is unavailable: what an app answered shall not be lost to a hiccup.
+func (a *Advancer) write(ctx context.Context, c ports.Commit) (run.State, error) {
+	for try := 1; ; try++ {
+		next, err := a.store.Commit(ctx, c)
+		if !errors.Is(err, ports.ErrUnavailable) || try == WriteTries || ctx.Err() != nil {
+			return next, err
+		}
+		a.log.WarnContext(ctx, "commit again", "run_id", c.State.ID.String(), "error", err, "attempt", try)
+		a.pause(ctx, try)
+	}
+}

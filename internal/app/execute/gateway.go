@@ -1,0 +1,38 @@
+package execute
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ingothq/ingot/internal/domain/gateway"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// gateway makes the request of a step, in the app's stead, and says what came of it.
+func (x *Executor) gateway(ctx context.Context, lease ports.Lease, call run.Gateway, limits run.Limits) (run.Input, error) {
+	job := lease.Job
+	op := sdk.Op{Op: sdk.Opcode(call.Op), ID: job.Edge.Target, DisplayName: job.Edge.TargetName, Opts: call.Opts}
+	outcome, err := x.fetch(ctx, op, job.Attempt+1 >= job.MaxAttempts)
+	if err != nil {
+		return nil, fmt.Errorf("request of step %s of run %s: %w", op.ID, job.RunID, err)
+	}
+	in := run.Gatewayed{Job: job, Memo: outcome.Memo, Now: x.clock.Now(), Limits: limits, Backoff: x.backoff()}
+	if outcome.Memo == nil {
+		in.Failure = &sdk.Failure{Text: outcome.Error, Name: "Error", Engine: true}
+	}
+	return in, nil
+}
+
+func (x *Executor) fetch(ctx context.Context, op sdk.Op, last bool) (gateway.Outcome, error) {
+	request, err := gateway.Decode(op)
+	if err != nil {
+		return gateway.Refused(op.Op, err), nil
+	}
+	response, err := x.gateways.Do(ctx, request, nil)
+	if err != nil {
+		return gateway.Outcome{}, err
+	}
+	return request.Outcome(response, last), nil
+}
