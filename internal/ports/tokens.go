@@ -7,7 +7,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/realtime"
 )
 
-// ErrBadToken: a token is not one of this server's, or gives no right at this time.
+// ErrBadToken says that a token is not one of this server's, or gives no right at this time.
 var ErrBadToken = errors.New("bad token")
 
 // Tokens signs claims and checks them again. To whoever holds one, a token is opaque. A token of one kind is never one of

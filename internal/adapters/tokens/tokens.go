@@ -23,7 +23,7 @@ import (
 )
 
 // devSecret is what the reference signs with in every mode.
-const devSecret = "dev-mode-is-not-secret"
+const devSecret = "dev-mode-is-not-secret" //nolint:gosec // no secret: it is in the public documentation, for development
 
 // Labels that tell derived secrets apart. Changing one makes all tokens of that kind invalid.
 const (
