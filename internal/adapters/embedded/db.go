@@ -156,9 +156,10 @@ func (d *database) abandon() error {
 // the ports, and callers park what led them there.
 var errDamaged = errors.New("damaged record")
 
-// damaged marks an error as errDamaged and says what was being read.
+// damaged marks an error as errDamaged and says what was being read. The cause is text only: a part that was not found must
+// not be taken for the whole.
 func damaged(what string, err error) error {
-	return fmt.Errorf("%s: %w: %s", what, errDamaged, err)
+	return fmt.Errorf("%s: %w: %s", what, errDamaged, err.Error())
 }
 
 // translate turns an error of SQLite into one of the ports: what the data forbids is a conflict, everything else (disk

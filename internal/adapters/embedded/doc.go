@@ -45,8 +45,37 @@
 //  5. A job is with one holder at a time; only that holder's lease settles it.
 //  6. The version rows of the reference are never changed.
 //
+// # Figures
+//
+// Taken on two cores of an AMD EPYC that were busy with other work besides; the benchmarks of this package repeat them.
+//
+//	                                            memory        disk, synchronous = full
+//	run without steps, all the way              40 us         61 us       (16,400 a second; with normal: 60 us)
+//	step of a run: lease, load, commit          20 us         39 us
+//	open, empty                                 5 ms          8 ms
+//	open with 100,000 sleeping runs                           0.21 s
+//	memory per waiting job                      about 300 bytes
+//	resident, after 20,000 and 100,000 runs     50 and 56 MB
+//
+// The driver was chosen by the statements of a run without steps, 64 runs a transaction:
+//
+//	                            in memory      CPU, WAL, full     open         resident     binary
+//	zombiezen.com/go/sqlite     15.5 us        25 us              1 ms         7 MB         6.2 MB
+//	modernc.org, database/sql   26.3 us        42 us              1 ms         8 MB         6.5 MB
+//	ncruces/go-sqlite3 0.32     36.3 us        74 us              900 ms       69 MB        6.7 MB
+//
+// The first two are the same SQLite; what differs is database/sql. So the hot writes use the package itself
+// (statements.go), and the other queries the code that is generated for database/sql, over a small driver on the same
+// connections (driver.go). A sync at each commit costs next to nothing once many callers share it.
+//
 // # Errors
 //
 // What the data forbids is ports.ErrConflict. Everything else that SQLite reports (disk full, file locked or damaged) is
-// ports.ErrUnavailable, wrapped; nothing of that operation is written then.
+// ports.ErrUnavailable, wrapped; nothing of that operation is written then. A row or record that is there but cannot be
+// read is neither, because another try would find the same: jobs and events that it stops are parked, in ingot_parked.
+//
+// # Limits
+//
+// In memory mode the newest idempotency keys are kept up to a number (Config.KeepKeys), so a key may be accepted again
+// before its 24 hours are over when more than that many runs were started since.
 package embedded

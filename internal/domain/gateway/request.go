@@ -94,8 +94,8 @@ func (r *Request) decodeInference(members *options) error {
 
 // decodeFetch reads the options of step.fetch.
 func (r *Request) decodeFetch(members *options) error {
-	r.Method = members.method()
 	r.URL = members.url()
+	r.Method = members.method()
 	r.Header = members.headers()
 	r.Body = members.content()
 	r.Publish = members.publish()

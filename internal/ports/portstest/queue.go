@@ -209,6 +209,7 @@ func leaseGivenUp(t *testing.T, p Ports) {
 			l = lease(t, p)
 		}
 		same(t, l.Job, next.Start)
+		same(t, l.Generation, 1)
 		finish(t, p, l)
 	}
 }
