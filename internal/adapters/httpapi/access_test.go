@@ -40,6 +40,9 @@ func TestAccess(t *testing.T) {
 		{http.MethodGet, "/v1/events/" + unknownID + "/runs", "", expect{200, 200}, false},
 		{http.MethodGet, "/v1/runs/" + unknownID, "", expect{404, 404}, false},
 		{http.MethodDelete, "/v1/runs/" + unknownID, "", expect{404, 404}, false},
+		{http.MethodPost, "/v1/signals", `{"signal":"x"}`, expect{404, 404}, false},
+		{http.MethodPost, "/v1/checkpoint/x/async", "{}", expect{400, 400}, false},
+		{http.MethodPost, "/v1/http/runs/x/async", "{}", expect{400, 400}, false},
 	}
 	keys := []struct {
 		name, header string
@@ -93,7 +96,7 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 	f := newFixture(t, startConfig)
 	for method, paths := range map[string][]string{
 		http.MethodGet:    {"/health", "/dev", "/v0/runs/x/actions", "/v0/runs/x/batch", "/v1/events", "/v1/events/x", "/v1/events/x/runs", "/v1/runs/x"},
-		http.MethodPost:   {"/e/x", "/invoke/x", "/fn/register", "/fn/step-limit", "/fn/state-size-limit", "/v0/telemetry"},
+		http.MethodPost:   {"/e/x", "/invoke/x", "/fn/register", "/fn/step-limit", "/fn/state-size-limit", "/v0/telemetry", "/v1/signals", "/v1/checkpoint/x/async", "/v1/http/runs/x/async"},
 		http.MethodDelete: {"/fn/remove", "/fn/step-limit", "/fn/state-size-limit", "/v0/runs/x", "/v1/runs/x"},
 	} {
 		for _, path := range paths {
@@ -102,7 +105,7 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 			}
 		}
 	}
-	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "19"; got != want {
+	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "22"; got != want {
 		t.Errorf("%s routes, want %s: add the new one to TestAccess", got, want)
 	}
 }

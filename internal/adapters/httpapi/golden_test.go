@@ -69,6 +69,7 @@ func TestGolden(t *testing.T) {
 		"v0":           {devConfig, sayV0},
 		"v1_events":    {devConfig, sayV1Events},
 		"v1_runs":      {devConfig, sayV1Runs},
+		"v1_waits":     {devConfig, sayWaits},
 		"cors":         {devConfig, sayCORS},
 		"routing":      {devConfig, sayRouting},
 	}

@@ -16,7 +16,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
+	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/registry"
@@ -84,7 +86,8 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 	}, execute.Config{})
 	f.deps = httpapi.Deps{
 		Ingest: in, Sync: appsync.NewSyncer(f.backend, reg, function.Checks{Expression: compiles, Condition: compiles}, log),
-		Runs: f.executor, Store: f.backend, History: f.backend, Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
+		Runs: f.executor, Signals: f.router,
+		Checkpoints: checkpoint.New(advance.New(f.backend, in, log, nil), limits.Limits, f.clock), Store: f.backend, History: f.backend, Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
 	}
 	for _, change := range edit {
 		change(&f.deps)

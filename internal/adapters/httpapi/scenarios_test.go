@@ -288,3 +288,41 @@ func sayV0(s *transcript) {
 	s.say("unknown cancelled", http.MethodDelete, "/v0/runs/"+unknownID, "")
 	s.say("id that is none cancelled", http.MethodDelete, "/v0/runs/nope", "")
 }
+
+func sayWaits(s *transcript) {
+	post := func(title, path, body string) {
+		s.tb.Helper()
+		s.say(title, http.MethodPost, path, body)
+	}
+	s.send(http.MethodPost, "/fn/register", registration(""))
+	s.send(http.MethodPost, "/e/k", `{"name":"app/event"}`)
+	s.answer = answers(
+		appAnswer(http.StatusPartialContent, `[{"op":"WaitForSignal","id":"w","opts":{"signal":"go","timeout":"1h"}}]`),
+		appAnswer(http.StatusPartialContent, `[{"op":"Sleep","id":"nap","name":"1h"}]`),
+	)
+	s.route()
+	s.work()
+	run := s.backend.Runs()[0].RunID.String()
+	post("signal", "/v1/signals", `{"signal":"go","data":{"x":[1,2]}}`)
+	post("signal again", "/v1/signals", `{"signal":"go","data":1}`)
+	post("signal that is no JSON", "/v1/signals", `{`)
+	post("signal without a name", "/v1/signals", `{"data":1}`)
+	post("signal that is too large", "/v1/signals", `{"signal":"go","data":"`+strings.Repeat("x", 4<<20)+`"}`)
+	s.work()
+
+	async := "/v1/checkpoint/" + run + "/async"
+	body := func(steps string) string {
+		return `{"run_id":"` + run + `","fn_id":"` + unknownFn + `","steps":` + steps + `}`
+	}
+	post("checkpoint", async, body(`[{"op":"StepRun","id":"a","data":{"x":1}}]`))
+	post("checkpoint by the old path", "/v1/http/runs/"+run+"/async", body(`[{"op":"StepRun","id":"b","data":2}]`))
+	post("checkpoint of nothing", async, body(`[]`))
+	post("checkpoint of a sleep", async, body(`[{"op":"Sleep","id":"c","name":"1s"}]`))
+	post("checkpoint of an end", async, body(`[{"op":"RunComplete","id":"c"}]`))
+	post("checkpoint of a large step", async, body(`[{"op":"StepRun","id":"c","data":"`+strings.Repeat("x", 4<<20)+`"}]`))
+	post("checkpoint that is no JSON", async, `{`)
+	post("checkpoint of an unknown run", async, `{"run_id":"`+unknownID+`","steps":[{"op":"StepRun","id":"a"}]}`)
+	s.say("what was saved", http.MethodGet, "/v0/runs/"+run+"/actions", "")
+}
+
+const unknownFn = "881ded5d-7c0a-50d6-8a8d-451a82d0ca42"

@@ -51,7 +51,7 @@ func (c *Checkpoint) Async(ctx context.Context, body []byte) error {
 	}
 	ops, err := sdk.ParseOps(request.Steps)
 	if large := (*sdk.SizeError)(nil); errors.As(err, &large) {
-		return &InvalidError{Run: request.RunID, Reason: "step output too large: " + large.Text, TooLarge: true}
+		return &InvalidError{Run: request.RunID, Reason: "step " + large.Op + " output too large: " + large.Text, TooLarge: true}
 	}
 	if err != nil {
 		return &InvalidError{Reason: "invalid request body: " + err.Error()}

@@ -85,7 +85,7 @@ func TestAsync_RefusesByName(t *testing.T) {
 		"an unknown op":   {steps: `[{"op":"Brew","id":"a"}]`, reason: "invalid request body: ", noRun: true},
 		"a sleep":         {steps: `[{"op":"Sleep","id":"a","name":"1s"}]`, reason: "cannot checkpoint async steps"},
 		"an end":          {steps: `[{"op":"RunComplete","id":"a"}]`, reason: "cannot checkpoint opcode: RunComplete"},
-		"a step too big":  {steps: `[{"op":"StepRun","id":"a","data":"` + big + `"}]`, reason: "step output too large: ", large: true},
+		"a step too big":  {steps: `[{"op":"StepRun","id":"a","data":"` + big + `"}]`, reason: "step a output too large: step output size is greater than the limit", large: true},
 		"a run too large": {steps: `[{"op":"StepRun","id":"a","data":1}]`, reason: "The function run exceeded the state size limit", large: true, limits: run.Limits{StateBytes: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package sdk_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -309,5 +310,24 @@ func BenchmarkInterpret(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestParseOps_ReadsAListThatIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	for _, none := range []string{``, `null`, `[]`, ` [] `} {
+		if ops, err := sdk.ParseOps(json.RawMessage(none)); err != nil || len(ops) != 0 {
+			t.Errorf("%q: got %v, %v", none, ops, err)
+		}
+	}
+	if ops, err := sdk.ParseOps(json.RawMessage(`[{"op":"steprun","id":"a","data":1}]`)); err != nil || len(ops) != 1 || ops[0].Op != sdk.OpStepRun {
+		t.Errorf("got %v, %v", ops, err)
+	}
+	_, err := sdk.ParseOps(json.RawMessage(`[{"op":"StepRun","id":"a","data":"` + strings.Repeat("x", 4<<20) + `"}]`))
+	if large := (*sdk.SizeError)(nil); !errors.As(err, &large) || large.Op != "a" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := sdk.ParseOps(json.RawMessage(`[{"op":"Brew"}]`)); err == nil {
+		t.Error("an unknown op was read")
 	}
 }

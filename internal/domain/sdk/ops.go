@@ -76,10 +76,10 @@ func parseOp(index int, raw json.RawMessage) (Op, error) {
 		return Op{}, readingOps(err)
 	}
 	if len(op.Opts) > MaxStepBytes && len(op.option("input")) > MaxStepBytes {
-		return Op{}, fmt.Errorf("error validating generator opcode %s: %w", op.ID, errInputSize)
+		return Op{}, &SizeError{Op: op.ID, Text: errInputSize.Error()}
 	}
 	if len(op.Data) > MaxStepBytes {
-		return Op{}, fmt.Errorf("error validating generator opcode %s: %w", op.ID, errDataSize)
+		return Op{}, &SizeError{Op: op.ID, Text: errDataSize.Error()}
 	}
 	return op, nil
 }
@@ -262,14 +262,12 @@ func ParseOps(list json.RawMessage) ([]Op, error) {
 	if len(list) == 0 || isNull(list) || string(bytes.TrimSpace(list)) == "[]" {
 		return nil, nil
 	}
-	ops, err := parseOps(list)
-	if errors.Is(err, errInputSize) || errors.Is(err, errDataSize) {
-		return nil, &SizeError{Text: err.Error()}
-	}
-	return ops, err
+	return parseOps(list)
 }
 
 // SizeError says that the input or the output of a step is larger than a step may have.
-type SizeError struct{ Text string }
+type SizeError struct{ Op, Text string }
 
-func (e *SizeError) Error() string { return e.Text }
+func (e *SizeError) Error() string {
+	return "error validating generator opcode " + e.Op + ": " + e.Text
+}
