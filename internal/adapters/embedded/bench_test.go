@@ -42,11 +42,11 @@ func benchEvent() event.Tracked {
 }
 
 func benchRun(events ...event.Tracked) ports.NewRun {
-	state, job := run.New(run.Spec{
+	state, jobs := run.New(run.Spec{
 		ID: ulid.Make(), AppID: benchFunction, FunctionID: benchFunction, FunctionVersion: 1, Slug: "bench-go", MaxAttempts: 5,
 		Events: events, Key: events[0].ID, Now: time.Now(),
 	})
-	return ports.NewRun{State: state, Start: job, IdempotencyKey: state.Idempotency}
+	return ports.NewRun{State: state, Start: jobs[0], IdempotencyKey: state.Idempotency}
 }
 
 func benchFinish(state run.State) event.Tracked {

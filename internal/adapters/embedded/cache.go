@@ -91,5 +91,14 @@ func stateSize(s run.State) int {
 	for _, tracked := range s.Events {
 		size += 200 + eventSize(tracked)
 	}
-	return size
+	for _, pause := range s.Pauses {
+		size += 450 + len(pause.Op) + len(pause.Event) + len(pause.Signal) + len(pause.Expression) + len(pause.Job)
+	}
+	for id, d := range s.Defers {
+		size += 120 + len(id) + len(d.Slug) + len(d.Input)
+	}
+	for id, input := range s.Inputs {
+		size += 80 + len(id) + len(input)
+	}
+	return size + len(ulid.ULID{})*len(s.Consumed)
 }

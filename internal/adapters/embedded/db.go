@@ -23,6 +23,9 @@ const (
 	lockName = "main.db.lock"
 	// readers bounds the connections that read beside the writer. Reads are short, and each connection has a page cache.
 	readers = 4
+	// lockPatience is how long a server waits for another one to let go of the directory, lockInterval how often it looks.
+	lockPatience = 5 * time.Second
+	lockInterval = 20 * time.Millisecond
 )
 
 // Settings of a connection to a file. WAL lets reads go on beside the writer; FULL syncs the log at each commit, so a
@@ -56,26 +59,47 @@ type database struct {
 }
 
 // openDatabase opens or makes the database in the directory, or one in memory when there is none.
-func openDatabase(dir string, busy time.Duration) (*database, error) {
-	d := &database{busy: busy}
-	if dir != "" {
+func openDatabase(ctx context.Context, cfg Config) (*database, error) {
+	d := &database{busy: cfg.busy}
+	if dir := cfg.Dir; dir != "" {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("make database directory: %w: %w", ports.ErrUnavailable, err)
 		}
 		d.path = filepath.Join(dir, fileName)
 		d.lock = flock.New(filepath.Join(dir, lockName))
-		held, err := d.lock.TryLock()
-		if err != nil {
-			return nil, fmt.Errorf("lock %s: %w: %w", dir, ports.ErrUnavailable, err)
-		}
-		if !held {
-			return nil, fmt.Errorf("open %s: %w: another server uses the directory", d.path, ports.ErrUnavailable)
+		if err := d.acquire(ctx, cfg); err != nil {
+			return nil, fmt.Errorf("lock %s: %w", dir, err)
 		}
 	}
 	if err := d.connect(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", d.path, translate(err)), d.abandon())
 	}
 	return d, nil
+}
+
+// acquire takes the directory's lock. A server that was killed a moment ago may still hold it: the system lets go of it
+// when the last of the process is gone.
+func (d *database) acquire(ctx context.Context, cfg Config) error {
+	deadline := cfg.Clock.Now().Add(lockPatience)
+	for {
+		held, err := d.lock.TryLock()
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %w", ports.ErrUnavailable, err)
+		case held:
+			return nil
+		case !cfg.Clock.Now().Before(deadline):
+			return errors.Join(fmt.Errorf("%w: another server uses the directory", ports.ErrUnavailable), d.lock.Close())
+		}
+		passed := make(chan struct{})
+		stop := cfg.AfterFunc(lockInterval, func() { close(passed) })
+		select {
+		case <-passed:
+		case <-ctx.Done():
+			stop()
+			return errors.Join(context.Cause(ctx), d.lock.Close())
+		}
+	}
 }
 
 func (d *database) connect() (err error) {
@@ -194,5 +218,6 @@ func isPortError(err error) bool {
 			return true
 		}
 	}
-	return false
+	taken := (*ports.SignalTakenError)(nil)
+	return errors.As(err, &taken)
 }

@@ -26,14 +26,14 @@ type Engine struct {
 // Open opens the database, brings its schema up to date and rebuilds what is kept in memory. Work that was in hand when
 // the last process ended is handed out again.
 //
-// The directory belongs to one server at a time; a second one is refused. Errors wrap ports.ErrUnavailable when the
-// database cannot be used.
+// The directory belongs to one server at a time; a second one is refused once it has waited 5 seconds for the first to let
+// go of it. Errors wrap ports.ErrUnavailable when the database cannot be used.
 func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configure engine: %w", err)
 	}
 	cfg = cfg.withDefaults()
-	db, err := openDatabase(cfg.Dir, cfg.busy)
+	db, err := openDatabase(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e.log = newEventLog(cfg, e.writer, db)
 	e.store = newStore(cfg, e.writer, db, e.queue, e.log, e.keep)
 	if err := e.restore(ctx); err != nil {
-		return nil, errors.Join(err, db.close())
+		return nil, errors.Join(err, e.Close(context.WithoutCancel(ctx)))
 	}
 	e.writer.start()
 	return e, nil
@@ -58,6 +58,9 @@ func (e *Engine) restore(ctx context.Context) error {
 	queries := e.writer.queries
 	if err := e.queue.restore(ctx, queries); err != nil {
 		return fmt.Errorf("restore queue: %w", err)
+	}
+	if err := e.store.pauses.restore(ctx, queries); err != nil {
+		return fmt.Errorf("restore pauses: %w", err)
 	}
 	if err := e.log.restore(ctx, queries); err != nil {
 		return fmt.Errorf("restore event log: %w", err)

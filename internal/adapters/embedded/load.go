@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 	"google.golang.org/protobuf/proto"
 
@@ -97,7 +98,37 @@ func readRun(ctx context.Context, q *db.Queries, id ulid.ULID) (run.State, error
 		}
 		s.Jobs[row.JobID] = job.Kind
 	}
-	return s, nil
+	return s, readWaits(ctx, q, &s)
+}
+
+// readWaits fills in what a run waits for, and the parts of it that have rows of their own.
+func readWaits(ctx context.Context, q *db.Queries, s *run.State) error {
+	pauses, err := q.ListRunPauses(ctx, s.ID[:])
+	if err != nil {
+		return err
+	}
+	if len(pauses) > 0 {
+		s.Pauses = make(map[uuid.UUID]run.Pause, len(pauses))
+	}
+	for _, row := range pauses {
+		id, err := uuid.FromBytes(row.PauseID)
+		if err != nil {
+			return damaged("pause", err)
+		}
+		if s.Pauses[id], err = pauseFromRecord(id, row.EventName, row.Body); err != nil {
+			return fmt.Errorf("pause %s: %w", id, err)
+		}
+	}
+	parts, err := q.ListRunParts(ctx, s.ID[:])
+	if err != nil {
+		return err
+	}
+	for _, row := range parts {
+		if err := applyPart(s, row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readEvents fetches a run's events from wherever its head says they are.

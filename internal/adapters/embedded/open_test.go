@@ -44,18 +44,92 @@ func mustOpen(tb testing.TB, cfg Config) *Engine {
 func TestOpen_RefusesASecondServer(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	e, err := Open(t.Context(), Config{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = Open(t.Context(), Config{Dir: dir})
-	if !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "another server uses the directory") {
-		t.Errorf("a second server got %v", err)
-	}
-	if err := e.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	mustOpen(t, Config{Dir: dir})
+	synctest.Test(t, func(t *testing.T) {
+		e, err := Open(t.Context(), Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		_, err = Open(t.Context(), Config{Dir: dir})
+		if !errors.Is(err, ports.ErrUnavailable) || !strings.Contains(err.Error(), "another server uses the directory") {
+			t.Errorf("a second server got %v", err)
+		}
+		if waited := time.Since(begin); waited != lockPatience {
+			t.Errorf("a second server was refused after %s", waited)
+		}
+		if err := e.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		mustOpen(t, Config{Dir: dir})
+	})
+}
+
+func TestOpen_WaitsForAServerThatIsGoing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		e, err := Open(t.Context(), Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := make(chan error)
+		go func() {
+			time.Sleep(lockPatience - time.Second)
+			closed <- e.Close(t.Context())
+		}()
+		begin := time.Now()
+		opened := make(chan struct{})
+		go func() {
+			defer close(opened)
+			mustOpen(t, Config{Dir: dir})
+		}()
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		<-opened
+		if waited := time.Since(begin) - (lockPatience - time.Second); waited < 0 || waited > lockInterval {
+			t.Errorf("the second server opened %s after the first had closed", waited)
+		}
+	})
+}
+
+func TestOpen_GivesUpWithItsContext(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		e, err := Open(t.Context(), Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		if _, err := Open(ctx, Config{Dir: dir}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a server that was told to stop got %v", err)
+		}
+		if waited := time.Since(begin); waited != time.Second {
+			t.Errorf("it gave up after %s", waited)
+		}
+		if err := e.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestOpen_LeavesNothingWhenItCannotRestore cannot read what there is. The directory is free afterwards; that no goroutine
+// is left is checked after all tests, and by the bubble.
+func TestOpen_LeavesNothingWhenItCannotRestore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	reopened(t, dir)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := Open(ctx, Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), "restore queue") {
+			t.Errorf("error is %v", err)
+		}
+		mustOpen(t, Config{Dir: dir})
+	})
 }
 
 func TestOpen_SaysWhatIsWrong(t *testing.T) {

@@ -315,10 +315,14 @@ func (q *queue) park(ctx context.Context, l ports.Lease, payload []byte, reason 
 	err = q.writer.do(ctx, &operation{
 		size: len(payload) + len(reason),
 		apply: func(t *tx) error {
-			if _, err := t.exec(t.statements.parkJob, it.run[:], it.id); err != nil {
+			parked, err := t.exec(t.statements.parkJob, it.run[:], it.id)
+			if err != nil {
 				return err
 			}
-			_, err := t.exec(t.statements.insertParked, "job", it.id, it.run[:], reason, q.writer.now().UnixNano(), payload)
+			if parked == 0 { // its run ended, or dropped it, while this waited for the writer
+				return t.refuse(ports.ErrLeaseLost)
+			}
+			_, err = t.exec(t.statements.insertParked, "job", it.id, it.run[:], reason, q.writer.now().UnixNano(), payload)
 			return err
 		},
 		committed: func() { q.drop(it) },
@@ -347,8 +351,18 @@ type changes struct {
 	// current is the leased item and its fate.
 	current *item
 	fate    run.Disposition
+	// dropped are jobs that are forgotten before new ones are added, whoever has them in hand.
+	dropped []jobKey
 	// ended is the run whose jobs are all forgotten, with their IDs.
 	ended *run.State
+}
+
+// add appends new jobs.
+func (c *changes) add(p plannedJobs) {
+	for i, job := range p.jobs {
+		c.added = append(c.added, newItem(job, p.payloads[i]))
+		c.owner = append(c.owner, job.FunctionID)
+	}
 }
 
 // apply makes a commit's changes true in memory.
@@ -371,6 +385,11 @@ func (q *queue) apply(c changes) {
 			q.place(it)
 		default:
 			it.state = itemLeased
+		}
+	}
+	for _, key := range c.dropped {
+		if it := q.items[key]; it != nil {
+			q.forget(it)
 		}
 	}
 	for i, it := range c.added {

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
@@ -85,6 +86,7 @@ func headRecord(s run.State, inLog func(id ulid.ULID) bool) (head *enginev1.RunH
 	head = &enginev1.RunHead{
 		AppId: s.AppID[:], FunctionId: s.FunctionID[:], FunctionVersion: int64(s.FunctionVersion), Slug: s.Slug,
 		Idempotency: s.Idempotency, Events: make([]*enginev1.RunEvent, len(s.Events)),
+		StartTimeout: s.Timeouts.Start.Nanoseconds(), FinishTimeout: s.Timeouts.Finish.Nanoseconds(),
 	}
 	size := eventsSize(s.Events)
 	for i, tracked := range s.Events {
@@ -117,7 +119,7 @@ func eventsSize(events []event.Tracked) int {
 	return size
 }
 
-// metaRecord is the part of a run that its commits change.
+// metaRecord is the part of a run that most of its commits change.
 func metaRecord(s run.State) *enginev1.RunMeta {
 	meta := &enginev1.RunMeta{
 		RequestVersion: int64(s.RequestVersion), ForceStepPlan: s.ForceStepPlan, Pending: s.Pending, Size: int64(s.Size),
@@ -152,16 +154,21 @@ func applyHead(s *run.State, head *enginev1.RunHead) error {
 		return damaged("head record: function", err)
 	}
 	s.FunctionVersion, s.Slug, s.Idempotency = int(head.GetFunctionVersion()), head.GetSlug(), head.GetIdempotency()
+	s.Timeouts = run.Timeouts{Start: time.Duration(head.GetStartTimeout()), Finish: time.Duration(head.GetFinishTimeout())}
 	return nil
 }
 
 // jobRecord is the part of a job that never changes.
 func jobRecord(job run.Job) []byte {
-	return marshal(&enginev1.Job{
+	record := &enginev1.Job{
 		FunctionId: job.FunctionID[:], Kind: string(job.Kind), MaxAttempts: int64(job.MaxAttempts),
 		Incoming: job.Edge.Incoming, Outgoing: job.Edge.Outgoing, Target: job.Edge.Target, TargetName: job.Edge.TargetName,
 		Mode: string(job.Mode), CoalesceKey: job.CoalesceKey,
-	})
+	}
+	if job.Gateway != nil {
+		record.Gateway = &enginev1.Gateway{Op: job.Gateway.Op, Opts: job.Gateway.Opts}
+	}
+	return marshal(record)
 }
 
 // jobFromRecord reads what jobRecord wrote. The run, ID, time and attempt are the caller's to fill in.
@@ -174,11 +181,15 @@ func jobFromRecord(payload []byte) (run.Job, error) {
 	if err != nil {
 		return run.Job{}, damaged("job record: function", err)
 	}
-	return run.Job{
+	job := run.Job{
 		FunctionID: functionID, Kind: run.Kind(record.GetKind()), MaxAttempts: int(record.GetMaxAttempts()),
 		Edge: run.Edge{
 			Incoming: record.GetIncoming(), Outgoing: record.GetOutgoing(), Target: record.GetTarget(), TargetName: record.GetTargetName(),
 		},
 		Mode: run.Mode(record.GetMode()), CoalesceKey: record.GetCoalesceKey(),
-	}, nil
+	}
+	if request := record.GetGateway(); request != nil {
+		job.Gateway = &run.Gateway{Op: request.GetOp(), Opts: request.GetOpts()}
+	}
+	return job, nil
 }

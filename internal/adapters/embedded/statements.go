@@ -24,6 +24,9 @@ type statements struct {
 	insertFunctionRun, insertFinish          *sqlite.Stmt
 	deleteFunctionRun, deleteFinish          *sqlite.Stmt
 	insertParked                             *sqlite.Stmt
+	putPause, deletePause, deleteRunPauses   *sqlite.Stmt
+	getSignal, putSignal, deleteSignal       *sqlite.Stmt
+	putRunPart, deleteRunParts               *sqlite.Stmt
 }
 
 // prepare prepares them all on the connection that writes.
@@ -47,6 +50,9 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.insertFunctionRun, db.InsertFunctionRun}, {&s.insertFinish, db.InsertFunctionFinish},
 		{&s.deleteFunctionRun, db.DeleteFunctionRun}, {&s.deleteFinish, db.DeleteFunctionFinish},
 		{&s.insertParked, db.InsertParked},
+		{&s.putPause, db.PutPause}, {&s.deletePause, db.DeletePause}, {&s.deleteRunPauses, db.DeleteRunPauses},
+		{&s.getSignal, db.GetSignal}, {&s.putSignal, db.PutSignal}, {&s.deleteSignal, db.DeleteSignal},
+		{&s.putRunPart, db.PutRunPart}, {&s.deleteRunParts, db.DeleteRunParts},
 	} {
 		stmt, err := conn.Prepare(entry.query)
 		if err != nil {

@@ -2,10 +2,9 @@ package embedded
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
+	"slices"
 
-	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -13,8 +12,8 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// store keeps runs in progress: a row for the run, one for each memo and one for each job. What ended leaves its two rows
-// of history and nothing else.
+// store keeps runs in progress: a row for the run, one for each memo, each job and each pause. What ended leaves its two
+// rows of history and nothing else.
 type store struct {
 	writer *writer
 	db     *database
@@ -22,195 +21,14 @@ type store struct {
 	log    *eventLog
 	keep   *retention
 	cache  *cache
+	pauses *pauses
 }
 
 var _ ports.Store = (*store)(nil)
 
 func newStore(cfg Config, w *writer, d *database, q *queue, l *eventLog, keep *retention) *store {
 	keep.needs = l.needs
-	return &store{writer: w, db: d, queue: q, log: l, keep: keep, cache: newCache(cfg.CacheBytes)}
-}
-
-// Schedule implements ports.Store.
-func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
-	planned := make([]plannedRun, len(s.Runs))
-	size := 0
-	for i, next := range s.Runs {
-		planned[i] = planRun(next)
-		size += planned[i].size
-	}
-	for _, tracked := range s.Publish {
-		size += eventSize(tracked)
-	}
-	var answer []ports.Scheduled
-	var published []event.Tracked
-	err := st.writer.do(ctx, &operation{
-		size: size,
-		apply: func(t *tx) (err error) {
-			answer = make([]ports.Scheduled, 0, len(planned))
-			if s.Event != (ulid.ULID{}) {
-				settled, err := t.exec(t.statements.deleteInbox, s.Event[:])
-				if err != nil {
-					return err
-				}
-				if settled == 0 {
-					return t.refuse(ports.ErrConflict)
-				}
-			}
-			if published, err = st.log.insert(t, s.Publish, published[:0]); err != nil {
-				return err
-			}
-			for i := range planned {
-				scheduled, err := st.insertRun(t, &planned[i])
-				if err != nil {
-					return fmt.Errorf("run %s: %w", planned[i].state.ID, err)
-				}
-				answer = append(answer, scheduled)
-			}
-			return nil
-		},
-		committed: func() { st.scheduled(s, planned, answer, published) },
-	})
-	if err != nil {
-		return nil, fmt.Errorf("schedule %d runs for event %s: %w", len(s.Runs), s.Event, err)
-	}
-	return answer, nil
-}
-
-// scheduled makes a schedule true in memory.
-func (st *store) scheduled(s ports.Schedule, planned []plannedRun, answer []ports.Scheduled, published []event.Tracked) {
-	var added changes
-	for i := range planned {
-		if answer[i].Duplicate {
-			continue
-		}
-		next := &planned[i]
-		st.cache.put(next.state)
-		st.keep.started(next.state, len(next.key) > 0)
-		added.added = append(added.added, newItem(next.start, next.payload))
-		added.owner = append(added.owner, next.start.FunctionID)
-	}
-	if s.Event != (ulid.ULID{}) {
-		st.log.settle(s.Event)
-	}
-	st.log.add(published)
-	st.queue.apply(added)
-}
-
-// plannedRun is a run to be created, with what is written of it. It is prepared by the caller, so that the writer only
-// writes.
-type plannedRun struct {
-	state   run.State
-	start   run.Job
-	cron    string
-	key     []byte
-	payload []byte
-	meta    []byte
-	size    int
-}
-
-func planRun(next ports.NewRun) plannedRun {
-	s, start := next.State, next.Start
-	start.RunID = s.ID
-	jobs := make(map[string]run.Kind, len(s.Jobs)+1)
-	for id, kind := range s.Jobs {
-		jobs[id] = kind
-	}
-	jobs[start.ID] = start.Kind
-	s.Jobs = jobs
-	p := plannedRun{state: s, start: start, cron: next.Cron, payload: jobRecord(start), meta: marshal(metaRecord(s))}
-	if next.IdempotencyKey != "" {
-		p.key = keyHash(next.IdempotencyKey)
-	}
-	p.size = 600 + len(p.payload) + len(p.meta) + s.Size
-	for _, tracked := range s.Events {
-		p.size += eventSize(tracked)
-	}
-	return p
-}
-
-// keyHash is an idempotency key as it is stored: long keys cost as little as short ones.
-func keyHash(key string) []byte {
-	sum := sha256.Sum256([]byte(key))
-	return sum[:16]
-}
-
-// insertRun writes a run unless its key is in use.
-func (st *store) insertRun(t *tx, p *plannedRun) (ports.Scheduled, error) {
-	s := &p.state
-	if len(p.key) > 0 {
-		earlier, used, err := st.takeKey(t, p)
-		if err != nil || used {
-			return ports.Scheduled{RunID: earlier, Duplicate: used}, err
-		}
-	}
-	var failed error
-	head, beside := headRecord(*s, func(id ulid.ULID) bool {
-		found, done, err := t.row(t.statements.eventExists, id[:])
-		done()
-		failed = err
-		return found
-	})
-	if failed != nil {
-		return ports.Scheduled{}, failed
-	}
-	if _, err := t.exec(t.statements.insertRun, s.ID[:], s.Revision, p.meta, marshal(head)); err != nil {
-		return ports.Scheduled{}, err
-	}
-	for _, i := range beside {
-		if _, err := t.exec(t.statements.insertRunEvent, s.ID[:], i, marshal(eventRecord(s.Events[i]))); err != nil {
-			return ports.Scheduled{}, err
-		}
-	}
-	for i, id := range s.Stack {
-		if _, err := t.exec(t.statements.insertStep, s.ID[:], i, id, []byte(s.Steps[id])); err != nil {
-			return ports.Scheduled{}, err
-		}
-	}
-	if _, err := t.exec(t.statements.insertJob, s.ID[:], p.start.ID, nanos(p.start.At), p.start.Attempt, p.payload); err != nil {
-		return ports.Scheduled{}, err
-	}
-	return ports.Scheduled{RunID: s.ID}, st.insertHistory(t, p)
-}
-
-// insertHistory writes the run's row of history, as the reference encodes it. Spec 15 §3.4.
-func (st *store) insertHistory(t *tx, p *plannedRun) error {
-	var eventID ulid.ULID
-	if len(p.state.Events) > 0 {
-		eventID = p.state.Events[0].InternalID
-	}
-	var cron any
-	if p.cron != "" {
-		cron = p.cron
-	}
-	_, err := t.exec(t.statements.insertFunctionRun, p.state.ID[:], formatInstant(ulid.Time(p.state.ID.Time())),
-		p.state.FunctionID.String(), eventID[:], noULID, noULID, cron, environmentID)
-	return err
-}
-
-// takeKey makes the run the owner of its idempotency key, or tells whose it is.
-func (st *store) takeKey(t *tx, p *plannedRun) (earlier ulid.ULID, used bool, err error) {
-	now := st.writer.now().UnixNano()
-	found, done, err := t.row(t.statements.getKey, p.key)
-	if err != nil {
-		return earlier, false, err
-	}
-	var expires int64
-	if found {
-		t.statements.getKey.ColumnBytes(0, earlier[:])
-		expires = t.statements.getKey.ColumnInt64(1)
-	}
-	done()
-	if found && expires > now {
-		return earlier, true, nil
-	}
-	if found {
-		if _, err := t.exec(t.statements.deleteKey, p.key); err != nil {
-			return earlier, false, err
-		}
-	}
-	_, err = t.exec(t.statements.insertKey, p.key, p.state.ID[:], now+keyLife.Nanoseconds())
-	return earlier, false, err
+	return &store{writer: w, db: d, queue: q, log: l, keep: keep, cache: newCache(cfg.CacheBytes), pauses: newPauses(cfg)}
 }
 
 // Commit implements ports.Store.
@@ -258,11 +76,12 @@ func (st *store) claim(ctx context.Context, c ports.Commit) (*item, error) {
 // plannedCommit is a transition with what is written of it, prepared by the caller.
 type plannedCommit struct {
 	ports.Commit
-	after    run.State
-	meta     []byte
-	jobs     []run.Job
-	payloads [][]byte
-	size     int
+	after  run.State
+	meta   []byte
+	jobs   plannedJobs
+	pauses plannedPauses
+	parts  []part
+	size   int
 }
 
 func planCommit(c ports.Commit, after run.State) plannedCommit {
@@ -275,15 +94,13 @@ func planCommit(c ports.Commit, after run.State) plannedCommit {
 		for _, step := range c.Transition.Steps {
 			p.size += 80 + len(step.Memo)
 		}
-		for _, job := range c.Transition.Jobs {
-			job.RunID = c.State.ID
-			if job.FunctionID == uuid.Nil {
-				job.FunctionID = c.State.FunctionID
-			}
-			p.jobs = append(p.jobs, job)
-			p.payloads = append(p.payloads, jobRecord(job))
-			p.size += 80 + len(p.payloads[len(p.payloads)-1])
+		p.jobs = planJobs(c.State, slices.Clone(c.Transition.Jobs))
+		p.pauses = planPauses(c.Transition.Pauses)
+		p.parts = deferParts(c.Transition.Defers)
+		if c.Transition.Consumed != (ulid.ULID{}) {
+			p.parts = append(p.parts, consumedPart(after.Consumed))
 		}
+		p.size += p.jobs.size + p.pauses.size + partsSize(p.parts)
 	}
 	for _, tracked := range c.Publish {
 		p.size += eventSize(tracked)
@@ -291,10 +108,13 @@ func planCommit(c ports.Commit, after run.State) plannedCommit {
 	return p
 }
 
-// write writes a transition. The first statement carries the check of the revision, so a refusal has written nothing.
+// write writes a transition. The first write carries the check of the revision, so a refusal has written nothing.
 func (st *store) write(t *tx, p *plannedCommit, current *item, published []event.Tracked) ([]event.Tracked, error) {
 	id := p.State.ID[:]
 	var matched int
+	if err := checkSignals(t, p); err != nil {
+		return published, err
+	}
 	var err error
 	if p.Transition.Finish != nil {
 		matched, err = t.exec(t.statements.deleteRun, id, p.State.Revision)
@@ -326,7 +146,8 @@ func (st *store) write(t *tx, p *plannedCommit, current *item, published []event
 	return st.log.insert(t, p.Publish, published)
 }
 
-// writeSteps writes memos, new jobs and the fate of the job in hand. The job in hand goes first: a new job may have its ID.
+// writeSteps writes what a transition changes in a run that goes on. The job in hand, and jobs and pauses that are dropped,
+// go before new ones: a new one may have the ID of an old one.
 func (st *store) writeSteps(t *tx, p *plannedCommit, current *item) error {
 	id := p.State.ID[:]
 	for i, step := range p.Transition.Steps {
@@ -349,12 +170,36 @@ func (st *store) writeSteps(t *tx, p *plannedCommit, current *item) error {
 			return err
 		}
 	}
-	for i, job := range p.jobs {
-		if _, err := t.exec(t.statements.insertJob, id, job.ID, nanos(job.At), job.Attempt, p.payloads[i]); err != nil {
+	for _, jobID := range p.Transition.DropJobs {
+		if _, err := t.exec(t.statements.deleteJob, id, jobID); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := p.jobs.write(t, p.State.ID); err != nil {
+		return err
+	}
+	return writeWaits(t, p)
+}
+
+// writeWaits writes what a transition changes in what a run waits for.
+func writeWaits(t *tx, p *plannedCommit) error {
+	for _, pauseID := range p.Transition.Drop {
+		if err := freeSignal(t, p.State.ID, p.State.Pauses[pauseID]); err != nil {
+			return err
+		}
+		if _, err := t.exec(t.statements.deletePause, p.State.ID[:], pauseID[:]); err != nil {
+			return err
+		}
+	}
+	if err := p.pauses.write(t, p.State.ID); err != nil {
+		return err
+	}
+	for _, pause := range p.Transition.Pauses {
+		if err := takeSignal(t, p.State.ID, pause); err != nil {
+			return err
+		}
+	}
+	return writeParts(t, p.State.ID, p.parts)
 }
 
 // writeEnd deletes what a run in progress has, and writes its end as the reference encodes it. Spec 15 §3.5.
@@ -367,6 +212,9 @@ func (st *store) writeEnd(t *tx, p *plannedCommit) error {
 		if _, err := t.exec(t.statements.deleteSteps, id); err != nil {
 			return err
 		}
+	}
+	if err := deleteWaits(t, p.State); err != nil {
+		return err
 	}
 	if eventsSize(p.State.Events) > embedLimit {
 		if _, err := t.exec(t.statements.deleteRunEvents, id); err != nil {
@@ -382,19 +230,41 @@ func (st *store) writeEnd(t *tx, p *plannedCommit) error {
 	return err
 }
 
+// deleteWaits deletes what a run that ends waited for, and its parts.
+func deleteWaits(t *tx, s run.State) error {
+	for _, pause := range s.Pauses {
+		if err := freeSignal(t, s.ID, pause); err != nil {
+			return err
+		}
+	}
+	if len(s.Pauses) > 0 {
+		if _, err := t.exec(t.statements.deleteRunPauses, s.ID[:]); err != nil {
+			return err
+		}
+	}
+	if hasParts(s) {
+		if _, err := t.exec(t.statements.deleteRunParts, s.ID[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // committed makes a commit true in memory.
 func (st *store) committed(p *plannedCommit, current *item, published []event.Tracked) {
 	done := changes{current: current, fate: p.Transition.Current}
 	if p.Transition.Finish != nil {
 		done.ended = &p.State
 		st.cache.drop(p.State.ID)
+		st.pauses.end(&p.State)
 		st.keep.ended(p.State)
 	} else {
 		st.cache.put(p.after)
-		for i, job := range p.jobs {
-			done.added = append(done.added, newItem(job, p.payloads[i]))
-			done.owner = append(done.owner, job.FunctionID)
+		st.pauses.apply(p.State.ID, p.Transition.Drop, p.pauses.pauses, p.pauses.bodies)
+		for _, jobID := range p.Transition.DropJobs {
+			done.dropped = append(done.dropped, jobKey{p.State.ID, jobID})
 		}
+		done.add(p.jobs)
 	}
 	st.log.add(published)
 	st.queue.apply(done)

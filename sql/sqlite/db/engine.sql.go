@@ -79,6 +79,20 @@ func (q *Queries) DeleteOldestIdempotency(ctx context.Context, max int64) (int64
 	return result.RowsAffected()
 }
 
+const DeletePause = `-- name: DeletePause :exec
+DELETE FROM ingot_pauses WHERE run_id = ? AND pause_id = ?
+`
+
+type DeletePauseParams struct {
+	RunID   []byte
+	PauseID []byte
+}
+
+func (q *Queries) DeletePause(ctx context.Context, arg DeletePauseParams) error {
+	_, err := q.db.ExecContext(ctx, DeletePause, arg.RunID, arg.PauseID)
+	return err
+}
+
 const DeleteRun = `-- name: DeleteRun :execrows
 DELETE FROM ingot_runs WHERE run_id = ? AND revision = ?
 `
@@ -111,6 +125,38 @@ DELETE FROM ingot_jobs WHERE run_id = ?
 
 func (q *Queries) DeleteRunJobs(ctx context.Context, runID []byte) error {
 	_, err := q.db.ExecContext(ctx, DeleteRunJobs, runID)
+	return err
+}
+
+const DeleteRunParts = `-- name: DeleteRunParts :exec
+DELETE FROM ingot_run_parts WHERE run_id = ?
+`
+
+func (q *Queries) DeleteRunParts(ctx context.Context, runID []byte) error {
+	_, err := q.db.ExecContext(ctx, DeleteRunParts, runID)
+	return err
+}
+
+const DeleteRunPauses = `-- name: DeleteRunPauses :exec
+DELETE FROM ingot_pauses WHERE run_id = ?
+`
+
+func (q *Queries) DeleteRunPauses(ctx context.Context, runID []byte) error {
+	_, err := q.db.ExecContext(ctx, DeleteRunPauses, runID)
+	return err
+}
+
+const DeleteSignal = `-- name: DeleteSignal :exec
+DELETE FROM ingot_signals WHERE signal = ? AND run_id = ?
+`
+
+type DeleteSignalParams struct {
+	Signal string
+	RunID  []byte
+}
+
+func (q *Queries) DeleteSignal(ctx context.Context, arg DeleteSignalParams) error {
+	_, err := q.db.ExecContext(ctx, DeleteSignal, arg.Signal, arg.RunID)
 	return err
 }
 
@@ -165,6 +211,17 @@ func (q *Queries) GetRunRevision(ctx context.Context, runID []byte) (int64, erro
 	var revision int64
 	err := row.Scan(&revision)
 	return revision, err
+}
+
+const GetSignal = `-- name: GetSignal :one
+SELECT run_id FROM ingot_signals WHERE signal = ?
+`
+
+func (q *Queries) GetSignal(ctx context.Context, signal string) ([]byte, error) {
+	row := q.db.QueryRowContext(ctx, GetSignal, signal)
+	var run_id []byte
+	err := row.Scan(&run_id)
+	return run_id, err
 }
 
 const InsertIdempotency = `-- name: InsertIdempotency :exec
@@ -324,6 +381,39 @@ func (q *Queries) ListParked(ctx context.Context) ([]ListParkedRow, error) {
 	return items, nil
 }
 
+const ListPauses = `-- name: ListPauses :many
+SELECT run_id, pause_id, event_name, body FROM ingot_pauses
+`
+
+// Everything that is waited for, read once at start.
+func (q *Queries) ListPauses(ctx context.Context) ([]IngotPause, error) {
+	rows, err := q.db.QueryContext(ctx, ListPauses)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []IngotPause
+	for rows.Next() {
+		var i IngotPause
+		if err := rows.Scan(
+			&i.RunID,
+			&i.PauseID,
+			&i.EventName,
+			&i.Body,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListQueue = `-- name: ListQueue :many
 SELECT run_id, job_id, due_at, attempt, generation, payload FROM ingot_jobs WHERE parked = 0
 `
@@ -459,6 +549,72 @@ func (q *Queries) ListRunJobs(ctx context.Context, runID []byte) ([]ListRunJobsR
 	return items, nil
 }
 
+const ListRunParts = `-- name: ListRunParts :many
+SELECT kind, id, body FROM ingot_run_parts WHERE run_id = ?
+`
+
+type ListRunPartsRow struct {
+	Kind string
+	ID   string
+	Body []byte
+}
+
+func (q *Queries) ListRunParts(ctx context.Context, runID []byte) ([]ListRunPartsRow, error) {
+	rows, err := q.db.QueryContext(ctx, ListRunParts, runID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListRunPartsRow
+	for rows.Next() {
+		var i ListRunPartsRow
+		if err := rows.Scan(&i.Kind, &i.ID, &i.Body); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListRunPauses = `-- name: ListRunPauses :many
+SELECT pause_id, event_name, body FROM ingot_pauses WHERE run_id = ?
+`
+
+type ListRunPausesRow struct {
+	PauseID   []byte
+	EventName string
+	Body      []byte
+}
+
+func (q *Queries) ListRunPauses(ctx context.Context, runID []byte) ([]ListRunPausesRow, error) {
+	rows, err := q.db.QueryContext(ctx, ListRunPauses, runID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListRunPausesRow
+	for rows.Next() {
+		var i ListRunPausesRow
+		if err := rows.Scan(&i.PauseID, &i.EventName, &i.Body); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListSteps = `-- name: ListSteps :many
 SELECT op, memo FROM ingot_steps WHERE run_id = ? ORDER BY seq
 `
@@ -506,6 +662,65 @@ func (q *Queries) ParkJob(ctx context.Context, arg ParkJobParams) (int64, error)
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const PutPause = `-- name: PutPause :exec
+INSERT INTO ingot_pauses (run_id, pause_id, event_name, body) VALUES (?, ?, ?, ?)
+ON CONFLICT (run_id, pause_id) DO UPDATE SET event_name = excluded.event_name, body = excluded.body
+`
+
+type PutPauseParams struct {
+	RunID     []byte
+	PauseID   []byte
+	EventName string
+	Body      []byte
+}
+
+func (q *Queries) PutPause(ctx context.Context, arg PutPauseParams) error {
+	_, err := q.db.ExecContext(ctx, PutPause,
+		arg.RunID,
+		arg.PauseID,
+		arg.EventName,
+		arg.Body,
+	)
+	return err
+}
+
+const PutRunPart = `-- name: PutRunPart :exec
+INSERT INTO ingot_run_parts (run_id, kind, id, body) VALUES (?, ?, ?, ?)
+ON CONFLICT (run_id, kind, id) DO UPDATE SET body = excluded.body
+`
+
+type PutRunPartParams struct {
+	RunID []byte
+	Kind  string
+	ID    string
+	Body  []byte
+}
+
+func (q *Queries) PutRunPart(ctx context.Context, arg PutRunPartParams) error {
+	_, err := q.db.ExecContext(ctx, PutRunPart,
+		arg.RunID,
+		arg.Kind,
+		arg.ID,
+		arg.Body,
+	)
+	return err
+}
+
+const PutSignal = `-- name: PutSignal :exec
+INSERT INTO ingot_signals (signal, run_id) VALUES (?, ?)
+ON CONFLICT (signal) DO UPDATE SET run_id = excluded.run_id
+`
+
+type PutSignalParams struct {
+	Signal string
+	RunID  []byte
+}
+
+func (q *Queries) PutSignal(ctx context.Context, arg PutSignalParams) error {
+	_, err := q.db.ExecContext(ctx, PutSignal, arg.Signal, arg.RunID)
+	return err
 }
 
 const UpdateJob = `-- name: UpdateJob :execrows

@@ -34,3 +34,10 @@ type Function struct {
 	CreatedAt  string
 	ArchivedAt sql.NullString
 }
+
+type IngotPause struct {
+	RunID     []byte
+	PauseID   []byte
+	EventName string
+	Body      []byte
+}

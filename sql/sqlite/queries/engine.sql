@@ -58,6 +58,43 @@ SELECT job_id, payload FROM ingot_jobs WHERE run_id = ?;
 -- Everything that is to be handed out, read once at start.
 SELECT run_id, job_id, due_at, attempt, generation, payload FROM ingot_jobs WHERE parked = 0;
 
+-- name: PutPause :exec
+INSERT INTO ingot_pauses (run_id, pause_id, event_name, body) VALUES (?, ?, ?, ?)
+ON CONFLICT (run_id, pause_id) DO UPDATE SET event_name = excluded.event_name, body = excluded.body;
+
+-- name: DeletePause :exec
+DELETE FROM ingot_pauses WHERE run_id = ? AND pause_id = ?;
+
+-- name: DeleteRunPauses :exec
+DELETE FROM ingot_pauses WHERE run_id = ?;
+
+-- name: ListRunPauses :many
+SELECT pause_id, event_name, body FROM ingot_pauses WHERE run_id = ?;
+
+-- name: ListPauses :many
+-- Everything that is waited for, read once at start.
+SELECT run_id, pause_id, event_name, body FROM ingot_pauses;
+
+-- name: GetSignal :one
+SELECT run_id FROM ingot_signals WHERE signal = ?;
+
+-- name: PutSignal :exec
+INSERT INTO ingot_signals (signal, run_id) VALUES (?, ?)
+ON CONFLICT (signal) DO UPDATE SET run_id = excluded.run_id;
+
+-- name: DeleteSignal :exec
+DELETE FROM ingot_signals WHERE signal = ? AND run_id = ?;
+
+-- name: PutRunPart :exec
+INSERT INTO ingot_run_parts (run_id, kind, id, body) VALUES (?, ?, ?, ?)
+ON CONFLICT (run_id, kind, id) DO UPDATE SET body = excluded.body;
+
+-- name: ListRunParts :many
+SELECT kind, id, body FROM ingot_run_parts WHERE run_id = ?;
+
+-- name: DeleteRunParts :exec
+DELETE FROM ingot_run_parts WHERE run_id = ?;
+
 -- name: GetIdempotency :one
 SELECT run_id, expires_at FROM ingot_idempotency WHERE key_hash = ?;
 

@@ -32,8 +32,11 @@ type RunHead struct {
 	Slug            string                 `protobuf:"bytes,4,opt,name=slug" json:"slug,omitempty"`
 	Idempotency     string                 `protobuf:"bytes,5,opt,name=idempotency" json:"idempotency,omitempty"`
 	Events          []*RunEvent            `protobuf:"bytes,6,rep,name=events" json:"events,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Nanoseconds; 0 for no timeout.
+	StartTimeout  int64 `protobuf:"varint,7,opt,name=start_timeout,json=startTimeout" json:"start_timeout,omitempty"`
+	FinishTimeout int64 `protobuf:"varint,8,opt,name=finish_timeout,json=finishTimeout" json:"finish_timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunHead) Reset() {
@@ -106,6 +109,20 @@ func (x *RunHead) GetEvents() []*RunEvent {
 		return x.Events
 	}
 	return nil
+}
+
+func (x *RunHead) GetStartTimeout() int64 {
+	if x != nil {
+		return x.StartTimeout
+	}
+	return 0
+}
+
+func (x *RunHead) GetFinishTimeout() int64 {
+	if x != nil {
+		return x.FinishTimeout
+	}
+	return 0
 }
 
 // RunEvent is one of the events that started a run, or where it is.
@@ -219,7 +236,8 @@ func (*RunEvent_Logged) isRunEvent_Place() {}
 
 func (*RunEvent_Beside) isRunEvent_Place() {}
 
-// RunMeta is what of a run changes with its commits, without steps and jobs, which have rows of their own.
+// RunMeta is what of a run changes with most of its commits. Steps, jobs, pauses and what changes seldom have rows of their
+// own.
 type RunMeta struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	RequestVersion int64                  `protobuf:"varint,1,opt,name=request_version,json=requestVersion" json:"request_version,omitempty"`
@@ -455,16 +473,18 @@ func (x *Sessions) GetValues() map[string]string {
 
 // Job is what of a job never changes. Its run and ID are the key of its row, its time and attempt are columns.
 type Job struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	FunctionId    []byte                 `protobuf:"bytes,1,opt,name=function_id,json=functionId" json:"function_id,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind" json:"kind,omitempty"`
-	MaxAttempts   int64                  `protobuf:"varint,3,opt,name=max_attempts,json=maxAttempts" json:"max_attempts,omitempty"`
-	Incoming      string                 `protobuf:"bytes,4,opt,name=incoming" json:"incoming,omitempty"`
-	Outgoing      string                 `protobuf:"bytes,5,opt,name=outgoing" json:"outgoing,omitempty"`
-	Target        string                 `protobuf:"bytes,6,opt,name=target" json:"target,omitempty"`
-	TargetName    string                 `protobuf:"bytes,7,opt,name=target_name,json=targetName" json:"target_name,omitempty"`
-	Mode          string                 `protobuf:"bytes,8,opt,name=mode" json:"mode,omitempty"`
-	CoalesceKey   string                 `protobuf:"bytes,9,opt,name=coalesce_key,json=coalesceKey" json:"coalesce_key,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	FunctionId  []byte                 `protobuf:"bytes,1,opt,name=function_id,json=functionId" json:"function_id,omitempty"`
+	Kind        string                 `protobuf:"bytes,2,opt,name=kind" json:"kind,omitempty"`
+	MaxAttempts int64                  `protobuf:"varint,3,opt,name=max_attempts,json=maxAttempts" json:"max_attempts,omitempty"`
+	Incoming    string                 `protobuf:"bytes,4,opt,name=incoming" json:"incoming,omitempty"`
+	Outgoing    string                 `protobuf:"bytes,5,opt,name=outgoing" json:"outgoing,omitempty"`
+	Target      string                 `protobuf:"bytes,6,opt,name=target" json:"target,omitempty"`
+	TargetName  string                 `protobuf:"bytes,7,opt,name=target_name,json=targetName" json:"target_name,omitempty"`
+	Mode        string                 `protobuf:"bytes,8,opt,name=mode" json:"mode,omitempty"`
+	CoalesceKey string                 `protobuf:"bytes,9,opt,name=coalesce_key,json=coalesceKey" json:"coalesce_key,omitempty"`
+	// What a job of kind "gateway" requests; absent for others.
+	Gateway       *Gateway `protobuf:"bytes,10,opt,name=gateway" json:"gateway,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -562,11 +582,268 @@ func (x *Job) GetCoalesceKey() string {
 	return ""
 }
 
+func (x *Job) GetGateway() *Gateway {
+	if x != nil {
+		return x.Gateway
+	}
+	return nil
+}
+
+// Gateway is a request that the server makes for a step.
+type Gateway struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Op            string                 `protobuf:"bytes,1,opt,name=op" json:"op,omitempty"`
+	Opts          []byte                 `protobuf:"bytes,2,opt,name=opts" json:"opts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gateway) Reset() {
+	*x = Gateway{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gateway) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gateway) ProtoMessage() {}
+
+func (x *Gateway) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gateway.ProtoReflect.Descriptor instead.
+func (*Gateway) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Gateway) GetOp() string {
+	if x != nil {
+		return x.Op
+	}
+	return ""
+}
+
+func (x *Gateway) GetOpts() []byte {
+	if x != nil {
+		return x.Opts
+	}
+	return nil
+}
+
+// Pause is what a run waits for from outside. Its run, its ID and the name of the event that it waits for are columns of
+// its row.
+type Pause struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Kind       string                 `protobuf:"bytes,1,opt,name=kind" json:"kind,omitempty"`
+	Op         string                 `protobuf:"bytes,2,opt,name=op" json:"op,omitempty"`
+	Signal     string                 `protobuf:"bytes,3,opt,name=signal" json:"signal,omitempty"`
+	Replace    bool                   `protobuf:"varint,4,opt,name=replace" json:"replace,omitempty"`
+	Expression string                 `protobuf:"bytes,5,opt,name=expression" json:"expression,omitempty"`
+	// The 16 bytes of the internal ID of the event that does not count; absent for none.
+	Ignore []byte `protobuf:"bytes,6,opt,name=ignore" json:"ignore,omitempty"`
+	// Nanoseconds since the epoch; absent when unknown.
+	CreatedAt     *int64 `protobuf:"varint,7,opt,name=created_at,json=createdAt" json:"created_at,omitempty"`
+	Expires       *int64 `protobuf:"varint,8,opt,name=expires" json:"expires,omitempty"`
+	Job           string `protobuf:"bytes,9,opt,name=job" json:"job,omitempty"`
+	MaxAttempts   int64  `protobuf:"varint,10,opt,name=max_attempts,json=maxAttempts" json:"max_attempts,omitempty"`
+	Mode          string `protobuf:"bytes,11,opt,name=mode" json:"mode,omitempty"`
+	CoalesceKey   string `protobuf:"bytes,12,opt,name=coalesce_key,json=coalesceKey" json:"coalesce_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pause) Reset() {
+	*x = Pause{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pause) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pause) ProtoMessage() {}
+
+func (x *Pause) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pause.ProtoReflect.Descriptor instead.
+func (*Pause) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Pause) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Pause) GetOp() string {
+	if x != nil {
+		return x.Op
+	}
+	return ""
+}
+
+func (x *Pause) GetSignal() string {
+	if x != nil {
+		return x.Signal
+	}
+	return ""
+}
+
+func (x *Pause) GetReplace() bool {
+	if x != nil {
+		return x.Replace
+	}
+	return false
+}
+
+func (x *Pause) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
+func (x *Pause) GetIgnore() []byte {
+	if x != nil {
+		return x.Ignore
+	}
+	return nil
+}
+
+func (x *Pause) GetCreatedAt() int64 {
+	if x != nil && x.CreatedAt != nil {
+		return *x.CreatedAt
+	}
+	return 0
+}
+
+func (x *Pause) GetExpires() int64 {
+	if x != nil && x.Expires != nil {
+		return *x.Expires
+	}
+	return 0
+}
+
+func (x *Pause) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+func (x *Pause) GetMaxAttempts() int64 {
+	if x != nil {
+		return x.MaxAttempts
+	}
+	return 0
+}
+
+func (x *Pause) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Pause) GetCoalesceKey() string {
+	if x != nil {
+		return x.CoalesceKey
+	}
+	return ""
+}
+
+// Defer is a run that is to be started when another one ends. The op that asked for it is the key of its row.
+type Defer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Slug          string                 `protobuf:"bytes,1,opt,name=slug" json:"slug,omitempty"`
+	Input         []byte                 `protobuf:"bytes,2,opt,name=input" json:"input,omitempty"`
+	Status        string                 `protobuf:"bytes,3,opt,name=status" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Defer) Reset() {
+	*x = Defer{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Defer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Defer) ProtoMessage() {}
+
+func (x *Defer) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Defer.ProtoReflect.Descriptor instead.
+func (*Defer) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Defer) GetSlug() string {
+	if x != nil {
+		return x.Slug
+	}
+	return ""
+}
+
+func (x *Defer) GetInput() []byte {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+func (x *Defer) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
 var File_ingot_engine_v1_engine_proto protoreflect.FileDescriptor
 
 const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\n" +
-	"\x1cingot/engine/v1/engine.proto\x12\x0fingot.engine.v1\"\xd5\x01\n" +
+	"\x1cingot/engine/v1/engine.proto\x12\x0fingot.engine.v1\"\xa1\x02\n" +
 	"\aRunHead\x12\x15\n" +
 	"\x06app_id\x18\x01 \x01(\fR\x05appId\x12\x1f\n" +
 	"\vfunction_id\x18\x02 \x01(\fR\n" +
@@ -574,7 +851,9 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\x10function_version\x18\x03 \x01(\x03R\x0ffunctionVersion\x12\x12\n" +
 	"\x04slug\x18\x04 \x01(\tR\x04slug\x12 \n" +
 	"\vidempotency\x18\x05 \x01(\tR\vidempotency\x121\n" +
-	"\x06events\x18\x06 \x03(\v2\x19.ingot.engine.v1.RunEventR\x06events\"\xb4\x01\n" +
+	"\x06events\x18\x06 \x03(\v2\x19.ingot.engine.v1.RunEventR\x06events\x12#\n" +
+	"\rstart_timeout\x18\a \x01(\x03R\fstartTimeout\x12%\n" +
+	"\x0efinish_timeout\x18\b \x01(\x03R\rfinishTimeout\"\xb4\x01\n" +
 	"\bRunEvent\x124\n" +
 	"\bembedded\x18\x01 \x01(\v2\x16.ingot.engine.v1.EventH\x00R\bembedded\x12\x18\n" +
 	"\x06logged\x18\x02 \x01(\fH\x00R\x06logged\x12\x18\n" +
@@ -604,7 +883,7 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\x06values\x18\x01 \x03(\v2%.ingot.engine.v1.Sessions.ValuesEntryR\x06values\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x85\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb9\x02\n" +
 	"\x03Job\x12\x1f\n" +
 	"\vfunction_id\x18\x01 \x01(\fR\n" +
 	"functionId\x12\x12\n" +
@@ -616,7 +895,33 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\vtarget_name\x18\a \x01(\tR\n" +
 	"targetName\x12\x12\n" +
 	"\x04mode\x18\b \x01(\tR\x04mode\x12!\n" +
-	"\fcoalesce_key\x18\t \x01(\tR\vcoalesceKeyB@Z7github.com/ingothq/ingot/proto/ingot/engine/v1;enginev1\x92\x03\x04\b\x02 \x03b\beditionsp\xe8\a"
+	"\fcoalesce_key\x18\t \x01(\tR\vcoalesceKey\x122\n" +
+	"\agateway\x18\n" +
+	" \x01(\v2\x18.ingot.engine.v1.GatewayR\agateway\"-\n" +
+	"\aGateway\x12\x0e\n" +
+	"\x02op\x18\x01 \x01(\tR\x02op\x12\x12\n" +
+	"\x04opts\x18\x02 \x01(\fR\x04opts\"\xc8\x02\n" +
+	"\x05Pause\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02op\x18\x02 \x01(\tR\x02op\x12\x16\n" +
+	"\x06signal\x18\x03 \x01(\tR\x06signal\x12\x18\n" +
+	"\areplace\x18\x04 \x01(\bR\areplace\x12\x1e\n" +
+	"\n" +
+	"expression\x18\x05 \x01(\tR\n" +
+	"expression\x12\x16\n" +
+	"\x06ignore\x18\x06 \x01(\fR\x06ignore\x12$\n" +
+	"\n" +
+	"created_at\x18\a \x01(\x03B\x05\xaa\x01\x02\b\x01R\tcreatedAt\x12\x1f\n" +
+	"\aexpires\x18\b \x01(\x03B\x05\xaa\x01\x02\b\x01R\aexpires\x12\x10\n" +
+	"\x03job\x18\t \x01(\tR\x03job\x12!\n" +
+	"\fmax_attempts\x18\n" +
+	" \x01(\x03R\vmaxAttempts\x12\x12\n" +
+	"\x04mode\x18\v \x01(\tR\x04mode\x12!\n" +
+	"\fcoalesce_key\x18\f \x01(\tR\vcoalesceKey\"I\n" +
+	"\x05Defer\x12\x12\n" +
+	"\x04slug\x18\x01 \x01(\tR\x04slug\x12\x14\n" +
+	"\x05input\x18\x02 \x01(\fR\x05input\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\tR\x06statusB@Z7github.com/ingothq/ingot/proto/ingot/engine/v1;enginev1\x92\x03\x04\b\x02 \x03b\beditionsp\xe8\a"
 
 var (
 	file_ingot_engine_v1_engine_proto_rawDescOnce sync.Once
@@ -630,7 +935,7 @@ func file_ingot_engine_v1_engine_proto_rawDescGZIP() []byte {
 	return file_ingot_engine_v1_engine_proto_rawDescData
 }
 
-var file_ingot_engine_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_ingot_engine_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_ingot_engine_v1_engine_proto_goTypes = []any{
 	(*RunHead)(nil),  // 0: ingot.engine.v1.RunHead
 	(*RunEvent)(nil), // 1: ingot.engine.v1.RunEvent
@@ -638,19 +943,23 @@ var file_ingot_engine_v1_engine_proto_goTypes = []any{
 	(*Event)(nil),    // 3: ingot.engine.v1.Event
 	(*Sessions)(nil), // 4: ingot.engine.v1.Sessions
 	(*Job)(nil),      // 5: ingot.engine.v1.Job
-	nil,              // 6: ingot.engine.v1.Sessions.ValuesEntry
+	(*Gateway)(nil),  // 6: ingot.engine.v1.Gateway
+	(*Pause)(nil),    // 7: ingot.engine.v1.Pause
+	(*Defer)(nil),    // 8: ingot.engine.v1.Defer
+	nil,              // 9: ingot.engine.v1.Sessions.ValuesEntry
 }
 var file_ingot_engine_v1_engine_proto_depIdxs = []int32{
 	1, // 0: ingot.engine.v1.RunHead.events:type_name -> ingot.engine.v1.RunEvent
 	3, // 1: ingot.engine.v1.RunEvent.embedded:type_name -> ingot.engine.v1.Event
 	4, // 2: ingot.engine.v1.RunEvent.sessions:type_name -> ingot.engine.v1.Sessions
 	4, // 3: ingot.engine.v1.Event.sessions:type_name -> ingot.engine.v1.Sessions
-	6, // 4: ingot.engine.v1.Sessions.values:type_name -> ingot.engine.v1.Sessions.ValuesEntry
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	9, // 4: ingot.engine.v1.Sessions.values:type_name -> ingot.engine.v1.Sessions.ValuesEntry
+	6, // 5: ingot.engine.v1.Job.gateway:type_name -> ingot.engine.v1.Gateway
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_ingot_engine_v1_engine_proto_init() }
@@ -669,7 +978,7 @@ func file_ingot_engine_v1_engine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ingot_engine_v1_engine_proto_rawDesc), len(file_ingot_engine_v1_engine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
