@@ -7,12 +7,15 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ingothq/ingot/internal/adapters/broadcast"
 	"github.com/ingothq/ingot/internal/adapters/embedded"
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
 	"github.com/ingothq/ingot/internal/adapters/sdkhttp"
+	"github.com/ingothq/ingot/internal/adapters/tokens"
 	"github.com/ingothq/ingot/internal/app/appsync"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/route"
 	"github.com/ingothq/ingot/internal/config"
@@ -83,14 +86,27 @@ func newWorker(cfg config.Config, clock ports.Clock) ports.Worker {
 	return sdkhttp.New(sdkhttp.Config{ServerKind: cfg.Mode.ServerKind(), SigningKey: cfg.SigningKey.Reveal()}, clock)
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newBroadcast() (*broadcast.Broadcast, func()) {
+	b := broadcast.New(broadcast.Config{})
+	return b, b.Close
+}
+
+func newTokens(cfg config.Config) (*tokens.Tokens, error) { return tokens.New(cfg.SigningKey.Reveal()) }
+
+func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *httpapi.Realtime {
+	return httpapi.NewRealtime(httpapi.RealtimeDeps{
+		Publisher: publisher, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids, Log: log,
+	}, httpapi.RealtimeConfig{})
+}
+
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	eventKeys := make([]string, len(cfg.EventKeys))
 	for i, key := range cfg.EventKeys {
 		eventKeys[i] = key.Reveal()
 	}
 	return httpapi.New(httpapi.Deps{
 		Ingest: in, Sync: syncer, Runs: executor, Store: store, History: history, Functions: reg, Limits: limits,
-		Clock: clock, IDs: ids, Log: log,
+		Realtime: live, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: eventKeys, Version: string(version),
 		StartOptions: startOptions(cfg),

@@ -8,9 +8,12 @@ import (
 
 	"github.com/google/wire"
 
+	"github.com/ingothq/ingot/internal/adapters/broadcast"
 	"github.com/ingothq/ingot/internal/adapters/system"
+	"github.com/ingothq/ingot/internal/adapters/tokens"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/config"
 	"github.com/ingothq/ingot/internal/ports"
@@ -25,6 +28,9 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		system.NewIDs, wire.Bind(new(ports.IDs), new(*system.IDs)),
 		// Storage.
 		openEngine, eventLogOf, storeOf, queueOf, catalogOf, historyOf,
+		// Realtime.
+		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
+		realtime.New, newRealtime,
 		// The application.
 		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, wire.Struct(new(execute.Overrides)),
 		// Its edges.
@@ -32,4 +38,3 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		newServer,
 	))
 }
-

@@ -30,7 +30,7 @@ type route struct {
 // routes is everything that is served. Unlike the reference, /invoke wants the signing key: starting functions is not
 // public.
 func (a *api) routes() []route {
-	return []route{
+	return append(a.realtimeRoutes(), []route{
 		{http.MethodPost, "/e/:key", open, a.receiveEvents},
 		{http.MethodGet, "/health", open, a.health},
 
@@ -53,7 +53,7 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v1/events/:id/runs", managed, a.eventRuns},
 		{http.MethodGet, "/v1/runs/:id", managed, a.run},
 		{http.MethodDelete, "/v1/runs/:id", managed, a.cancel},
-	}
+	}...)
 }
 
 // router builds the routes. Middleware is put around handlers here, once, where the library would do it per request;
