@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ingothq/ingot/internal/adapters/httpapi"
 	"github.com/ingothq/ingot/internal/app/appsync"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/registry"
@@ -37,6 +38,7 @@ func Run(ctx context.Context, cfg config.Config, version Version, log *slog.Logg
 // server is the assembled application.
 type server struct {
 	handler  http.Handler
+	realtime *httpapi.Realtime
 	registry *registry.Registry
 	router   *route.Router
 	executor *execute.Executor
@@ -44,8 +46,8 @@ type server struct {
 	log      *slog.Logger
 }
 
-func newServer(handler http.Handler, reg *registry.Registry, router *route.Router, executor *execute.Executor, poller *appsync.Poller, log *slog.Logger) *server {
-	return &server{handler, reg, router, executor, poller, log}
+func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, executor *execute.Executor, poller *appsync.Poller, log *slog.Logger) *server {
+	return &server{handler, live, reg, router, executor, poller, log}
 }
 
 // Limits of the listener. There is no limit on writing an answer; none of the handlers waits for a slow client while it
@@ -83,7 +85,13 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { return s.router.Run(ctx) })
 	group.Go(func() error { return s.poller.Run(ctx) })
 	group.Go(func() error {
+		<-ctx.Done()
+		s.realtime.Announce()
+		return nil
+	})
+	group.Go(func() error {
 		err := s.executor.Run(ctx)
+		s.closeRealtime(ctx)
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpDrain)
 		defer cancel()
 		if shutdown := web.Shutdown(stop); shutdown != nil {
@@ -93,4 +101,13 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		return err
 	})
 	return group.Wait()
+}
+
+// closeRealtime ends the connections of realtime clients, which would not end by themselves.
+func (s *server) closeRealtime(ctx context.Context) {
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpDrain)
+	defer cancel()
+	if err := s.realtime.Close(stop); err != nil {
+		s.log.WarnContext(ctx, "realtime clients cut off at shutdown", "error", err)
+	}
 }

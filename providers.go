@@ -7,17 +7,24 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ingothq/ingot/internal/adapters/broadcast"
 	"github.com/ingothq/ingot/internal/adapters/embedded"
+	"github.com/ingothq/ingot/internal/adapters/gatewayhttp"
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
 	"github.com/ingothq/ingot/internal/adapters/sdkhttp"
+	"github.com/ingothq/ingot/internal/adapters/tokens"
+	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/route"
 	"github.com/ingothq/ingot/internal/config"
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/gateway"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -73,9 +80,10 @@ func newRouter(events ports.EventLog, store ports.Store, reg *registry.Registry,
 	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Tracker: in, Clock: clock, IDs: ids, Log: log})
 }
 
-func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, reg *registry.Registry, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
+func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, reg *registry.Registry, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
 	return execute.New(execute.Deps{
-		Store: store, Queue: queue, Worker: worker, Functions: reg, Tracker: in, Limits: limits.Limits, Clock: clock, Random: random, Log: log,
+		Store: store, Queue: queue, Worker: worker, Gateway: requests, Functions: reg, Tracker: in, Limits: limits.Limits,
+		Clock: clock, Random: random, Log: log,
 	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
 }
 
@@ -83,14 +91,42 @@ func newWorker(cfg config.Config, clock ports.Clock) ports.Worker {
 	return sdkhttp.New(sdkhttp.Config{ServerKind: cfg.Mode.ServerKind(), SigningKey: cfg.SigningKey.Reveal()}, clock)
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+// newGateway makes the requests of steps. In development the other side is the developer's own machine as a rule; a server
+// that others use reaches the public internet only.
+func newGateway(cfg config.Config, clock ports.Clock) (*gatewayhttp.Gateway, func()) {
+	var policy gateway.Policy
+	if cfg.Mode == config.Dev {
+		policy = gateway.AllowAll
+	}
+	g := gatewayhttp.New(gatewayhttp.Config{Policy: policy}, clock)
+	return g, g.Close
+}
+
+func newCheckpoint(store ports.Store, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, log *slog.Logger) *checkpoint.Checkpoint {
+	return checkpoint.New(advance.New(store, in, log, nil), limits.Limits, clock)
+}
+
+func newBroadcast() (*broadcast.Broadcast, func()) {
+	b := broadcast.New(broadcast.Config{})
+	return b, b.Close
+}
+
+func newTokens(cfg config.Config) (*tokens.Tokens, error) { return tokens.New(cfg.SigningKey.Reveal()) }
+
+func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *httpapi.Realtime {
+	return httpapi.NewRealtime(httpapi.RealtimeDeps{
+		Publisher: publisher, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids, Log: log,
+	}, httpapi.RealtimeConfig{})
+}
+
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	eventKeys := make([]string, len(cfg.EventKeys))
 	for i, key := range cfg.EventKeys {
 		eventKeys[i] = key.Reveal()
 	}
 	return httpapi.New(httpapi.Deps{
-		Ingest: in, Sync: syncer, Runs: executor, Store: store, History: history, Functions: reg, Limits: limits,
-		Clock: clock, IDs: ids, Log: log,
+		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Checkpoints: checkpoints, Store: store, History: history,
+		Functions: reg, Limits: limits, Realtime: live, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: eventKeys, Version: string(version),
 		StartOptions: startOptions(cfg),

@@ -8,9 +8,13 @@ import (
 
 	"github.com/google/wire"
 
+	"github.com/ingothq/ingot/internal/adapters/broadcast"
+	"github.com/ingothq/ingot/internal/adapters/gatewayhttp"
 	"github.com/ingothq/ingot/internal/adapters/system"
+	"github.com/ingothq/ingot/internal/adapters/tokens"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/config"
 	"github.com/ingothq/ingot/internal/ports"
@@ -25,11 +29,13 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		system.NewIDs, wire.Bind(new(ports.IDs), new(*system.IDs)),
 		// Storage.
 		openEngine, eventLogOf, storeOf, queueOf, catalogOf, historyOf,
+		// Realtime.
+		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
+		realtime.New, newRealtime,
 		// The application.
-		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, wire.Struct(new(execute.Overrides)),
+		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, newCheckpoint, wire.Struct(new(execute.Overrides)),
 		// Its edges.
-		newWorker, newHandler,
+		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newHandler,
 		newServer,
 	))
 }
-

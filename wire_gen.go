@@ -11,6 +11,7 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/system"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/config"
 	"log/slog"
@@ -34,15 +35,29 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	store := storeOf(engine)
 	queue := queueOf(engine)
 	worker := newWorker(cfg, clock)
+	gateway, cleanup2 := newGateway(cfg, clock)
 	overrides := &execute.Overrides{}
 	random := system.Random{}
-	executor := newExecutor(cfg, store, queue, worker, registryRegistry, ingestIngest, overrides, clock, random, log)
-	history := historyOf(engine)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, store, history, registryRegistry, overrides, clock, iDs, log)
+	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
 	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
+	checkpoint := newCheckpoint(store, ingestIngest, overrides, clock, log)
+	history := historyOf(engine)
+	broadcast, cleanup3 := newBroadcast()
+	publisher := realtime.New(broadcast, clock, iDs)
+	tokens, err := newTokens(cfg)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, checkpoint, store, history, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
-	ingotServer := newServer(handler, registryRegistry, router, executor, poller, log)
+	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, poller, log)
 	return ingotServer, func() {
+		cleanup3()
+		cleanup2()
 		cleanup()
 	}, nil
 }

@@ -85,9 +85,11 @@ type Deps struct {
 	History     ports.History
 	Functions   Functions
 	Limits      Limits
-	Clock       ports.Clock
-	IDs         ports.IDs
-	Log         *slog.Logger
+	// Realtime serves the realtime routes; nil serves none.
+	Realtime *Realtime
+	Clock    ports.Clock
+	IDs      ports.IDs
+	Log      *slog.Logger
 }
 
 type api struct {
