@@ -1,5 +1,17 @@
 // The application under test: SDK functions served over HTTP, and a record of what they saw.
+import { AsyncLocalStorage } from "node:async_hooks";
 import http from "node:http";
+import * as cancel from "./cancel.mjs";
+import * as checkpoint from "./checkpoint.mjs";
+import * as defer from "./defer.mjs";
+import * as invoke from "./invoke.mjs";
+import * as outside from "./outside.mjs";
+import * as realtime from "./realtime.mjs";
+import * as signals from "./signals.mjs";
+import * as waits from "./waits.mjs";
+
+/** What is tested beyond the basics; each has its functions and its scenarios. */
+export const subjects = [waits, signals, invoke, cancel, checkpoint, outside, realtime, defer];
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -13,7 +25,8 @@ export const awkward = "héllo <b>&</b> \u2028 🙂 \"quoted\" \\ \t 日本語";
  */
 export async function startApp(lane, server) {
   const app = new App();
-  const web = http.createServer((request, response) => app.handle(request, response));
+  app.provider = await outside.startProvider();
+  const web = http.createServer((request, response) => app.serve(request, response));
   await new Promise((resolve) => web.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${web.address().port}`;
   app.client = new lane.sdk.Inngest({
@@ -29,7 +42,10 @@ export async function startApp(lane, server) {
     client: app.client, functions: functions(app, lane, create), servePath: "/api/inngest", signingKey: server.keys?.signing,
     [lane.major === 3 ? "serveHost" : "serveOrigin"]: origin,
   });
-  app.close = () => new Promise((resolve) => { web.close(resolve); web.closeAllConnections(); });
+  app.close = async () => {
+    await app.provider.close();
+    await new Promise((resolve) => { web.close(resolve); web.closeAllConnections(); });
+  };
 
   // The SDK registers itself with the server when it is asked to by PUT.
   app.url = `${origin}/api/inngest`;
@@ -44,14 +60,48 @@ export async function startApp(lane, server) {
 
 class App {
   handle = (request, response) => { response.statusCode = 503; response.end(); };
-  fetched = []; // addresses that the SDK asked
+  answers = []; // of the addresses that the SDK asked: { url, status }
   finished = new Map(); // data of inngest/function.finished events, by run id
   #seen = new Map(); // by key of the event's data: [{ what, at, run }]
+  #calls = new AsyncLocalStorage(); // the response that the present call will get
+  #open = new Map(); // by run id, the responses of its calls that are not sent yet
+  #gates = new Map();
+
+  serve(request, response) {
+    this.#calls.run(response, () => this.handle(request, response));
+  }
 
   /** Notes that something happened in a run of the event with this key. */
   note({ event, runId }, what, key = event.data.key) {
     if (!this.#seen.has(key)) this.#seen.set(key, []);
     this.#seen.get(key).push({ what, at: Date.now(), run: runId });
+    const response = this.#calls.getStore();
+    if (response && !response.writableEnded) this.#open.set(runId, response);
+  }
+
+  /** Resolves when the call of the run in which something was noted last has been answered. */
+  answered(runID) {
+    const response = this.#open.get(runID);
+    if (!response || response.writableFinished) return Promise.resolve();
+    return new Promise((resolve) => { response.once("close", resolve); });
+  }
+
+  /** Answers the present call of the run like a process that breaks down; what the SDK does after is lost. */
+  breakAnswer(runID) {
+    const response = this.#open.get(runID);
+    response.writeHead(500, { "content-type": "text/plain" }).end("broken down");
+    for (const method of ["writeHead", "setHeader", "write", "end"]) response[method] = () => response;
+    return new Promise(() => {});
+  }
+
+  /** A gate that steps of the key wait at: { opened, open() }. */
+  gate(key) {
+    if (!this.#gates.has(key)) {
+      const gate = {};
+      gate.opened = new Promise((resolve) => { gate.open = resolve; });
+      this.#gates.set(key, gate);
+    }
+    return this.#gates.get(key);
   }
 
   /** When it happened for the key, in order. */
@@ -65,9 +115,10 @@ class App {
   }
 
   watchedFetch() {
-    return (url, options) => {
-      this.fetched.push(String(url));
-      return fetch(url, options);
+    return async (url, options) => {
+      const answer = await fetch(url, options);
+      this.answers.push({ url: String(url), status: answer.status });
+      return answer;
     };
   }
 }
@@ -76,7 +127,11 @@ class App {
 function functions(app, lane, create) {
   const { NonRetriableError, RetryAfterError } = lane.sdk;
   const all = [];
-  const add = (id, config, handler) => all.push(create({ id, ...config }, { event: `${lane.id}/${id}` }, handler));
+  const add = (id, config, handler) => {
+    const made = create({ id, ...config }, { event: `${lane.id}/${id}` }, handler);
+    all.push(made);
+    return made;
+  };
   const stepOf = (context, id, value) => context.step.run(id, () => { app.note(context, id); return value; });
 
   add("simple", { retries: 0 }, (context) => {
@@ -176,5 +231,6 @@ function functions(app, lane, create) {
   all.push(create({ id: "observer" }, { event: "inngest/function.finished" }, ({ event }) => {
     app.finished.set(event.data.run_id, event.data);
   }));
+  for (const subject of subjects) subject.functions({ add, all, app, lane, stepOf });
   return all;
 }

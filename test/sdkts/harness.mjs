@@ -108,6 +108,20 @@ class Server {
     return JSON.parse(await this.readText(path)).data;
   }
 
+  /** Asks the API; { status, text }. */
+  async call(method, path, body) {
+    const response = await fetch(`${this.url}${path}`, {
+      method, body, headers: this.keys ? { authorization: `Bearer ${this.keys.signing}` } : {},
+    });
+    return { status: response.status, text: await response.text() };
+  }
+
+  /** Cancels a run; that it has ended already is no error. */
+  async cancel(runID) {
+    const answer = await this.call("DELETE", `/v1/runs/${runID}`);
+    if (answer.status !== 200) throw new Error(`cancel ${runID}: status ${answer.status}: ${answer.text}`);
+  }
+
   /** The run once it has its end. */
   async awaitRunID(runID, limitMS) {
     return eventually(`end of run ${runID}`, limitMS, async (saw) => {

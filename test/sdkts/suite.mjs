@@ -1,14 +1,15 @@
 // The scenarios, shared by every lane (a major of the SDK with its settings).
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { awkward, bigSize, bigSteps, startApp } from "./app.mjs";
+import { awkward, bigSize, bigSteps, startApp, subjects } from "./app.mjs";
 import { eventually, startServer } from "./harness.mjs";
 
 const waitMS = 90_000; // for one run, on a machine that does many other things
 const suiteMS = 240_000;
 
 /**
- * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete, keys? }.
+ * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete, createDefer?, keys? }.
+ * createDefer: of the SDK, where it has defers.
  * runComplete: the SDK ends runs by an opcode, for which the read API knows no output (Spec 04 §7.2).
  * keys: { signing, event } of a production server; without them it is a development server.
  */
@@ -39,29 +40,53 @@ export function suite(lane) {
       for (const what of whats) assert.equal(app.times(key, what).length, 1, `app saw "${what}" of ${key}`);
     };
 
+    // The data of the event that told of the run's end.
+    const finished = (runID) => eventually(`finished event of ${runID}`, waitMS, () => app.finished.get(runID));
+
     // Checks how a run ended in the server's eyes: its record, and the event that it published.
-    const checkEnd = async (run, key, status, result) => {
+    const checkEnd = async (run, key, status, result, { byOp = lane.runComplete } = {}) => {
       assert.equal(run.status, status, `status of run ${run.run_id}, output ${JSON.stringify(run.output)}`);
       assert.deepEqual(app.runs(key), [run.run_id], "runs that the app saw");
-      const finished = await eventually(`finished event of ${run.run_id}`, waitMS, () => app.finished.get(run.run_id));
-      assert.equal(finished._inngest.status, status);
-      if (result === undefined) return;
-      assert.deepEqual(finished.result, result, "result in the finished event");
-      checkOutput(run, result);
+      const told = await finished(run.run_id);
+      assert.equal(told._inngest.status, status);
+      if (result === undefined) return told;
+      assert.deepEqual(told.result, result, "result in the finished event");
+      checkOutput(run, result, byOp);
+      return told;
     };
 
-    const checkOutput = (run, result) => {
-      if (!(lane.runComplete && run.output === "")) assert.deepEqual(run.output, result, "output of the run");
+    const checkOutput = (run, result, byOp = lane.runComplete) => {
+      if (!(byOp && run.output === "")) assert.deepEqual(run.output, result, "output of the run");
     };
 
-    // Sends one event through the SDK, waits for its run and checks it.
-    const finish = async (name, status, result, data = { key: name }) => {
+    // Sends the event <lane>/<name> through the SDK and returns the id that the server gave it.
+    const send = async (name, data) => {
       const { ids } = await app.client.send({ name: `${lane.id}/${name}`, data });
       assert.equal(ids.length, 1);
-      const run = await server.awaitRun(ids[0], waitMS);
-      await checkEnd(run, data.key, status, result);
-      return { run, eventID: ids[0] };
+      return ids[0];
     };
+
+    // Waits for the one run of the event, checks it and returns what its finished event says.
+    const settle = async (eventID, key, status, result, options) => checkEnd(await server.awaitRun(eventID, waitMS), key, status, result, options);
+
+    // Sends one event, waits for its run and checks it.
+    const finish = async (name, status, result, data = { key: name }, options = undefined) => {
+      const eventID = await send(name, data);
+      const run = await server.awaitRun(eventID, waitMS);
+      await checkEnd(run, data.key, status, result, options);
+      return { run, eventID };
+    };
+
+    // Waits until the app saw it.
+    const seen = (key, what) => eventually(`${what} of ${key}`, waitMS, () => app.times(key, what).length > 0);
+
+    // Does something again and again until the one run of the event has ended.
+    const nudge = (eventID, push) => eventually(`end of the run of ${eventID}`, waitMS, async (saw) => {
+      await push();
+      const [run] = await server.read(`/v1/events/${eventID}/runs`);
+      saw(run ? run.status : "no run yet");
+      return run && run.status !== "Running" && run.status !== "Scheduled";
+    });
 
     test("simple run", async () => {
       await finish("simple", "Completed", { echo: { key: "simple" }, attempt: 0 });
@@ -143,7 +168,7 @@ export function suite(lane) {
     test("large state is fetched over the API", async () => {
       const { run } = await finish("large", "Completed", bigSteps * bigSize);
       sawOnce("large", "sum", ...Array.from({ length: bigSteps }, (_, i) => `big ${i}`));
-      assert.ok(app.fetched.some((url) => url.includes(`/v0/runs/${run.run_id}/actions`)), "the SDK never fetched the steps");
+      assert.ok(app.answers.some(({ url }) => url.includes(`/v0/runs/${run.run_id}/actions`)), "the SDK never fetched the steps");
     });
 
     test("100 concurrent runs", async () => {
@@ -185,5 +210,12 @@ export function suite(lane) {
         assert.equal(answer.status, 401);
       });
     }
+
+    const world = {
+      lane, test, waitMS, sawOnce, finished, checkEnd, send, start: send, settle, finish, seen, nudge,
+      get app() { return app; },
+      get server() { return server; },
+    };
+    for (const subject of subjects) subject.scenarios(world);
   });
 }
