@@ -85,14 +85,20 @@ func TestLoad_OfADamagedRun(t *testing.T) {
 		return tracked
 	}
 	for name, damage := range map[string]string{
-		"head":         "UPDATE ingot_runs SET head = x'ff'",
-		"head's app":   "UPDATE ingot_runs SET head = x'0a0101'",
-		"head's event": "UPDATE ingot_runs SET head = x'0a1000000000000000000000000000000000121000000000000000000000000000000000320512030a0100'",
-		"meta":         "UPDATE ingot_runs SET meta = x'ff'",
-		"job":          "UPDATE ingot_jobs SET payload = x'ff'",
-		"event":        "UPDATE ingot_run_events SET event = x'ff'",
-		"event's row":  "DELETE FROM ingot_run_events",
-		"logged event": "DELETE FROM events",
+		"head":           "UPDATE ingot_runs SET head = x'ff'",
+		"head's app":     "UPDATE ingot_runs SET head = x'0a0101'",
+		"head's event":   "UPDATE ingot_runs SET head = x'0a1000000000000000000000000000000000121000000000000000000000000000000000320512030a0100'",
+		"meta":           "UPDATE ingot_runs SET meta = x'ff'",
+		"job":            "UPDATE ingot_jobs SET payload = x'ff'",
+		"event":          "UPDATE ingot_run_events SET event = x'ff'",
+		"event's row":    "DELETE FROM ingot_run_events",
+		"logged event":   "DELETE FROM events",
+		"pause":          "UPDATE ingot_pauses SET body = x'ff'",
+		"pause's ID":     "UPDATE ingot_pauses SET pause_id = x'ff'",
+		"pause's event":  "UPDATE ingot_pauses SET body = x'3201ff'",
+		"deferred run":   "INSERT INTO ingot_run_parts SELECT run_id, 'defer', 'op', x'ff' FROM ingot_runs",
+		"consumed event": "INSERT INTO ingot_run_parts SELECT run_id, 'consumed', '', x'ff' FROM ingot_runs",
+		"unknown part":   "INSERT INTO ingot_run_parts SELECT run_id, 'new', '', x'' FROM ingot_runs",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,7 +107,7 @@ func TestLoad_OfADamagedRun(t *testing.T) {
 			if err := e.EventLog().Append(t.Context(), []event.Tracked{logged}); err != nil {
 				t.Fatal(err)
 			}
-			next := benchRun(logged, large())
+			next := waitingRun("e", "", logged, large())
 			if _, err := e.Store().Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{next}}); err != nil {
 				t.Fatal(err)
 			}

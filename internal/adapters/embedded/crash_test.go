@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -71,6 +72,10 @@ func crashChild(dir string) {
 					next.ID = "second"
 					commit.Transition.Steps = []run.Step{{ID: "one", Memo: json.RawMessage(`1`)}}
 					commit.Transition.Jobs = []run.Job{next}
+					commit.Transition.Consumed = state.Events[0].InternalID
+					commit.Transition.Pauses = []run.Pause{
+						{ID: uuid.New(), Kind: run.PauseEvent, Event: "never"}, {ID: uuid.New(), Kind: run.PauseSignal, Signal: state.ID.String()},
+					}
 				} else {
 					commit.Transition.Finish = &run.Finish{Status: run.Completed, At: time.Now()}
 				}
@@ -104,6 +109,12 @@ func TestKill_LosesNothingAcknowledged(t *testing.T) {
 		"SELECT 1 FROM ingot_jobs WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
 		"SELECT 1 FROM ingot_runs WHERE run_id NOT IN (SELECT run_id FROM ingot_jobs)",
 		"SELECT 1 FROM ingot_runs WHERE run_id IN (SELECT run_id FROM function_finishes)",
+		"SELECT 1 FROM ingot_pauses WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
+		"SELECT 1 FROM ingot_signals WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
+		"SELECT 1 FROM ingot_run_parts WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
+		"SELECT 1 FROM ingot_runs WHERE revision = 1 AND run_id NOT IN (SELECT run_id FROM ingot_pauses)",
+		"SELECT 1 FROM ingot_runs WHERE revision = 1 AND run_id NOT IN (SELECT run_id FROM ingot_run_parts)",
+		"SELECT 1 FROM ingot_runs WHERE revision = 1 AND run_id NOT IN (SELECT run_id FROM ingot_signals)",
 		"SELECT 1 FROM ingot_inbox WHERE internal_id NOT IN (SELECT internal_id FROM events)",
 		"SELECT 1 FROM function_runs GROUP BY event_id HAVING COUNT(*) > 1",
 		"SELECT 1 FROM function_runs WHERE event_id IN (SELECT internal_id FROM ingot_inbox)",
@@ -158,6 +169,7 @@ func checkLeft(t *testing.T, e *Engine, said map[string]map[string]bool) {
 			t.Errorf("%d runs of event %s, %v", len(records), id, err)
 		}
 	}
+	waits := map[ulid.ULID]bool{}
 	for id := range said["stepped"] {
 		record, err := e.History().Run(t.Context(), ulid.MustParse(id))
 		if err != nil {
@@ -166,9 +178,24 @@ func checkLeft(t *testing.T, e *Engine, said map[string]map[string]bool) {
 		if record.Status != run.Running {
 			continue
 		}
-		if state, err := e.Store().Load(t.Context(), record.RunID); err != nil || len(state.Stack) != 1 || state.Revision != 1 {
+		state, err := e.Store().Load(t.Context(), record.RunID)
+		if err != nil || len(state.Stack) != 1 || state.Revision != 1 || len(state.Pauses) != 2 || len(state.Consumed) != 1 {
 			t.Errorf("run %s lost its step: %+v, %v", id, state, err)
 		}
+		if owner, err := e.Store().SignalWaiter(t.Context(), id); err != nil || owner != state.ID {
+			t.Errorf("signal of run %s is %s's, %v", id, owner, err)
+		}
+		waits[state.ID] = true
+	}
+	found, err := e.Store().Paused(t.Context(), event.Tracked{Event: event.Event{Name: "never"}})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, paused := range found {
+		delete(waits, paused.Run)
+	}
+	if len(waits) > 0 {
+		t.Errorf("%d runs that wait are not found, %d are", len(waits), len(found))
 	}
 	for id := range said["ended"] {
 		if record, err := e.History().Run(t.Context(), ulid.MustParse(id)); err != nil || record.Status != run.Completed {

@@ -66,6 +66,9 @@ func TestDamage_IsParkedAndTheRestGoesOn(t *testing.T) {
 	const missing, bad, good = "x'00000000000000000000000000000002'", "x'00000000000000000000000000000003'", "x'00000000000000000000000000000004'"
 	dir := made(t, withRows(`
 		INSERT INTO ingot_runs VALUES (`+run+`, 0, x'ff', x'ff');
+		INSERT INTO ingot_pauses VALUES (`+run+`, x'00', 'bad', x''), (x'00', x'00000000000000000000000000000001', 'bad', x''), (`+run+`, x'00000000000000000000000000000001', 'bad', x'ff'),
+			(`+run+`, x'00000000000000000000000000000002', 'good', x'0a056576656e74');
+		INSERT INTO ingot_signals VALUES ('bad', x'00');
 		INSERT INTO ingot_jobs (run_id, job_id, due_at, attempt, generation, payload) VALUES (`+run+`, 'bad', 0, 0, 0, x'ff'), (x'00', 'short', 0, 0, 0, x'ff');
 		INSERT INTO function_finishes (run_id, status) VALUES (x'0011', 'Completed');
 		INSERT INTO ingot_inbox VALUES (x'0011', NULL), (`+missing+`, NULL), (`+bad+`, NULL), (`+good+`, x'ff');
@@ -101,12 +104,21 @@ func TestDamage_IsParkedAndTheRestGoesOn(t *testing.T) {
 			t.Errorf("%q is not among what was parked:\n%s", want, got)
 		}
 	}
-	for _, want := range []string{"unreadable row of the inbox", "unreadable row of a job", "unreadable job parked", "unreadable event parked"} {
+	for _, want := range []string{"unreadable row of the inbox", "unreadable row of a job", "unreadable row of a pause", "unreadable job parked", "unreadable event parked"} {
 		if !strings.Contains(logged.String(), want) {
 			t.Errorf("%q is not in the log:\n%s", want, logged.String())
 		}
 	}
 
+	for name, want := range map[string]int{"bad": 0, "good": 1} {
+		waiting, err := e.Store().Paused(t.Context(), event.Tracked{Event: event.Event{Name: name}})
+		if err != nil || len(waiting) != want {
+			t.Errorf("%d pauses for %s, %v", len(waiting), name, err)
+		}
+	}
+	if _, err := e.Store().SignalWaiter(t.Context(), "bad"); !errors.Is(err, errDamaged) {
+		t.Errorf("signal of a damaged row: %v", err)
+	}
 	_, err = e.Store().Load(t.Context(), ulid.ULID{15: 1})
 	if !errors.Is(err, errDamaged) || isPortError(err) {
 		t.Errorf("load of a damaged run: %v", err)

@@ -189,6 +189,29 @@ func anEvent(p Ports, options ...func(*event.Tracked)) event.Tracked {
 	return tracked
 }
 
+func withData(data string) func(*event.Tracked) {
+	return func(tracked *event.Tracked) { tracked.Data = json.RawMessage(data) }
+}
+
+// aPause is a pause of some kind for an event or a signal of that name, with an ID of its own.
+func aPause(p Ports, kind run.PauseKind, name string) run.Pause {
+	now := p.Now().UTC()
+	pause := run.Pause{
+		ID: uuid.New(), Kind: kind, Ignore: anEvent(p).InternalID, CreatedAt: now, Expires: now.Add(time.Hour),
+	}
+	switch kind {
+	case run.PauseSignal:
+		pause.Signal = name
+	case run.PauseEvent, run.PauseCancel:
+		pause.Event = name
+	case run.PauseInvoke:
+	}
+	if kind != run.PauseCancel {
+		pause.Op, pause.Job, pause.MaxAttempts = "op-"+name, "timeout-"+name, 4
+	}
+	return pause
+}
+
 func named(name string) func(*event.Tracked) {
 	return func(tracked *event.Tracked) { tracked.Name = name }
 }

@@ -44,6 +44,8 @@ func TestStore(t *testing.T, run Runner) {
 		"Commit/with an ended context writes nothing":         commitEnded,
 		"Load/equals Apply of all transitions":                loadEqualsApply,
 	})
+	t.Run("Waits", func(t *testing.T) { t.Parallel(); testWaits(t, run) })
+	t.Run("Signals", func(t *testing.T) { t.Parallel(); testSignals(t, run) })
 }
 
 // load returns a run that must be in progress.
