@@ -110,7 +110,7 @@ func (w *World) boot(ctx context.Context) error {
 	w.ingest = ingest.New(ports, w.clock, entropy{w})
 	w.router = route.New(route.Deps{
 		EventLog: ports, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
-		Pause: func(context.Context, int) { w.stop("pause") },
+		Pause: func(context.Context, int) { w.stop("pause") }, ResumesAtOnce: 1,
 	})
 	limits := &execute.Overrides{}
 	w.executor = execute.New(execute.Deps{

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -17,7 +18,7 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// resumesAtOnce bounds the runs that one event resumes side by side.
+// resumesAtOnce bounds the runs that one event resumes side by side, unless Deps says otherwise.
 const resumesAtOnce = 64
 
 // resume ends the waits of other runs that the event is for. It comes before the event is settled, and may be cut off and
@@ -37,13 +38,26 @@ func (r *Router) resume(ctx context.Context, e event.Tracked) error {
 	}
 	now := r.clock.Now()
 	subject := expr.NewSubject(e.Event, now)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(resumesAtOnce)
-	for _, p := range paused {
-		if !r.meets(ctx, subject, p) {
-			continue
+	met := slices.DeleteFunc(paused, func(p ports.Paused) bool { return !r.meets(ctx, subject, p) })
+	return r.each(ctx, met, func(ctx context.Context, p ports.Paused) error {
+		return r.advanceRun(ctx, p.Run, run.Matched{Pause: p.Pause.ID, Event: e, Now: now})
+	})
+}
+
+// each calls f for each of the pauses, some at once, and returns the first error. With one at once no goroutine is started.
+func (r *Router) each(ctx context.Context, paused []ports.Paused, f func(ctx context.Context, p ports.Paused) error) error {
+	if r.atOnce == 1 {
+		for _, p := range paused {
+			if err := f(ctx, p); err != nil {
+				return err
+			}
 		}
-		group.Go(func() error { return r.advanceRun(ctx, p.Run, run.Matched{Pause: p.Pause.ID, Event: e, Now: now}) })
+		return nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.atOnce)
+	for _, p := range paused {
+		group.Go(func() error { return f(ctx, p) })
 	}
 	return group.Wait()
 }
@@ -53,7 +67,7 @@ func (r *Router) meets(ctx context.Context, subject *expr.Subject, p ports.Pause
 	if p.Pause.Expression == "" {
 		return true
 	}
-	program, err := r.programs.Compile(p.Pause.Expression)
+	program, err := r.programs.compile(p.Pause.Expression)
 	if err == nil {
 		var met bool
 		if met, err = program.MatchAsync(subject); err == nil {

@@ -45,13 +45,14 @@ type Router struct {
 	log       ports.EventLog
 	store     ports.Store
 	advance   *advance.Advancer
-	programs  *expr.Cache
+	programs  programs
 	functions Functions
 	tracker   Tracker
 	clock     ports.Clock
 	ids       ports.IDs
 	logger    *slog.Logger
 	pause     func(ctx context.Context, n int)
+	atOnce    int
 }
 
 // Deps are what the router needs.
@@ -65,16 +66,22 @@ type Deps struct {
 	Log       *slog.Logger
 	// Pause waits after the n-th failure in a row, n from 1, or until ctx ends. Nil waits 20 ms, doubled each time, to 5 s.
 	Pause func(ctx context.Context, n int)
+	// ResumesAtOnce bounds the runs that one event resumes side by side; 1 resumes them in order and starts no goroutine.
+	// Zero means 64.
+	ResumesAtOnce int
 }
 
 // New returns a router.
 func New(d Deps) *Router {
+	if d.ResumesAtOnce <= 0 {
+		d.ResumesAtOnce = resumesAtOnce
+	}
 	if d.Pause == nil {
 		d.Pause = advance.Pause
 	}
 	return &Router{
-		log: d.EventLog, store: d.Store, functions: d.Functions, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause,
-		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), programs: expr.NewCache(programsKept),
+		log: d.EventLog, store: d.Store, functions: d.Functions, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause, atOnce: d.ResumesAtOnce,
+		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), programs: programs{cache: expr.NewCache(programsKept)},
 	}
 }
 
