@@ -16,8 +16,6 @@ func Unsupported(f Function) []string {
 		{"concurrency", limitsConcurrency(f.Settings.Concurrency)},
 		{"priority", f.Settings.Priority != nil && f.Settings.Priority.Run != nil},
 		{"singleton", f.Settings.Singleton != nil},
-		{"cancel", len(f.Settings.Cancel) > 0},
-		{"timeouts", f.Settings.Timeouts != nil && *f.Settings.Timeouts != Timeouts{}},
 	} {
 		if setting.used {
 			names = append(names, setting.name)
