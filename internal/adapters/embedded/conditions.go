@@ -7,10 +7,15 @@ import (
 	"github.com/ingothq/ingot/internal/domain/expr"
 )
 
+// maxFiled bounds the text of a condition that is filed, in bytes. Filing compiles it, on the writer's goroutine, where
+// everybody waits for it; a text of this size takes about 3 ms. The pause of a longer one is a candidate for every event of
+// the name, and who asks for candidates evaluates it.
+const maxFiled = 4096
+
 // conditions are the pauses for one name of an event, filed by what their conditions demand of it, so that an event finds
 // the few that it may end among many.
 type conditions struct {
-	// always are those without a condition.
+	// always are those without a condition, and those whose condition is too long to be filed.
 	always map[*waiting]struct{}
 	index  *expr.Index[*waiting]
 }
@@ -20,7 +25,7 @@ func newConditions() conditions {
 }
 
 func (c *conditions) add(w *waiting, expression string) {
-	if expression == "" {
+	if expression == "" || len(expression) > maxFiled {
 		c.always[w] = struct{}{}
 		return
 	}

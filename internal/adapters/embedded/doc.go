@@ -23,6 +23,8 @@
 //     polls. A caller who finds no job waits in line and is given one directly.
 //   - Leases. A crash frees them all, which is right: their holders died with it.
 //   - Events that wait for routing (eventlog.go), up to a bound in bytes; beyond it only their IDs.
+//   - Pauses (pauses.go): what runs wait for, by the name of the event and by the values that the condition demands of it
+//     (conditions.go), so that an event finds the few that it may end.
 //   - States of runs in progress (cache.go), put in after a commit and never before.
 //
 // Everything but leases is rebuilt from the rows when the engine is opened.
@@ -31,19 +33,22 @@
 //
 // The reference's tables are as it makes them, under its own version rows, so either server opens the other's file
 // (migrate.go, spec 15 §2.1). What the engine needs besides has the prefix ingot_ and a version table of its own: the
-// inbox of events to be routed, runs, their memos and jobs, idempotency keys, and what was parked. A run in progress is
-// one row that its commits rewrite and that is kept small, one row a memo, one row a job. When it ends they are all
+// inbox of events to be routed, runs, their memos, jobs and pauses, whose a signal is, idempotency keys, and what was
+// parked. A run in progress is one row that its commits rewrite and that is kept small, one row a memo, one row a job, one
+// row a pause; what may be large or changes seldom, such as deferred runs, is in rows of parts. When it ends they are all
 // deleted in the same transaction that writes its end into the history.
 //
 // # Invariants
 //
 //  1. An event is in events before Append returns, and in the inbox until the transaction that settles it.
-//  2. A run in progress has a row in ingot_runs, and only such a run has rows in ingot_steps, ingot_jobs and
-//     ingot_run_events.
+//  2. A run in progress has a row in ingot_runs, and only such a run has rows in ingot_steps, ingot_jobs, ingot_pauses,
+//     ingot_run_parts and ingot_run_events.
 //  3. A run's revision grows by one with each commit, and a commit that names another revision writes nothing.
 //  4. Load equals run.State.Apply of all transitions, warm or cold.
 //  5. A job is with one holder at a time; only that holder's lease settles it.
-//  6. The version rows of the reference are never changed.
+//  6. A signal is one run's, whose row in ingot_signals says so: not every run with a pause for it has it. That row alone
+//     decides, inside the transaction, so that commits of one batch see each other.
+//  7. The version rows of the reference are never changed.
 //
 // # Figures
 //
