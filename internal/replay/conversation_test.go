@@ -18,8 +18,10 @@ type conversation struct {
 	rec       *recording
 	app       *fakeApp
 	rw        *rewriter
-	functions map[string]*functionRun
+	functions map[string]*functionRun // by recorded run id
 	noTS      map[string]bool
+
+	provided []*provided
 
 	mu    sync.Mutex
 	found []mismatch
@@ -58,12 +60,13 @@ func TestConversations(t *testing.T) {
 // 45 seconds, are a table of the domain with its own test.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
-	for _, lane := range []string{"go", "ts3", "ts4"} {
-		t.Run(lane, func(t *testing.T) {
+	for _, name := range backoffs {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			rec := load(t, name)
 			app := newFakeApp(t, startServer(t, "--no-poll", "--retry-interval", "1"))
-			app.register(t, lane)
-			conv, err := newConversation(app, load(t, "38-natural-backoff."+lane))
+			app.register(t, rec.lane())
+			conv, err := newConversation(app, rec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,8 +121,11 @@ func (c *conversation) replay(ctx context.Context) []mismatch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := slices.Clone(c.found)
-	for _, slug := range slices.Sorted(maps.Keys(c.functions)) {
-		found = append(found, c.functions[slug].found...)
+	for _, runID := range slices.Sorted(maps.Keys(c.functions)) {
+		found = append(found, c.functions[runID].found...)
+	}
+	for _, one := range c.provided {
+		found = append(found, one.result()...)
 	}
 	return append(found, reads...)
 }
@@ -135,26 +141,35 @@ func newConversation(app *fakeApp, rec *recording) (*conversation, error) {
 			conv.noTS[name] = true
 		}
 	})
+	var runs []*functionRun
 	for _, one := range rec.toApp() {
-		slug := query(one.request.Path, "fnId")
-		function, ok := conv.functions[slug]
+		ctx, _ := contextOf(one.request.Body)
+		function, ok := conv.functions[ctx.RunID]
 		if !ok {
 			function = &functionRun{
-				app: app, rec: rec, rw: rw, slug: slug, peer: conv.functions, mu: &conv.mu,
+				app: app, rec: rec, rw: rw, slug: query(one.request.Path, "fnId"), peer: conv.functions, mu: &conv.mu,
 				memos: map[string]json.RawMessage{}, noTS: conv.noTS,
 			}
-			conv.functions[slug] = function
+			conv.functions[ctx.RunID] = function
+			runs = append(runs, function)
 		}
 		function.add(one)
 	}
-	for _, function := range conv.functions {
+	for _, function := range runs {
 		if err := function.nameJobs(); err != nil {
 			return nil, fmt.Errorf("recording %s: %w", rec.name, err)
 		}
+		if err := function.findTrigger(); err != nil {
+			return nil, fmt.Errorf("recording %s: %w", rec.name, err)
+		}
 	}
+	conv.provided = providedBy(rec, rw)
 	app.mu.Lock()
 	defer app.mu.Unlock()
-	maps.Copy(app.functions, conv.functions)
+	for _, function := range runs {
+		app.functions[function.slug] = append(app.functions[function.slug], function)
+	}
+	app.provided = append(app.provided, conv.provided...)
 	return conv, nil
 }
 
@@ -182,6 +197,11 @@ func (f *functionRun) add(one *exchange) {
 	f.calls = append(f.calls, &recordedCall{exchange: one, ctx: ctx})
 	if ops := answerOps(whole(one.response)); ops != nil {
 		f.answers = append(f.answers, ops)
+	}
+	for _, inner := range one.nested {
+		for _, op := range checkpointOps(inner.request) {
+			f.answers = append(f.answers, []string{op})
+		}
 	}
 	var memos map[string]json.RawMessage
 	_ = json.Unmarshal([]byte(f.rw.text(string(members["steps"]))), &memos)
@@ -220,19 +240,18 @@ func (r *recording) eventOf(runID string) string {
 // play sends what the app and the recorder sent.
 func (c *conversation) play(ctx context.Context) {
 	for _, one := range c.rec.exchanges {
-		switch one.request.Dir {
-		case "client->server":
-			c.await(ctx, one.request.Seq)
-		case "app->server":
-		default:
+		if !slices.Contains([]string{"client->server", "app->server"}, one.request.Dir) {
 			continue
 		}
+		c.await(ctx, one.request.Seq)
+		// An event that came before its own time would be one from the future.
+		c.sleepUntil(ctx, c.rec.at(c.rw.start, one.request).Add(c.rw.shift))
 		c.mu.Lock()
 		target, body := c.personal(one.request.Path), c.personal(one.request.Body)
 		want := one.response
 		want.Body = c.personal(want.Body)
 		c.mu.Unlock()
-		cmp := &comparer{where: fmt.Sprintf("%s %d", one.request.Method, one.number)}
+		cmp := &comparer{where: fmt.Sprintf("%s %d", one.request.Method, one.number), excuse: fitsFetched}
 		cmp.exchange(ctx, c.app.srv, c.rw, one.request, target, body, want)
 		c.mu.Lock()
 		c.found = append(c.found, cmp.found...)
@@ -240,15 +259,28 @@ func (c *conversation) play(ctx context.Context) {
 	}
 }
 
-// await waits until the server has made the calls before a place in the recording.
+// sleepUntil waits for a time, none at all when the recording holds no time.
+func (c *conversation) sleepUntil(ctx context.Context, at time.Time) {
+	_ = poll(ctx, time.Minute, func() error {
+		if wait := time.Until(at); wait > 0 && !c.rw.start.IsZero() {
+			return fmt.Errorf("it is %s too early", wait)
+		}
+		return nil
+	})
+}
+
+// taken is the time that a server may take to act on an answer before the next event or request, which may need it.
+const taken = 300 * time.Millisecond
+
+// await waits until the server has made the calls before a place in the recording, and has taken their answers.
 func (c *conversation) await(ctx context.Context, seq int) {
 	_ = poll(ctx, 10*time.Second, func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, function := range c.functions {
 			for _, call := range function.calls {
-				if call.request.Seq < seq && call.answered.IsZero() {
-					return fmt.Errorf("call %d is not made", call.number)
+				if (call.request.Seq < seq && !call.done) || (call.response.Seq < seq && time.Since(call.answered) < taken) {
+					return fmt.Errorf("call %d is not made and answered", call.number)
 				}
 			}
 		}
@@ -258,8 +290,8 @@ func (c *conversation) await(ctx context.Context, seq int) {
 
 // finish waits for all calls and for the end of all runs, and notes what did not come.
 func (c *conversation) finish(ctx context.Context) {
-	for _, slug := range slices.Sorted(maps.Keys(c.functions)) {
-		function := c.functions[slug]
+	for _, recorded := range slices.Sorted(maps.Keys(c.functions)) {
+		function := c.functions[recorded]
 		_ = poll(ctx, 15*time.Second, func() error {
 			c.mu.Lock()
 			runID := function.runID
@@ -271,7 +303,7 @@ func (c *conversation) finish(ctx context.Context) {
 		})
 		if function.runID != "" {
 			if err := c.app.srv.ended(ctx, function.runID, 10*time.Second); err != nil {
-				c.found = append(c.found, mismatch{where: "run of " + slug, field: "end", want: "an end", got: err.Error()})
+				c.found = append(c.found, mismatch{where: "run of " + function.slug, field: "end", want: "an end", got: err.Error()})
 			}
 			if run, err := c.app.srv.run(ctx, function.runID); err == nil {
 				function.storedEvent = run.EventID

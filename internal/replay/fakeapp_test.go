@@ -12,14 +12,16 @@ import (
 	"testing"
 )
 
-// fakeApp stands where a recorded app stood: it takes the server's calls and gives the recorded answers.
+// fakeApp stands where a recorded app stood: it takes the server's calls and gives the recorded answers. The providers that
+// steps ask are at its address, too.
 type fakeApp struct {
 	t    *testing.T
 	srv  *server
 	addr string
 
 	mu        sync.Mutex
-	functions map[string]*functionRun // by slug
+	functions map[string][]*functionRun // by slug
+	provided  []*provided
 	strays    []string
 	known     map[string]registered
 	pings     []receivedPing
@@ -41,7 +43,7 @@ type receivedPing struct {
 
 func newFakeApp(t *testing.T, srv *server) *fakeApp {
 	t.Helper()
-	app := &fakeApp{t: t, srv: srv, functions: map[string]*functionRun{}, known: map[string]registered{}}
+	app := &fakeApp{t: t, srv: srv, functions: map[string][]*functionRun{}, known: map[string]registered{}}
 	listener := httptest.NewServer(app)
 	t.Cleanup(listener.Close)
 	app.addr = strings.TrimPrefix(listener.URL, "http://")
@@ -57,12 +59,16 @@ func (a *fakeApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	slug := r.URL.Query().Get("fnId")
 	a.mu.Lock()
-	function, ok := a.functions[slug]
+	runs := a.functions[slug]
 	onPing := a.onPing
+	provided := a.provider(r)
 	a.mu.Unlock()
 	switch {
-	case ok:
-		function.serve(w, r, string(body))
+	case len(runs) > 0:
+		ctx, members := contextOf(string(body))
+		runOf(runs, ctx, triggerOf(members)).serve(w, r, string(body))
+	case provided != nil:
+		provided.serve(w, r, string(body))
 	case onPing != nil && r.Method == http.MethodPut:
 		a.mu.Lock()
 		a.pings = append(a.pings, receivedPing{method: r.Method, path: r.URL.RequestURI(), host: r.Host, header: r.Header.Clone(), body: string(body)})

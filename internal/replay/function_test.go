@@ -14,11 +14,12 @@ import (
 
 // functionRun is one function's run in a recording, and the run of the server under test that replays it.
 type functionRun struct {
-	app  *fakeApp
-	rec  *recording
-	rw   *rewriter
-	slug string
-	peer map[string]*functionRun // the recording's functions by slug
+	app     *fakeApp
+	rec     *recording
+	rw      *rewriter
+	slug    string
+	peer    map[string]*functionRun // the recording's runs by recorded id
+	trigger trigger
 
 	calls   []*recordedCall
 	answers [][]string                 // op ids of the recorded answers
@@ -38,9 +39,10 @@ type functionRun struct {
 type recordedCall struct {
 	*exchange
 	ctx      callContext
-	job      string    // what the job is for, see jobNames
-	done     bool      // the server has made the call
-	answered time.Time // when it got its answer
+	job      string      // what the job is for, see jobNames
+	made     callContext // the ctx of the server's call
+	done     bool        // the server has made the call
+	answered time.Time   // when it got its answer
 }
 
 // callContext is the ctx member of a call.
@@ -82,6 +84,9 @@ func (f *functionRun) serve(w http.ResponseWriter, r *http.Request, body string)
 	f.learnRun(ctx, members)
 	f.mu.Lock()
 	call := f.match(ctx, query(r.URL.RequestURI(), "stepId"))
+	if call != nil {
+		call.made = ctx
+	}
 	if call == nil {
 		f.found = append(f.found, mismatch{
 			where: "extra call", field: "job " + f.jobName(ctx.JobID), want: "(none)",
@@ -136,6 +141,9 @@ func (f *functionRun) learnRun(ctx callContext, members map[string]json.RawMessa
 	defer f.mu.Unlock()
 	if f.runID == "" {
 		f.runID, f.eventID = ctx.RunID, triggerOf(members)
+		if f.trigger.random() && !isRecentULID(f.eventID) {
+			f.found = append(f.found, mismatch{where: "run of " + f.slug, field: "event id", want: "(a new ULID)", got: f.eventID})
+		}
 	}
 }
 
@@ -207,6 +215,9 @@ func (f *functionRun) personal(text string) string {
 			text = strings.ReplaceAll(text, peer.calls[0].ctx.RunID, peer.runID)
 		}
 		text = strings.ReplaceAll(text, peer.calls[0].ctx.FunctionID, f.app.function(peer.slug).id)
+		if moved := peer.trigger.moved(peer.eventID, f.peer); moved != "" {
+			text = strings.ReplaceAll(text, peer.trigger.id, moved)
+		}
 	}
 	return text
 }
@@ -239,14 +250,18 @@ func (f *functionRun) reply(w http.ResponseWriter, r *http.Request, call *record
 	_, _ = io.WriteString(w, body)
 }
 
-// whole is a recorded answer's body. The cut ones are steps whose output is one letter, 1,500,000 times.
+// whole is the body of a recorded answer or checkpoint. The cut ones are steps whose output is one letter, 1,500,000 times.
 func whole(recorded message) string {
 	if recorded.BodyTruncated == nil {
 		return recorded.Body
 	}
+	end := `"}]`
+	if strings.HasPrefix(recorded.Body, "{") {
+		end = `"}]}`
+	}
 	const size = 1_500_000
 	begin := strings.Index(recorded.Body, `"data":"`) + len(`"data":"`)
-	return recorded.Body[:begin] + strings.Repeat(recorded.Body[begin:begin+1], size) + `"}]`
+	return recorded.Body[:begin] + strings.Repeat(recorded.Body[begin:begin+1], size) + end
 }
 
 // function is what is known of a registered function.

@@ -77,6 +77,19 @@ func seededEventID(millis uint64, entropy string, index int) (string, error) {
 	return id.String(), nil
 }
 
+// deferEventID is the id of the event that starts the run which an op of a finished run deferred (spec 03 §8.2).
+func deferEventID(runID, op string) string {
+	parent, err := ulid.ParseStrict(runID)
+	if err != nil {
+		return ""
+	}
+	var id ulid.ULID
+	copy(id[:6], parent[:6])
+	sum := sha256.Sum256([]byte("defer-event:" + runID + ":" + op))
+	copy(id[6:], sum[:10])
+	return id.String()
+}
+
 // jobNames gives each job id that a run can have the name of what it is for. ops are the ops of the app's answers, one
 // list an answer.
 func jobNames(functionID, eventID, runID string, answers [][]string) map[string]string {
@@ -93,6 +106,8 @@ func jobNames(functionID, eventID, runID string, answers [][]string) map[string]
 		for _, op := range ops {
 			names[x36(key+"-"+op)] = "after " + op
 			names[x36(key+"-"+op+"-plan")] = "planned " + op
+			names[x36(key+"-"+op+"-event")] = "resumed " + op
+			names[x36(key+"-"+op+"-timeout")] = "timed out " + op
 			names[x36(key+"-"+op+"-failure")] = "failed " + op
 		}
 	}
@@ -115,6 +130,7 @@ func TestFormulas(t *testing.T) {
 		"coalesce key":  {coalesceKey("01J8ZKZ5H4X0V6QK3N8N3W9R7T", []string{"bbb", "aaa"}), "31d4cf0f7e73de71"},
 		"request id":    {requestIDEntropy("3w5j0v5g0k3xd", 1), "01HF7YAT000YKTD0RRPDWRPQDS"[10:]},
 		"seeded event":  {seeded, "01JQDAE4RQF8MBCR55T5AK4KXS"},
+		"deferred":      {deferEventID("01HKQJZ5R7XR4MNTQGZ8Z3KPAB", "fixed-hashed-id"), "01HKQJZ5R7GC5N0NPVNFBX80JK"},
 		"discovery job": {jobNames(function, "01HZZZZZZZZZZZZZZZZZZZZZZZ", "r", [][]string{{op}})["1pl0odwgv5qct"], "after " + op},
 		"planned job":   {jobNames(function, "01HZZZZZZZZZZZZZZZZZZZZZZZ", "r", [][]string{{op}})["pt2hegcnyupn"], "planned " + op},
 	} {

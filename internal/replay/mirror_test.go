@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"io"
@@ -20,18 +21,26 @@ type mirror struct {
 	rec    *recording
 	app    *fakeApp
 	conv   *conversation
-	runs   map[string]string // run ids by slug
+	runs   map[string]string // run ids by recorded run id
+	events map[string]string // ids of the events that the reference makes, by recorded id
 	change func(call int, r *http.Request, body string) string
 
-	mu    sync.Mutex
-	sends int
-	used  map[*exchange]bool
-	done  sync.WaitGroup
+	mu       sync.Mutex
+	used     map[*exchange]bool
+	jobs     []string // recorded ids of calls and those of today, in pairs
+	answered map[*exchange]chan struct{}
+	done     sync.WaitGroup
 }
 
 func newMirror(t *testing.T, name string) *mirror {
 	t.Helper()
-	m := &mirror{rec: load(t, name), runs: map[string]string{}, used: map[*exchange]bool{}}
+	m := &mirror{
+		rec: load(t, name), runs: map[string]string{}, events: map[string]string{},
+		used: map[*exchange]bool{}, answered: map[*exchange]chan struct{}{},
+	}
+	for _, one := range m.rec.exchanges {
+		m.answered[one] = make(chan struct{})
+	}
 	listener := httptest.NewServer(m)
 	t.Cleanup(listener.Close)
 	m.app = newFakeApp(t, &server{addr: strings.TrimPrefix(listener.URL, "http://"), url: listener.URL, log: &syncBuffer{}})
@@ -50,18 +59,30 @@ func newMirror(t *testing.T, name string) *mirror {
 	if m.conv, err = newConversation(m.app, m.rec); err != nil {
 		t.Fatal(err)
 	}
-	for slug := range m.conv.functions {
-		m.runs[slug] = ulid.MustNew(ulid.Now(), rand.Reader).String()
+	for runID := range m.conv.functions {
+		m.runs[runID] = ulid.MustNew(ulid.Now(), rand.Reader).String()
 	}
+	for _, function := range m.conv.functions {
+		switch trigger := function.trigger; {
+		case trigger.random():
+			m.events[trigger.id] = ulid.MustNew(ulid.Now(), rand.Reader).String()
+		case trigger.op != "":
+			m.events[trigger.id] = deferEventID(m.runs[trigger.parent], trigger.op)
+		}
+	}
+	m.start(t.Context())
 	return m
 }
 
 // personal gives a recorded text the mirror's ids.
 func (m *mirror) personal(text string) string {
 	text = m.conv.rw.text(text)
-	for slug, function := range m.conv.functions {
-		text = strings.ReplaceAll(text, function.calls[0].ctx.RunID, m.runs[slug])
-		text = strings.ReplaceAll(text, function.calls[0].ctx.FunctionID, m.app.function(slug).id)
+	for runID, function := range m.conv.functions {
+		text = strings.ReplaceAll(text, runID, m.runs[runID])
+		text = strings.ReplaceAll(text, function.calls[0].ctx.FunctionID, m.app.function(function.slug).id)
+	}
+	for recorded, today := range m.events {
+		text = strings.ReplaceAll(text, recorded, today)
 	}
 	return text
 }
@@ -80,9 +101,10 @@ func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var recorded *exchange
 	m.mu.Lock()
+	jobs := strings.NewReplacer(m.jobs...)
 	m.rec.all(func(one *exchange) {
 		same := m.personal(one.request.Path) == r.URL.RequestURI() && one.request.Method == r.Method
-		if recorded == nil && same && !m.used[one] && (r.Method != http.MethodPost || m.personal(one.request.Body) == string(sent)) {
+		if recorded == nil && same && !m.used[one] && (r.Method != http.MethodPost || jobs.Replace(m.personal(whole(one.request))) == string(sent)) {
 			recorded = one
 		}
 	})
@@ -96,54 +118,71 @@ func (m *mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if cut := recorded.response.BodyTruncated; cut != nil {
 		body += strings.Repeat("x", cut.Bytes-len(body))
 	}
-	if strings.HasPrefix(r.URL.Path, "/e/") {
-		m.mu.Lock()
-		m.sends++
-		if m.sends == topLevelSends(m.rec) {
-			m.done.Go(func() { m.callAll() })
-		}
-		m.mu.Unlock()
+	if done, ok := m.answered[recorded]; ok {
+		defer close(done)
 	}
 	write(w, answer{status: recorded.response.Status, header: appHeaders(recorded.response.Headers), body: body})
 }
 
-func topLevelSends(rec *recording) int {
-	sends := 0
-	for _, one := range rec.exchanges {
-		if strings.HasPrefix(one.request.Path, "/e/") {
-			sends++
+// start makes the recorded calls and requests to providers, each when the answers that came before it are given.
+func (m *mirror) start(ctx context.Context) {
+	for i, one := range m.rec.exchanges {
+		if one.request.Dir != "server->app" && one.request.Dir != "server->provider" {
+			continue
 		}
-	}
-	return sends
-}
-
-// callAll makes the recorded calls, each when the answers that came before it are there.
-func (m *mirror) callAll() {
-	calls := m.rec.toApp()
-	answered := make([]chan struct{}, len(calls))
-	var all sync.WaitGroup
-	for i, one := range calls {
-		answered[i] = make(chan struct{})
-		for before, other := range calls[:i] {
-			if other.response.Seq < one.request.Seq {
-				<-answered[before]
+		m.done.Go(func() {
+			for _, other := range m.rec.exchanges[:i] {
+				if other.response.Seq >= one.request.Seq {
+					continue
+				}
+				select {
+				case <-m.answered[other]:
+				case <-ctx.Done():
+					return
+				}
 			}
-		}
-		slug := query(one.request.Path, "fnId")
-		all.Go(func() {
-			defer close(answered[i])
-			m.call(one, m.conv.functions[slug], slug)
+			defer close(m.answered[one])
+			if one.request.Dir == "server->provider" {
+				m.ask(one)
+				return
+			}
+			recorded, _ := contextOf(one.request.Body)
+			m.call(one, m.conv.functions[recorded.RunID])
 		})
 	}
-	all.Wait()
 }
 
-func (m *mirror) call(one *exchange, function *functionRun, slug string) {
+// ask makes a recorded request to a provider.
+func (m *mirror) ask(one *exchange) {
+	body := m.personal(one.request.Body)
+	request, err := http.NewRequest(one.request.Method, "http://"+m.app.addr+one.request.Path, strings.NewReader(body))
+	if err != nil {
+		return
+	}
+	for _, pair := range one.request.Headers {
+		request.Header.Set(pair[0], pair[1])
+	}
+	request.Header.Del("Content-Length")
+	request.Header.Del("Host")
+	m.send(request)
+}
+
+// send makes a request and drops the answer.
+func (m *mirror) send(request *http.Request) {
+	request.Close = true
+	if response, err := http.DefaultTransport.RoundTrip(request); err == nil {
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+	}
+}
+
+func (m *mirror) call(one *exchange, function *functionRun) {
 	recorded, members := contextOf(one.request.Body)
+	runID := m.runs[recorded.RunID]
 	eventID := triggerOf(map[string]json.RawMessage{"event": json.RawMessage(m.personal(string(members["event"])))})
-	registration := m.app.function(slug)
+	registration := m.app.function(function.slug)
 	jobs := map[string]string{}
-	for id, name := range jobNames(registration.id, eventID, m.runs[slug], function.answers) {
+	for id, name := range jobNames(registration.id, eventID, runID, function.answers) {
 		jobs[name] = id
 	}
 	var job string
@@ -153,6 +192,9 @@ func (m *mirror) call(one *exchange, function *functionRun, slug string) {
 		}
 	}
 	requestID := ulid.MustNew(ulid.Now(), nil).String()[:10] + requestIDEntropy(job, recorded.Generation)
+	m.mu.Lock()
+	m.jobs = append(m.jobs, recorded.QueueItem, queueItemID(job), recorded.RequestID, requestID)
+	m.mu.Unlock()
 	body := strings.NewReplacer(recorded.QueueItem, queueItemID(job), recorded.JobID, job, recorded.RequestID, requestID).Replace(m.personal(one.request.Body))
 	if cut := one.request.BodyTruncated; cut != nil {
 		size := cut.Bytes - len(recorded.JobID) - len(recorded.QueueItem) + len(job) + len(queueItemID(job))
@@ -166,10 +208,9 @@ func (m *mirror) call(one *exchange, function *functionRun, slug string) {
 		request.Header.Set(pair[0], pair[1])
 	}
 	request.Host = "localhost:" + portOf(m.app.addr)
-	request.Close = true
 	request.Header.Del("Content-Length")
 	request.Header.Del("Host")
-	request.Header.Set("X-Run-Id", m.runs[slug])
+	request.Header.Set("X-Run-Id", runID)
 	request.Header.Set("X-Inngest-Job-Id", job)
 	request.Header.Set("X-Request-Id", requestID)
 	request.Header.Set("Traceparent", "00-"+traceparent.FindStringSubmatch(request.Header.Get("Traceparent"))[1]+"-"+spanID(job, recorded.Attempt)+"-01")
@@ -180,10 +221,7 @@ func (m *mirror) call(one *exchange, function *functionRun, slug string) {
 	}
 	request.Body = io.NopCloser(strings.NewReader(body))
 	request.ContentLength = int64(len(body))
-	if response, err := http.DefaultTransport.RoundTrip(request); err == nil {
-		_, _ = io.Copy(io.Discard, response.Body)
-		_ = response.Body.Close()
-	}
+	m.send(request)
 }
 
 // TestReplayOfTheReference proves that the replay finds no difference between the reference and itself.

@@ -118,6 +118,11 @@ func readKind(path string) string {
 
 // excuseRead accepts times of the server.
 func (c *conversation) excuseRead(field string, parent map[string]any, want, got any) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if fitsInvocation(c.functions, field, parent, want, got) {
+		return true
+	}
 	switch field[strings.LastIndexByte(field, '.')+1:] {
 	case "received_at", "fetched_at", "cached_until", "run_started_at", "ended_at":
 		return isTime(want) && isTime(got)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const wireDir = "testdata/wire"
@@ -18,6 +19,7 @@ const wireDir = "testdata/wire"
 // message is one line of a recording.
 type message struct {
 	Seq           int        `json:"seq"`
+	T             int64      `json:"t"` // ms since the scenario began
 	Exchange      int        `json:"exchange"`
 	Type          string     `json:"type"`
 	Dir           string     `json:"dir"`
@@ -133,10 +135,9 @@ func load(t *testing.T, name string) *recording {
 		}
 		made := &exchange{number: msg.Exchange, request: msg}
 		byNumber[msg.Exchange] = made
-		switch {
-		case msg.Dir == "app->server" && len(open) == 1:
-			open[0].nested = append(open[0].nested, made)
-		default:
+		if caller := callerOf(msg, open); caller != nil {
+			caller.nested = append(caller.nested, made)
+		} else {
 			rec.exchanges = append(rec.exchanges, made)
 		}
 		if strings.HasSuffix(msg.Dir, "->app") {
@@ -151,6 +152,26 @@ func load(t *testing.T, name string) *recording {
 	return rec
 }
 
+// callerOf is the call that the app was working on when it sent a request: a checkpoint names the job of its call, anything
+// else belongs to the only call that was under way.
+func callerOf(msg message, open []*exchange) *exchange {
+	if msg.Dir != "app->server" {
+		return nil
+	}
+	if job := checkpointJob(msg); job != "" {
+		for _, one := range open {
+			if ctx, _ := contextOf(one.request.Body); ctx.QueueItem == job {
+				return one
+			}
+		}
+		return nil
+	}
+	if len(open) == 1 {
+		return open[0]
+	}
+	return nil
+}
+
 func remove(list []*exchange, gone *exchange) []*exchange {
 	var kept []*exchange
 	for _, one := range list {
@@ -159,6 +180,11 @@ func remove(list []*exchange, gone *exchange) []*exchange {
 		}
 	}
 	return kept
+}
+
+// at is when a message was complete, by the clock of the recording. The first message is about the scenario's beginning.
+func (r *recording) at(begin time.Time, msg message) time.Time {
+	return begin.Add(time.Duration(msg.T-r.exchanges[0].request.T) * time.Millisecond)
 }
 
 // toApp are the calls that the server made.

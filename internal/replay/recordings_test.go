@@ -21,7 +21,7 @@ func TestRecordings(t *testing.T) {
 			continue
 		}
 		rec := load(t, name)
-		app := &fakeApp{t: t, addr: "127.0.0.1:" + recordedPorts[rec.lane()], functions: map[string]*functionRun{}, known: map[string]registered{}}
+		app := &fakeApp{t: t, addr: "127.0.0.1:" + recordedPorts[rec.lane()], functions: map[string][]*functionRun{}, known: map[string]registered{}}
 		registrations := load(t, "01-registration."+rec.lane())
 		registrations.all(func(one *exchange) {
 			if strings.HasPrefix(one.request.Path, "/fn/register") {
@@ -35,10 +35,10 @@ func TestRecordings(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		for slug, function := range conv.functions {
+		for _, function := range conv.functions {
 			calls += len(function.calls)
-			if want, got := function.calls[0].ctx.FunctionID, app.function(slug).id; want != got {
-				t.Errorf("%s: function %s was recorded as %s, computed %s", name, slug, want, got)
+			if want, got := function.calls[0].ctx.FunctionID, app.function(function.slug).id; want != got {
+				t.Errorf("%s: function %s was recorded as %s, computed %s", name, function.slug, want, got)
 			}
 			for _, call := range function.calls {
 				parts := traceparent.FindStringSubmatch(call.request.Headers.get("traceparent"))

@@ -14,6 +14,9 @@ import (
 // recordedPorts are the public addresses of the recorded apps, by lane.
 var recordedPorts = map[string]string{"ts4": "8791", "ts3": "8794", "ts4nc": "8797", "go": "8801"}
 
+// providerPorts are the addresses of the recorded providers, one a lane.
+var providerPorts = []string{"8780", "8781", "8782", "8783"}
+
 var (
 	isoTime  = regexp.MustCompile(`\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	tsMember = regexp.MustCompile(`"ts":(\d{13})\b`)
@@ -31,7 +34,11 @@ type rewriter struct {
 // newRewriter reads the events that were sent in a recording. app is the fake app's host and port.
 func newRewriter(rec *recording, app string, now time.Time) (*rewriter, error) {
 	port := recordedPorts[rec.lane()]
-	rw := &rewriter{addresses: strings.NewReplacer("localhost:"+port, "localhost:"+portOf(app), "127.0.0.1:"+port, "127.0.0.1:"+portOf(app))}
+	addresses := []string{"localhost:" + port, "localhost:" + portOf(app), "127.0.0.1:" + port, "127.0.0.1:" + portOf(app)}
+	for _, provider := range providerPorts {
+		addresses = append(addresses, "127.0.0.1:"+provider, "127.0.0.1:"+portOf(app))
+	}
+	rw := &rewriter{addresses: strings.NewReplacer(addresses...)}
 	var ids []string
 	var failed error
 	rec.all(func(one *exchange) {
