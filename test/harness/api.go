@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -73,6 +74,36 @@ func (s *Server) get(ctx context.Context, path string, data any) error {
 		return fmt.Errorf("%s: %w in %.300s", path, err, answer.Data)
 	}
 	return nil
+}
+
+// Call makes a request to the API with the server's signing key and returns the status and the text of its answer.
+func (s *Server) Call(ctx context.Context, method, path, body string) (int, string, error) {
+	req, err := http.NewRequestWithContext(ctx, method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if s.opts.SigningKey != "" {
+		req.Header.Set("Authorization", "Bearer "+s.opts.SigningKey)
+	}
+	resp, err := readClient.Do(req)
+	if err != nil {
+		return 0, "", fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, "", fmt.Errorf("read the answer to %s %s: %w", method, path, err)
+	}
+	return resp.StatusCode, string(text), nil
+}
+
+// Cancel cancels a run; that it has ended already is no error.
+func (s *Server) Cancel(t testing.TB, runID string) {
+	t.Helper()
+	status, text, err := s.Call(t.Context(), http.MethodDelete, "/v1/runs/"+runID, "")
+	if err != nil || status != http.StatusOK {
+		t.Fatalf("cancel run %s: status %d, %v: %s", runID, status, err, text)
+	}
 }
 
 // EventRuns asks for the runs that the event with this internal id started.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -35,9 +36,15 @@ type app struct {
 	client inngestgo.Client
 	url    string // where the functions are served
 
-	mu     sync.Mutex
-	seen   map[string][]sighting // by the key of the event's data
-	useAPI int                   // calls whose body was trimmed
+	provider *provider
+
+	mu       sync.Mutex
+	seen     map[string][]sighting      // by the key of the event's data
+	useAPI   int                        // calls whose body was trimmed
+	answered map[string]int             // calls that were answered, by run
+	broken   map[string]bool            // runs whose next answer is that of a process that breaks down
+	gates    map[string]chan struct{}   // where steps wait for the test, by key
+	finished map[string]json.RawMessage // data of inngest/function.finished events, by run
 }
 
 // sighting is one thing that happened in the app: a handler was entered, or a step's body ran.
@@ -51,7 +58,10 @@ type sighting struct {
 // signature of every call and refuses others.
 func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 	t.Helper()
-	a := &app{server: server, seen: map[string][]sighting{}}
+	a := &app{
+		server: server, provider: newProvider(t), seen: map[string][]sighting{}, answered: map[string]int{},
+		broken: map[string]bool{}, gates: map[string]chan struct{}{}, finished: map[string]json.RawMessage{},
+	}
 	mux := http.NewServeMux()
 	web := httptest.NewServer(mux)
 	t.Cleanup(web.Close)
@@ -77,7 +87,7 @@ func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 	}
 	a.url = serveURL.String()
 	a.createFunctions(t)
-	mux.Handle("/api/inngest", a.watchTrimming(a.client.ServeWithOpts(inngestgo.ServeOpts{EnableUnauthedSync: inngestgo.BoolPtr(true)})))
+	mux.Handle("/api/inngest", a.watch(a.client.ServeWithOpts(inngestgo.ServeOpts{EnableUnauthedSync: inngestgo.BoolPtr(true)})))
 
 	// The SDK registers itself with the server when it is asked to by PUT.
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, serveURL.String(), http.NoBody)
@@ -95,8 +105,9 @@ func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 	return a
 }
 
-// watchTrimming counts calls that tell the SDK to fetch the state itself, which the Go SDK cannot (Spec 01 §8.4).
-func (a *app) watchTrimming(next http.Handler) http.Handler {
+// watch sees every call and its answer. It counts calls that tell the SDK to fetch the state itself, which the Go SDK
+// cannot (Spec 01 §8.4), and puts a 500 in place of the answers of broken runs.
+func (a *app) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -106,16 +117,32 @@ func (a *app) watchTrimming(next http.Handler) http.Handler {
 		var call struct {
 			UseAPI bool `json:"use_api"`
 			Ctx    struct {
-				UseAPI bool `json:"use_api"`
+				UseAPI bool   `json:"use_api"`
+				RunID  string `json:"run_id"`
 			} `json:"ctx"`
 		}
-		if r.Method == http.MethodPost && json.Unmarshal(body, &call) == nil && (call.UseAPI || call.Ctx.UseAPI) {
-			a.mu.Lock()
-			a.useAPI++
-			a.mu.Unlock()
-		}
+		isCall := r.Method == http.MethodPost && json.Unmarshal(body, &call) == nil
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		next.ServeHTTP(w, r)
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+
+		a.mu.Lock()
+		if isCall && (call.UseAPI || call.Ctx.UseAPI) {
+			a.useAPI++
+		}
+		broken := a.broken[call.Ctx.RunID]
+		delete(a.broken, call.Ctx.RunID)
+		a.mu.Unlock()
+		if broken {
+			http.Error(w, "broken down", http.StatusInternalServerError)
+			return
+		}
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.answered[call.Ctx.RunID]++
 	})
 }
 
@@ -192,14 +219,60 @@ func (a *app) send(t *testing.T, event string, data object) string {
 // saw that run and no other.
 func (a *app) finish(t *testing.T, event, key, status string) harness.Run {
 	t.Helper()
-	run := a.server.AwaitRun(t, a.send(t, event, object{"key": key}), waitLimit)
+	return a.settle(t, a.send(t, event, object{"key": key}), key, status)
+}
+
+// settle does the same for an event that was sent before.
+func (a *app) settle(t *testing.T, eventID, key, status string) harness.Run {
+	t.Helper()
+	run := a.server.AwaitRun(t, eventID, waitLimit)
 	if run.Status != status {
-		t.Fatalf("run %s of %s is %s, want %s; output %s", run.ID, event, run.Status, status, run.Output)
+		t.Fatalf("run %s of %s is %s, want %s; output %s", run.ID, key, run.Status, status, run.Output)
 	}
 	if ids := a.runs(key); len(ids) != 1 || ids[0] != run.ID {
 		t.Errorf("app saw the runs %v of %s, want only %s", ids, key, run.ID)
 	}
 	return run
+}
+
+// await waits until the app saw something and returns the run that it saw first for the key.
+func (a *app) await(t *testing.T, key, what string) string {
+	t.Helper()
+	harness.Eventually(t, waitLimit, what+" of "+key, func() (bool, string) { return len(a.times(key, what)) > 0, "not seen" })
+	return a.runs(key)[0]
+}
+
+// result waits for the event that tells of the run's end and returns the result in it, which the read API does not know
+// of runs that end by an opcode (Spec 04 §7.2).
+func (a *app) result(t *testing.T, runID string) json.RawMessage {
+	t.Helper()
+	var data json.RawMessage
+	harness.Eventually(t, waitLimit, "finished event of run "+runID, func() (bool, string) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		data = a.finished[runID]
+		return data != nil, "not seen"
+	})
+	var finished struct {
+		Result json.RawMessage `json:"result"`
+	}
+	if err := json.Unmarshal(data, &finished); err != nil {
+		t.Fatalf("finished event of run %s: %v in %s", runID, err, data)
+	}
+	return finished.Result
+}
+
+// observe keeps what finished events say.
+func (a *app) observe(_ context.Context, in input) (any, error) {
+	data, err := json.Marshal(in.Event.Data)
+	if err != nil {
+		return nil, err
+	}
+	id, _ := in.Event.Data["run_id"].(string)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.finished[id] = data
+	return nil, nil
 }
 
 // sameJSON fails the test unless both texts are the same JSON, numbers compared by their text.

@@ -69,6 +69,12 @@ func (a *app) createFunctions(t *testing.T) {
 	create("large", 0, a.large)
 	create("many", 0, a.many)
 	a.createNumbers(t)
+	a.createWaits(t)
+	a.createInvokes(t)
+	a.createCancelled(t)
+	a.createCheckpointed(t)
+	a.createOutside(t)
+	a.create(t, inngestgo.FunctionOpts{ID: "observer", Name: "observer"}, "inngest/function.finished", nil, a.observe)
 	a.create(t, inngestgo.FunctionOpts{ID: "on-failure", Name: "on-failure"},
 		"inngest/function.failed", inngestgo.StrPtr("event.data.function_id == 'go-suite-exhausted'"), a.onFailure)
 }

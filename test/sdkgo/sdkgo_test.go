@@ -3,6 +3,7 @@ package sdkgo
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ const (
 func TestGoSDK(t *testing.T) {
 	t.Parallel()
 	opts := harness.Options{Args: []string{"--retry-interval", "1"}}
-	runScenarios(t, newApp(t, harness.Start(t, opts), opts))
+	runScenarios(t, newApp(t, harness.Start(t, opts), opts), gatewayScenarios)
 }
 
 // TestGoSDK_WithKeys does the same against a production server on disk: events need their key, and the SDK refuses
@@ -34,12 +35,12 @@ func TestGoSDK_WithKeys(t *testing.T) {
 		Args: []string{"--retry-interval", "1", "--sqlite-dir", t.TempDir()},
 	}
 	a := newApp(t, harness.Start(t, opts), opts)
-	runScenarios(t, a)
+	runScenarios(t, a, map[string]func(*testing.T, *app){"gateways do not reach private addresses": testPrivateIsRefused})
 	testUnsignedCallIsRefused(t, a)
 }
 
-// runScenarios runs them side by side: they share nothing but the app.
-func runScenarios(t *testing.T, a *app) {
+// runScenarios runs them and those of the kind of server side by side: they share nothing but the app.
+func runScenarios(t *testing.T, a *app, ofKind map[string]func(*testing.T, *app)) {
 	t.Helper()
 	scenarios := map[string]func(*testing.T, *app){
 		"simple run":                              testSimple,
@@ -56,6 +57,11 @@ func runScenarios(t *testing.T, a *app) {
 		"large state is never trimmed":            testLarge,
 		"100 concurrent runs":                     testConcurrent,
 		"unicode and big numbers":                 testNumbers,
+	}
+	for _, more := range []map[string]func(*testing.T, *app){
+		waitScenarios, invokeScenarios, cancelScenarios, checkpointScenarios, outsideScenarios, ofKind,
+	} {
+		maps.Copy(scenarios, more)
 	}
 	for name, scenario := range scenarios {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,12 @@ import inngest
 import inngest.flask
 import werkzeug.serving
 
+import cancels
+import invokes
+import outside
+import waits
 from harness import Keys
+from provider import Provider
 
 APP_ID = "py"
 BIG_STEPS = 4
@@ -35,6 +40,10 @@ class App:
         self._seen: dict[str, list[Sighting]] = collections.defaultdict(list)
         self.finished: dict[str, typing.Any] = {}  # data of inngest/function.finished events, by run id
         self.trimmed: set[str] = set()  # runs that had a call without its state
+        self.answered: collections.Counter[str] = collections.Counter()  # calls answered, by run
+        self.gates: dict[str, threading.Event] = collections.defaultdict(threading.Event)  # by key; steps wait at them
+        self.provider = Provider()
+        self.server_url = server_url
 
         quiet = logging.getLogger("quiet")
         quiet.setLevel(logging.CRITICAL)
@@ -51,6 +60,7 @@ class App:
         )
         web = flask.Flask("app")
         web.before_request(self._watch_trimming)
+        web.after_request(self._watch_answers)
         inngest.flask.serve(web, self.client, self._functions())
         self._web = werkzeug.serving.make_server("127.0.0.1", 0, web, threaded=True)
         self._web.daemon_threads = True
@@ -63,6 +73,7 @@ class App:
 
     def close(self) -> None:
         self._web.shutdown()
+        self.provider.close()
 
     def _watch_trimming(self) -> None:
         if flask.request.method == "POST":
@@ -70,6 +81,13 @@ class App:
             if call.get("use_api") or call.get("ctx", {}).get("use_api"):
                 with self._lock:
                     self.trimmed.add(call["ctx"]["run_id"])
+
+    def _watch_answers(self, response: flask.Response) -> flask.Response:
+        if flask.request.method == "POST":
+            call = flask.request.get_json(silent=True) or {}
+            with self._lock:
+                self.answered[str(call.get("ctx", {}).get("run_id"))] += 1
+        return response
 
     def note(self, ctx: inngest.ContextSync, what: str, key: str | None = None) -> None:
         """Note that something happened in a run of the event with this key."""
@@ -87,7 +105,7 @@ class App:
         with self._lock:
             return list(dict.fromkeys(s.run_id for s in self._seen[key]))
 
-    def _step(self, ctx: inngest.ContextSync, step_id: str, value: typing.Any) -> typing.Any:
+    def step(self, ctx: inngest.ContextSync, step_id: str, value: typing.Any) -> typing.Any:
         def body() -> typing.Any:
             self.note(ctx, step_id)
             return value
@@ -98,14 +116,17 @@ class App:
         """Every function of the suite; each listens to the event "py/<id>"."""
         functions: list[inngest.Function[typing.Any]] = []
 
-        def add(fn_id: str, handler: typing.Any, retries: int = 0, on_failure: typing.Any = None) -> None:
+        def add(
+            fn_id: str, handler: typing.Any, retries: int = 0, **options: typing.Any
+        ) -> inngest.Function[typing.Any]:
             create = self.client.create_function(
                 fn_id=fn_id,
                 retries=retries,
-                on_failure=on_failure,
                 trigger=inngest.TriggerEvent(event=f"{APP_ID}/{fn_id}"),
+                **options,
             )
             functions.append(create(handler))
+            return functions[-1]
 
         add("simple", self._simple)
         add("steps", self._three_steps)
@@ -121,6 +142,8 @@ class App:
         add("large", self._large)
         add("many", self._many)
         add("numbers", self._numbers)
+        for subject in (waits, invokes, cancels, outside):
+            subject.add_functions(self, add)
         observe = self.client.create_function(
             fn_id="observer", trigger=inngest.TriggerEvent(event="inngest/function.finished")
         )
@@ -132,18 +155,18 @@ class App:
         return {"echo": dict(ctx.event.data), "attempt": ctx.attempt}
 
     def _three_steps(self, ctx: inngest.ContextSync) -> typing.Any:
-        first = self._step(ctx, "first", {"n": 1, "text": AWKWARD})
-        second = self._step(ctx, "second", [first["n"], 2, {"deep": {"x": None}}])
-        third = self._step(ctx, "third", f"length {len(second)}")
+        first = self.step(ctx, "first", {"n": 1, "text": AWKWARD})
+        second = self.step(ctx, "second", [first["n"], 2, {"deep": {"x": None}}])
+        third = self.step(ctx, "third", f"length {len(second)}")
         return {"first": first, "second": second, "third": third}
 
     def _sleeps(self, ctx: inngest.ContextSync) -> typing.Any:
-        self._step(ctx, "before", 1)
+        self.step(ctx, "before", 1)
         ctx.step.sleep("nap", datetime.timedelta(seconds=1))
-        return self._step(ctx, "after", "rested")
+        return self.step(ctx, "after", "rested")
 
     def _retries_step(self, ctx: inngest.ContextSync) -> typing.Any:
-        self._step(ctx, "kept", 1)
+        self.step(ctx, "kept", 1)
 
         def flaky() -> int:
             self.note(ctx, f"flaky {ctx.attempt}")
@@ -163,7 +186,7 @@ class App:
         return ctx.step.run("later", later)
 
     def _retries_function(self, ctx: inngest.ContextSync) -> typing.Any:
-        kept = self._step(ctx, "kept", "kept")
+        kept = self.step(ctx, "kept", "kept")
         self.note(ctx, f"past the step {ctx.attempt}")
         if ctx.attempt == 0:
             raise ValueError("the function fails once")
@@ -199,12 +222,12 @@ class App:
     def _parallel(self, ctx: inngest.ContextSync) -> typing.Any:
         parts = ctx.group.parallel(
             (
-                lambda: self._step(ctx, "a", "a!"),
-                lambda: self._step(ctx, "b", "b!"),
-                lambda: self._step(ctx, "c", "c!"),
+                lambda: self.step(ctx, "a", "a!"),
+                lambda: self.step(ctx, "b", "b!"),
+                lambda: self.step(ctx, "c", "c!"),
             )
         )
-        return self._step(ctx, "join", "".join(parts))
+        return self.step(ctx, "join", "".join(parts))
 
     def _loop(self, ctx: inngest.ContextSync) -> typing.Any:
         def turn(number: int) -> int:
@@ -214,12 +237,12 @@ class App:
         return [ctx.step.run("same id", turn, number) for number in range(5)]
 
     def _large(self, ctx: inngest.ContextSync) -> typing.Any:
-        parts = [self._step(ctx, f"big {i}", chr(97 + i) * BIG_SIZE) for i in range(BIG_STEPS)]
-        return self._step(ctx, "sum", sum(map(len, parts)))
+        parts = [self.step(ctx, f"big {i}", chr(97 + i) * BIG_SIZE) for i in range(BIG_STEPS)]
+        return self.step(ctx, "sum", sum(map(len, parts)))
 
     def _many(self, ctx: inngest.ContextSync) -> typing.Any:
-        one = self._step(ctx, "one", ctx.event.data["i"])
-        self._step(ctx, "two", one)
+        one = self.step(ctx, "one", ctx.event.data["i"])
+        self.step(ctx, "two", one)
         return one
 
     def _numbers(self, ctx: inngest.ContextSync) -> typing.Any:

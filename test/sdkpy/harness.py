@@ -115,6 +115,15 @@ class Server:
             raise ReadError(f"{path}: status {response.status_code}: {response.text[:300]}")
         return body["data"]
 
+    def call(self, method: str, path: str, **options: typing.Any) -> httpx.Response:
+        """Ask the API, with the server's key if it has one."""
+        return self._client.request(method, path, **options)
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run; that it has ended already is no error."""
+        response = self.call("DELETE", f"/v1/runs/{run_id}")
+        assert response.status_code == 200, response.text
+
     def await_run_id(self, run_id: str, limit: float) -> dict[str, typing.Any]:
         """The run once it has its end."""
 

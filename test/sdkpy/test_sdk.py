@@ -1,4 +1,4 @@
-"""The scenarios."""
+"""The basic scenarios."""
 
 import typing
 
@@ -6,34 +6,8 @@ import httpx
 import inngest
 
 from app import APP_ID, AWKWARD, BIG_SIZE, BIG_STEPS, App
+from checks import WAIT, check_end, finish, saw_once
 from harness import Server, eventually
-
-WAIT = 60.0  # seconds for one run, on a machine that does many other things
-
-
-def saw_once(app: App, key: str, *whats: str) -> None:
-    for what in whats:
-        assert len(app.times(key, what)) == 1, f"app saw {what!r} of {key}"
-
-
-def check_end(app: App, run: dict[str, typing.Any], key: str, status: str) -> typing.Any:
-    """Check how a run ended in the server's eyes: its record, and the event that it published."""
-    assert run["status"] == status, run
-    assert app.runs(key) == [run["run_id"]]
-    finished = eventually(f"finished event of {run['run_id']}", WAIT, lambda: (app.finished.get(run["run_id"]), "none"))
-    assert finished["_inngest"]["status"] == status
-    assert finished["result"] == run["output"]
-    return run["output"]
-
-
-def finish(
-    server: Server, app: App, name: str, status: str = "Completed", data: dict[str, typing.Any] | None = None
-) -> typing.Any:
-    """Send one event through the SDK, wait for its run, check it and return its output."""
-    event = inngest.Event(name=f"{APP_ID}/{name}", data=data or {"key": name})
-    ids = app.client.send_sync(event)
-    assert len(ids) == 1
-    return check_end(app, server.await_run(ids[0], WAIT), name, status)
 
 
 def test_simple_run(server: Server, app: App) -> None:

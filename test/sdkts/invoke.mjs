@@ -6,6 +6,7 @@ export function functions({ add, app, lane, stepOf }) {
   const { NonRetriableError, referenceFunction } = lane.sdk;
   const data = (context) => ({ key: `${context.event.data.key}/child`, n: 42 });
   const parent = (id, options) => add(id, { retries: 0 }, async (context) => {
+    app.note(context, "call");
     try {
       return { result: await context.step.invoke("call", { data: data(context), ...options }) };
     } catch (error) {

@@ -43,6 +43,7 @@ export async function startProvider() {
 
 export function functions({ add, app, lane, stepOf }) {
   add("fetch", { retries: 0 }, async (context) => {
+    app.note(context, "call");
     const answer = await context.step.fetch(`${app.provider.url}/echo?of=${lane.id}`, {
       method: "PUT", headers: { "x-test": "yes", "content-type": "text/plain" }, body: "ping",
     });
@@ -51,6 +52,7 @@ export function functions({ add, app, lane, stepOf }) {
 
   const asking = (id, model, retries) => add(id, { retries }, async (context) => {
     const { step } = context;
+    app.note(context, "call");
     try {
       const answer = await step.ai.infer("ask", {
         model: step.ai.models.openai({ model, apiKey: secret, baseUrl: `${app.provider.url}/v1` }),
@@ -78,8 +80,8 @@ export function functions({ add, app, lane, stepOf }) {
   });
 }
 
-export function scenarios(world) {
-  const { finish, sawOnce, test, waitMS } = world;
+function gateways(world) {
+  const { finish, test } = world;
   const asked = (part) => world.app.provider.requests.filter((r) => r.body.includes(part));
 
   test("step.fetch: the server makes the request", async () => {
@@ -111,6 +113,24 @@ export function scenarios(world) {
     await finish("infer-broken", "Completed", { caught: "Error making AI request: unsuccessful status code: 503" });
     assert.equal(asked("a question of infer-broken\"").length, 2);
   });
+}
+
+// A server that others use keeps the requests of their steps off its own network.
+function refusals(world) {
+  const { finish, send, settle, test } = world;
+  test("step.fetch and step.ai.infer do not reach private addresses", async () => {
+    const { run } = await finish("fetch", "Failed");
+    assert.match(run.output.message, /private IP range/);
+    const { result } = await settle(await send("infer", { key: "infer" }), "infer", "Completed");
+    assert.match(result.caught, /private IP range/);
+    assert.deepEqual(world.app.provider.requests, []);
+  });
+}
+
+export function scenarios(world) {
+  const { finish, sawOnce, test, waitMS } = world;
+  if (world.lane.keys) refusals(world);
+  else gateways(world);
 
   test("events sent by a step start their runs once", async () => {
     const key = "emit";

@@ -8,6 +8,7 @@ const topicOf = (lane, channel, topic) => (lane.major === 4 ? lane.sdk.realtime.
 export function functions({ add, app, lane }) {
   add("publish", { retries: 0 }, async (context) => {
     const { channel } = context.event.data;
+    app.note(context, "call");
     const durable = (id, ref, data) => (lane.major === 4
       ? context.step.realtime.publish(id, ref, data)
       : context.step.realtime.publish(id, { ...ref, data }));
