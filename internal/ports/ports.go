@@ -32,8 +32,8 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 )
 
-// SignalTakenError: another run waits for the signal, and the commit does not take it over. Nothing was written; decide
-// again, knowing that.
+// SignalTakenError says that another run waits for the signal, and that the commit does not take it over. Nothing was
+// written; decide again, knowing that.
 type SignalTakenError struct {
 	Signal string
 	Run    ulid.ULID

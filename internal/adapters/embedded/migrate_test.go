@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -8,8 +9,11 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
 	"zombiezen.com/go/sqlite"
 
+	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 	sqlfiles "github.com/ingothq/ingot/sql/sqlite"
 )
@@ -169,5 +173,49 @@ func TestMigrate_RollsBackWhatFails(t *testing.T) {
 				t.Errorf("%s objects are left", got[0])
 			}
 		})
+	}
+}
+
+// TestMigrate_GoesOnWithRunsOfAnEarlierVersion opens a file that an engine without waits has left.
+func TestMigrate_GoesOnWithRunsOfAnEarlierVersion(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e, err := Open(t.Context(), Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := benchRun(benchEvent())
+	if _, err := e.Store().Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{next}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := sqlite.OpenConn(filepath.Join(dir, fileName), sqlite.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = script(conn, "DROP TABLE ingot_pauses; DROP TABLE ingot_signals; DROP TABLE ingot_run_parts; DELETE FROM ingot_schema WHERE version_id > 1")
+	if err := errors.Join(err, conn.Close()); err != nil {
+		t.Fatal(err)
+	}
+
+	e = mustOpen(t, Config{Dir: dir})
+	state, err := e.Store().Load(t.Context(), next.State.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(next.State, state, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("-before +after:\n%s", diff)
+	}
+	lease, err := e.Queue().Lease(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.Store().Commit(t.Context(), ports.Commit{Lease: lease, State: state, Transition: run.Transition{
+		Pauses: []run.Pause{{ID: uuid.New(), Kind: run.PauseEvent, Event: "e"}}, Current: run.Disposition{Fate: run.FateKeep},
+	}})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -116,9 +116,7 @@ func planRun(next ports.NewRun) plannedRun {
 		p.key = keyHash(next.IdempotencyKey)
 	}
 	p.size = 600 + len(p.meta) + p.jobs.size + p.pauses.size + partsSize(p.parts) + s.Size
-	for _, tracked := range slices.Concat(s.Events, next.OnDuplicate) {
-		p.size += eventSize(tracked)
-	}
+	p.size += eventsSize(s.Events) + eventsSize(next.OnDuplicate)
 	return p
 }
 

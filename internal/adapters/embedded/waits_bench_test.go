@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"context"
 	"fmt"
 	"runtime"
 	"testing"
@@ -56,21 +55,19 @@ func heapInUse() uint64 {
 	return stats.HeapAlloc
 }
 
-// waitingEngine is an engine that was opened on a file in which runs wait, and what each of them costs in memory.
-func waitingEngine(tb testing.TB, runs int) (e *Engine, dir string, bytesPerRun float64) {
+// waitingFile makes a file in which runs wait and returns its directory.
+func waitingFile(tb testing.TB, runs int) string {
 	tb.Helper()
-	dir = tb.TempDir()
-	first, err := Open(context.WithoutCancel(tb.Context()), Config{Dir: dir})
+	dir := tb.TempDir()
+	e, err := Open(tb.Context(), Config{Dir: dir})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	before := heapInUse()
-	waitFor(tb, first, runs)
-	bytesPerRun = float64(heapInUse()-before) / float64(runs)
-	if err := first.Close(tb.Context()); err != nil {
+	waitFor(tb, e, runs)
+	if err := e.Close(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
-	return mustOpen(tb, Config{Dir: dir}), dir, bytesPerRun
+	return dir
 }
 
 // BenchmarkPaused looks for the one of many waiting runs that an event is for. B/wait is all that a waiting run costs in
@@ -78,7 +75,10 @@ func waitingEngine(tb testing.TB, runs int) (e *Engine, dir string, bytesPerRun 
 func BenchmarkPaused(b *testing.B) {
 	for _, waits := range []int{1e3, 1e5} {
 		b.Run(fmt.Sprintf("waits=%d", waits), func(b *testing.B) {
-			e, _, bytesPerRun := waitingEngine(b, waits)
+			e := mustOpen(b, Config{Dir: b.TempDir()})
+			before := heapInUse()
+			waitFor(b, e, waits)
+			bytesPerRun := float64(heapInUse()-before) / float64(waits)
 			i := 0
 			for b.Loop() {
 				arrived := benchEvent()
@@ -98,11 +98,7 @@ func BenchmarkPaused(b *testing.B) {
 func BenchmarkRestartWaits(b *testing.B) {
 	for _, waits := range []int{1e3, 1e5} {
 		b.Run(fmt.Sprintf("waits=%d", waits), func(b *testing.B) {
-			e, dir, _ := waitingEngine(b, waits)
-			if err := e.Close(b.Context()); err != nil {
-				b.Fatal(err)
-			}
-			e = nil
+			dir := waitingFile(b, waits)
 			before := heapInUse()
 			for b.Loop() {
 				e, err := Open(b.Context(), Config{Dir: dir})
