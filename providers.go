@@ -95,7 +95,7 @@ func newWorker(cfg config.Config, clock ports.Clock) ports.Worker {
 // that others use reaches the public internet only.
 func newGateway(cfg config.Config, clock ports.Clock) (*gatewayhttp.Gateway, func()) {
 	var policy gateway.Policy
-	if cfg.Mode == config.Dev {
+	if cfg.AllowPrivateGateway {
 		policy = gateway.AllowAll
 	}
 	g := gatewayhttp.New(gatewayhttp.Config{Policy: policy}, clock)

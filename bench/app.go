@@ -25,6 +25,8 @@ type record struct {
 type app struct {
 	profile profile
 	wakeAt  time.Time // when sleeps without a duration end
+	// wakeName is the event that waits are for.
+	wakeName string
 
 	mu      sync.Mutex
 	records []record
@@ -77,6 +79,9 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // op is the step after the first known ones.
 func (a *app) op(known int) map[string]any {
+	if a.profile.waits {
+		return a.waitOp()
+	}
 	op := map[string]any{
 		"id": fmt.Sprintf("%040x", known+1), "op": "StepRun", "displayName": fmt.Sprintf("step %d", known),
 		"data": map[string]int{"step": known},
@@ -118,7 +123,10 @@ func (a *app) count(call callRequest, now time.Time) {
 			a.firstWake = now
 		}
 		a.ended++
-		a.milestone(a.ended)
+		if a.milestone(a.ended); a.profile.waits {
+			close(a.changed) // somebody waits for this very run
+			a.changed = make(chan struct{})
+		}
 	}
 }
 

@@ -11,6 +11,8 @@
 //	soak    like runs, with the memory after each 20,000 runs (default -n 100000)
 //	asleep  runs that all sleep until the same instant; the server, which persists, is killed and started again while
 //	        they sleep: time to health, memory, cost of the wake-up (default -n 100000)
+//	waiting runs that all wait for one event name with distinct conditions; 200 of them are resumed one after the other:
+//	        memory, and time from the event to the next call (default -n 100000)
 //
 // It prints a table, or with -format kv one line of key=value pairs per profile, or json. It exits 1 when a run was
 // missing, ran twice, or forgot a step.

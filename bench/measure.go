@@ -78,7 +78,7 @@ func (b *bench) load(ctx context.Context, name string) (result, error) {
 	p := b.app.profile
 	before := b.server.usage()
 	begin := time.Now()
-	b.app.wakeAt = begin.Add(p.asleepFor(b.opts))
+	b.app.wakeAt, b.app.wakeName = begin.Add(p.asleepFor(b.opts)), name+"/wake"
 	watched := b.watchSegments()
 	sending := b.client.send(ctx, b.app, name, b.opts)
 	if p.restart {
@@ -87,11 +87,18 @@ func (b *bench) load(ctx context.Context, name string) (result, error) {
 		}
 		before = usage{} // a new process
 	}
+	goal := p.count
+	if p.waits {
+		if err := b.poke(ctx); err != nil {
+			return result{}, err
+		}
+		goal = len(b.res.resumed)
+	}
 	patience := b.opts.wait
 	if p.restart {
 		patience += time.Until(b.app.wakeAt)
 	}
-	b.app.waitUntil(patience, func() bool { return b.app.ended == p.count })
+	b.app.waitUntil(patience, func() bool { return b.app.ended == goal })
 	b.res.Took = time.Since(begin)
 	after := b.server.usage()
 	time.Sleep(settle)

@@ -20,6 +20,8 @@ type profile struct {
 	segment int
 	// restart kills the server while all runs sleep and starts it again on the same data.
 	restart bool
+	// waits makes the runs wait for an event each; some of them get theirs.
+	waits bool
 }
 
 const (
@@ -45,6 +47,8 @@ func profileNamed(name string, opts options) (profile, error) {
 		p.count, p.segment = manyRuns, soakSegment
 	case "asleep":
 		p.count, p.steps, p.sleeps, p.restart = manyRuns, 1, true, true
+	case "waiting":
+		p.count, p.steps, p.waits = manyRuns, 1, true
 	default:
 		return profile{}, fmt.Errorf("unknown profile %q", name)
 	}

@@ -29,6 +29,8 @@ type result struct {
 
 	RSSSegments []int64 // of profile soak
 
+	resumed []time.Duration // of profile waiting: from sending the event to the run's next call
+
 	// Of profile asleep: memory before the kill and after the restart, and the wake-up: first and last call after the
 	// instant, and the server's CPU time for it.
 	RSSAsleep, RSSRestarted int64
@@ -50,7 +52,9 @@ func (r *result) sum(a *app, s sent) {
 			r.ForgotStep++
 		}
 		if seen.last.IsZero() {
-			r.Missing++
+			if !r.profile.waits {
+				r.Missing++
+			}
 			continue
 		}
 		start = append(start, seen.first.Sub(seen.sent))
@@ -86,6 +90,10 @@ func (r *result) fields() []field {
 		{"cpu_s", fmt.Sprintf("%.2f", r.CPU.Seconds())},
 		{"rss_idle_mb", mb(r.RSSIdle)}, {"rss_peak_mb", mb(r.RSSPeak)}, {"rss_after_mb", mb(r.RSSAfter)},
 		{"health_ms", ms(r.Health)},
+	}
+	if len(r.resumed) > 0 {
+		fields = append(fields, field{"rss_waiting_mb", mb(r.RSSAsleep)},
+			field{"resume_p50_ms", ms(quantile(r.resumed, .5))}, field{"resume_p99_ms", ms(quantile(r.resumed, .99))})
 	}
 	for i, size := range r.RSSSegments {
 		fields = append(fields, field{fmt.Sprintf("rss_%dk_mb", (i+1)*r.profile.segment/1000), mb(size)})

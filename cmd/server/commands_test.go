@@ -127,7 +127,7 @@ func TestRun_PassesEveryServedFlag(t *testing.T) {
 			"--sqlite-dir", "data", "--poll-interval", "7", "--retry-interval", "3", "--queue-workers", "9", "--tick", "20")
 		want := config.Config{
 			Mode: config.Dev, Host: "localhost", SDKURLs: []string{"http://a", "https://b"}, PollInterval: 7 * time.Second,
-			RetryInterval: 3 * time.Second, QueueWorkers: 9, Tick: 20 * time.Millisecond, Persist: true, SQLiteDir: "data",
+			RetryInterval: 3 * time.Second, QueueWorkers: 9, Tick: 20 * time.Millisecond, Persist: true, SQLiteDir: "data", AllowPrivateGateway: true,
 		}
 		if diff := cmp.Diff(want, *w.served, ignorePort); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -136,12 +136,12 @@ func TestRun_PassesEveryServedFlag(t *testing.T) {
 	t.Run("start", func(t *testing.T) {
 		t.Parallel()
 		w := setup(t)
-		w.run(t, 0, append([]string{"start", "--no-ui", "--persist", "--event-key", "a,b", "--sqlite-dir", "data", "--poll-interval", "0"}, keys...)...)
+		w.run(t, 0, append([]string{"start", "--no-ui", "--allow-private-gateway", "--persist", "--event-key", "a,b", "--sqlite-dir", "data", "--poll-interval", "0"}, keys...)...)
 		want := config.Default(config.Start)
 		want.Host = "127.0.0.1"
 		want.SigningKey = "00ff"
 		want.EventKeys = []config.Secret{"a", "b", "k"}
-		want.NoUI = true
+		want.NoUI, want.AllowPrivateGateway = true, true
 		want.SQLiteDir = "data"
 		if diff := cmp.Diff(want, *w.served, ignorePort); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

@@ -96,6 +96,10 @@ type Config struct {
 	// NoUI turns the dashboard and the GraphQL API off. Default false; always false in Dev.
 	NoUI bool
 
+	// AllowPrivateGateway lets the requests that the server makes for steps reach loopback, private and link-local addresses.
+	// Default false in Start, where an app could otherwise read what only this machine may; always true in Dev.
+	AllowPrivateGateway bool
+
 	// DiscoveryPort is one more local port to look for apps on: the text of $PORT, which frameworks set for an app, as it is.
 	// Empty for none.
 	DiscoveryPort string
@@ -115,7 +119,9 @@ func Default(mode Mode) Config {
 		QueueWorkers: defaultQueueWorkers,
 		Tick:         defaultTick,
 		Persist:      mode == Start,
-		SQLiteDir:    defaultSQLiteDir,
+
+		AllowPrivateGateway: mode == Dev,
+		SQLiteDir:           defaultSQLiteDir,
 	}
 }
 

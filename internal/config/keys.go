@@ -102,6 +102,7 @@ var keys = []Key{
 	{Name: "queue-workers", Kind: Int, Dev: Shown, Start: Shown, Default: "100", Usage: "jobs in progress at once"},
 	{Name: "tick", Kind: Int, Dev: Shown, Start: Shown, Default: "150", Support: Inert, Usage: "milliseconds; accepted, without effect"},
 	{Name: "no-ui", Kind: Bool, Start: Shown, Usage: "no web UI and no GraphQL API"},
+	{Name: "allow-private-gateway", Kind: Bool, Start: Shown, Usage: "let step.fetch and step.ai.infer reach private addresses (dev always does)"},
 
 	{Name: "redis-uri", Kind: String, Start: Shown, Support: Unserved, Feature: "external Redis", Usage: "URI of an external Redis"},
 	{Name: "postgres-uri", Kind: String, Dev: Hidden, Start: Shown, Support: Unserved, Feature: postgres, Usage: "URI of a PostgreSQL database"},

@@ -38,6 +38,7 @@ type settings struct {
 	QueueWorkers            int      `koanf:"queue-workers"`
 	Tick                    int      `koanf:"tick"`
 	NoUI                    bool     `koanf:"no-ui"`
+	AllowPrivateGateway     bool     `koanf:"allow-private-gateway"`
 	RedisURI                string   `koanf:"redis-uri"`
 	PostgresURI             string   `koanf:"postgres-uri"`
 	PostgresMaxIdleConns    int      `koanf:"postgres-max-idle-conns"`
@@ -147,6 +148,7 @@ func (s settings) config(mode Mode) Config {
 			cfg.EventKeys = append(cfg.EventKeys, Secret(key))
 		}
 		cfg.NoUI = s.NoUI
+		cfg.AllowPrivateGateway = s.AllowPrivateGateway
 	}
 	return cfg
 }

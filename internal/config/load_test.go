@@ -20,7 +20,7 @@ func TestLoad_DefaultsOfModes(t *testing.T) {
 		t.Parallel()
 		want := config.Config{
 			Mode: config.Dev, Host: "0.0.0.0", Port: 8288, Discovery: true, PollHealthy: true, PollInterval: 5 * time.Second,
-			QueueWorkers: 100, Tick: 150 * time.Millisecond, SQLiteDir: ".inngest",
+			QueueWorkers: 100, Tick: 150 * time.Millisecond, SQLiteDir: ".inngest", AllowPrivateGateway: true,
 		}
 		got := load(t, config.Dev, config.Sources{})
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -57,6 +57,8 @@ var samples = []sample{
 		[4]any{150 * time.Millisecond, 41 * time.Millisecond, 42 * time.Millisecond, 43 * time.Millisecond}},
 	{"no-ui", []config.Mode{config.Start}, "no-ui: true", "false", true,
 		func(c config.Config) any { return c.NoUI }, [4]any{false, true, false, true}},
+	{"allow-private-gateway", []config.Mode{config.Start}, "allow-private-gateway: true", "false", true,
+		func(c config.Config) any { return c.AllowPrivateGateway }, [4]any{false, true, false, true}},
 }
 
 func TestLoad_FlagBeatsEnvBeatsFileBeatsDefault(t *testing.T) {
