@@ -3,6 +3,7 @@ package expr
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -16,9 +17,11 @@ type node func(*frame) ref.Val
 
 // frame is the state of one evaluation.
 type frame struct {
-	subject *Subject
-	budget  int
-	locals  []ref.Val // of the macros that are open, by depth
+	event, async *Subject // nil if the variable has no value
+	now          time.Time
+	parameters   []ref.Val // of the literals that were lifted out of the text
+	budget       int
+	locals       []ref.Val // of the macros that are open, by depth
 }
 
 // spend takes from the budget and reports whether it is used up. What is returned then does not matter, so only what loops or
@@ -34,12 +37,17 @@ var exhausted = types.WrapErr(ErrCostLimit)
 // builder turns a checked tree into nodes.
 type builder struct {
 	*language
-	needs      needs
-	attributes []*attribute
+	needs, asyncNeeds needs
+	attributes        []*attribute
+	// lifted are the literals that are parameters, by their id in the tree, see lift.go.
+	lifted map[int64]int
+	// waits is what differs in a condition that waits for an event, nil for others.
+	waits *waiting
 }
 
-// attribute is a path of member names below the event.
+// attribute is a path of member names below an event.
 type attribute struct {
+	root string
 	path []string
 	// longer are the longer paths used in the same expression. If one of them is missing, this one counts as unknown as
 	// well, even if it is there (spec 12 §5).
@@ -49,7 +57,7 @@ type attribute struct {
 func (b *builder) findPrefixes() {
 	for _, shorter := range b.attributes {
 		for _, other := range b.attributes {
-			if len(other.path) > len(shorter.path) && slices.Equal(shorter.path, other.path[:len(shorter.path)]) {
+			if other.root == shorter.root && len(other.path) > len(shorter.path) && slices.Equal(shorter.path, other.path[:len(shorter.path)]) {
 				shorter.longer = append(shorter.longer, other.path)
 			}
 		}
@@ -58,8 +66,18 @@ func (b *builder) findPrefixes() {
 
 // node builds one part. The scope holds the names of the open macros' variables, innermost last.
 func (b *builder) node(e ast.Expr, scope []string) (node, error) {
+	if b.waits != nil {
+		return b.waits.node(b, e, scope)
+	}
+	return b.plainNode(e, scope)
+}
+
+func (b *builder) plainNode(e ast.Expr, scope []string) (node, error) {
 	switch e.Kind() {
 	case ast.LiteralKind:
+		if at, found := b.lifted[e.ID()]; found {
+			return parameter(at), nil
+		}
 		return constant(e.AsLiteral()), nil
 	case ast.IdentKind, ast.SelectKind:
 		if root, path := pathOf(e); root != "" && !slices.Contains(scope, root) && isVariable(root) {
@@ -112,6 +130,13 @@ func constant(value ref.Val) node {
 	return func(f *frame) ref.Val {
 		f.spend(1)
 		return value
+	}
+}
+
+func parameter(at int) node {
+	return func(f *frame) ref.Val {
+		f.spend(1)
+		return f.parameters[at]
 	}
 }
 
@@ -214,6 +239,13 @@ func (b *builder) call(e ast.CallExpr, scope []string) (node, error) {
 	operands, err := b.nodes(parts, scope)
 	if err != nil {
 		return nil, err
+	}
+	if b.waits != nil && comparisons[name] != "" {
+		for at, part := range parts {
+			if isMember(part, "event", scope) {
+				operands[at] = orNull(operands[at])
+			}
+		}
 	}
 	switch name {
 	case operators.NotStrictlyFalse:

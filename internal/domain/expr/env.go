@@ -45,6 +45,7 @@ func newLanguage(extra ...cel.EnvOption) (*language, error) {
 		cel.StdLib(cel.StdLibSubset(subset)),
 		cel.Variable("event", anything), cel.Variable("async", anything), cel.Variable("vars", anything),
 		cel.ParserExpressionSizeLimit(maxCodePoints), cel.ParserRecursionLimit(maxNesting),
+		cel.EnableMacroCallTracking(), // Interpolate prints macros as they were written
 	}
 	for name, result := range loose {
 		subset.ExcludeFunctions = append(subset.ExcludeFunctions, celenv.NewFunction(name))

@@ -29,24 +29,27 @@ func isNoValue(value ref.Val) bool {
 // path is a variable's member, however deep, or the test for it: true when it is there, and unknown, like the member, when it is
 // not.
 func (b *builder) path(root string, path []string, test bool) node {
-	if root != "event" {
-		if len(path) > 0 {
-			return constant(unknown)
-		}
-		return constant(types.WrapErr(&absentError{root}))
+	if root == "async" {
+		b.asyncNeeds.add(path)
+	} else if root == "event" {
+		b.needs.add(path)
 	}
-	b.needs.data = b.needs.data || len(path) == 0 || path[0] == "data"
-	b.needs.user = b.needs.user || len(path) == 0 || path[0] == "user"
-	used := &attribute{path: path}
+	used := &attribute{root: root, path: path}
 	b.attributes = append(b.attributes, used)
 	return func(f *frame) ref.Val {
 		f.spend(1 + len(path))
-		value, found := f.subject.find(path)
+		subject := f.subject(root)
+		if subject == nil && len(path) == 0 {
+			return types.WrapErr(&absentError{root})
+		} else if subject == nil {
+			return unknown
+		}
+		value, found := subject.find(path)
 		if !found {
 			return unknown
 		}
 		for _, longer := range used.longer {
-			if _, found := f.subject.find(longer); !found {
+			if _, found := subject.find(longer); !found {
 				return unknown
 			}
 		}
@@ -55,6 +58,17 @@ func (b *builder) path(root string, path []string, test bool) node {
 		}
 		return types.DefaultTypeAdapter.NativeToValue(value)
 	}
+}
+
+// subject is the value of a variable, nil if it has none.
+func (f *frame) subject(root string) *Subject {
+	switch root {
+	case "event":
+		return f.event
+	case "async":
+		return f.async
+	}
+	return nil
 }
 
 // absentError is a variable that has no value here. Unlike other errors it is never absorbed.
@@ -102,7 +116,7 @@ func (b *builder) function(name string) (func(*frame, []ref.Val) ref.Val, error)
 		return func(_ *frame, values []ref.Val) ref.Val { return operator(values[0], values[1]) }, nil
 	}
 	if own, found := ownFunctions[name]; found {
-		return func(f *frame, values []ref.Val) ref.Val { return own.call(f.subject.now, values) }, nil
+		return func(f *frame, values []ref.Val) ref.Val { return own.call(f.now, values) }, nil
 	}
 	overload, found := b.standard[name]
 	if !found {

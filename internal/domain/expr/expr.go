@@ -9,13 +9,14 @@
 //   - an error, such as a type mismatch. As an operand it counts as unknown; as the result it is an error.
 //   - no value: a date that cannot be read. It passes through every call and is an error in the end.
 //
-// So far programs are evaluated as trigger conditions, over the variable event. The variables async and vars are declared and always
-// unknown; the other uses of expressions can add their own entry beside Match.
+// A condition is matched with the event that triggers (Match, over the variable event), or, when a run waits or can be cancelled,
+// with an event that comes later (MatchAsync, over async), after Interpolate has put in what the triggering event has. Index finds,
+// among many such conditions, those that an incoming event can meet. The variable vars is declared and always unknown.
 //
 // Different from the reference by intent: escapes in quoted text are processed as CEL says, and raw, bytes and triple-quoted literals
 // work, as the check at registration already assumes. Back-quoted member names work as well.
 //
-// Source: spec 12 §1–§7.
+// Source: spec 12 §1–§8.
 package expr
 
 import (
@@ -24,6 +25,7 @@ import (
 	"regexp"
 	"time"
 
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
@@ -39,9 +41,11 @@ var ErrCostLimit = errors.New("expression exceeds the cost limit")
 
 // Program is a compiled expression. It is immutable and safe for concurrent use.
 type Program struct {
-	text  string
-	root  node
-	needs needs
+	text              string
+	root              node
+	needs, asyncNeeds needs
+	// clauses are what an incoming event must have for the condition to be met, see keys.go.
+	clauses []clause
 }
 
 // undeclared finds the message that this release of CEL words more briefly than the one the texts are known from.
@@ -51,22 +55,37 @@ var undeclared = regexp.MustCompile(`(?m)^(ERROR: <input>:\d+:\d+: undeclared re
 //
 // The error's text is CEL's, with the position in the text, after "error compiling expression: ". Compile never panics.
 func Compile(text string) (program *Program, err error) {
+	program, _, err = compile(text, nil)
+	return program, err
+}
+
+// compile also returns the checked tree. What prepare changes of the builder is in effect when the tree is turned into nodes.
+func compile(text string, prepare func(*builder, *ast.AST)) (program *Program, tree *ast.AST, err error) {
 	defer contain("error compiling expression", &err)
 	shared, err := sharedLanguage()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	checked, issues := shared.env.Compile(text)
 	if issues.Err() != nil {
-		return nil, fmt.Errorf("error compiling expression: %s", undeclared.ReplaceAllString(issues.Err().Error(), "$1 (in container '')"))
+		return nil, nil, fmt.Errorf("error compiling expression: %s", undeclared.ReplaceAllString(issues.Err().Error(), "$1 (in container '')"))
 	}
+	tree = checked.NativeRep()
 	build := builder{language: shared}
-	root, err := build.node(checked.NativeRep().Expr(), nil)
+	if prepare != nil {
+		prepare(&build, tree)
+	}
+	root, err := build.node(tree.Expr(), nil)
 	if err != nil {
-		return nil, fmt.Errorf("error compiling expression: %w", err)
+		return nil, nil, fmt.Errorf("error compiling expression: %w", err)
+	}
+	program = &Program{text: text, root: root}
+	if build.waits == nil {
+		program.clauses = build.clauses(tree.Expr())
 	}
 	build.findPrefixes()
-	return &Program{text: text, root: root, needs: build.needs}, nil
+	program.needs, program.asyncNeeds = build.needs, build.asyncNeeds
+	return program, tree, nil
 }
 
 // String is the expression's text.
@@ -88,7 +107,10 @@ func (p *Program) MatchAt(e event.Event, now time.Time) (bool, error) {
 
 // MatchSubject is Match for an event that several conditions are tried on.
 func (p *Program) MatchSubject(s *Subject) (bool, error) {
-	result, err := p.evaluate(s)
+	return met(p.evaluate(s))
+}
+
+func met(result ref.Val, err error) (bool, error) {
 	if err != nil {
 		return false, err
 	}
@@ -101,14 +123,30 @@ func (p *Program) MatchSubject(s *Subject) (bool, error) {
 
 // evaluate is the result, never unknown or an error value.
 func (p *Program) evaluate(s *Subject) (result ref.Val, err error) {
+	return p.run(&frame{event: s, now: s.now})
+}
+
+// run is evaluate with any of the variables.
+func (p *Program) run(f *frame) (result ref.Val, err error) {
 	defer contain("evaluate expression", &err)
-	if err := s.decode(p.needs); err != nil {
-		return nil, err
+	if f.event != nil {
+		if err := f.event.decode(p.needs); err != nil {
+			return nil, err
+		}
 	}
-	frame := &frame{subject: s, budget: CostLimit}
-	result = p.root(frame)
+	if f.async != nil {
+		if err := f.async.decode(p.asyncNeeds); err != nil {
+			return nil, err
+		}
+	}
+	f.budget = CostLimit
+	return finish(f, p.root(f))
+}
+
+// finish turns what an evaluation came to into a value or an error.
+func finish(f *frame, result ref.Val) (ref.Val, error) {
 	switch {
-	case frame.budget < 0:
+	case f.budget < 0:
 		return nil, fmt.Errorf("evaluate expression: %w of %d", ErrCostLimit, CostLimit)
 	case types.IsUnknown(result):
 		return types.False, nil

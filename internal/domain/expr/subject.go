@@ -26,6 +26,11 @@ func NewSubject(e event.Event, now time.Time) *Subject {
 // needs says which payloads an expression looks at.
 type needs struct{ data, user bool }
 
+func (n *needs) add(path []string) {
+	n.data = n.data || len(path) == 0 || path[0] == "data"
+	n.user = n.user || len(path) == 0 || path[0] == "user"
+}
+
 func (s *Subject) decode(wanted needs) error {
 	if s.members == nil {
 		s.members = map[string]any{"id": s.event.ID, "name": s.event.Name, "ts": float64(s.event.TS)}

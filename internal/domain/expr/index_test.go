@@ -1,0 +1,363 @@
+package expr
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// TestIndex_FindsWhatEachConditionMatches: whatever is added, replaced and removed, the candidates contain all conditions that the
+// event meets, and each is matched as if it stood alone.
+func TestIndex_FindsWhatEachConditionMatches(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		index := NewIndex[int]()
+		texts := map[int]string{}
+		var order []int
+		for range rapid.IntRange(1, 12).Draw(t, "changes") {
+			id := rapid.IntRange(0, 8).Draw(t, "id")
+			gone := slices.DeleteFunc(slices.Clone(order), func(one int) bool { return one == id })
+			if rapid.IntRange(0, 4).Draw(t, "remove") == 0 {
+				if _, known := texts[id]; index.Remove(id) != known {
+					t.Fatal("Remove does not tell what it did")
+				}
+				delete(texts, id)
+				order = gone
+				continue
+			}
+			text := drawCondition(t, []string{"async"}, rapid.IntRange(0, 3).Draw(t, "depth"))
+			_, want := Compile(text)
+			if err := index.Add(id, text); (err == nil) != (want == nil) || err != nil && err.Error() != want.Error() {
+				t.Fatalf("%s: %v, want %v", text, err, want)
+			} else if err == nil {
+				texts[id] = text
+				order = append(gone, id)
+			}
+		}
+		e := drawEvent(t, "event")
+		candidates := index.Candidates(NewSubject(e, at))
+		var want []int
+		for _, id := range order {
+			program, err := Compile(texts[id])
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone, aloneErr := program.MatchAsync(NewSubject(e, at))
+			shared, sharedErr := index.Match(id, NewSubject(e, at))
+			if alone != shared || fmt.Sprint(aloneErr) != fmt.Sprint(sharedErr) {
+				t.Fatalf("%s on %s: %t, %v; in the index %t, %v", texts[id], e.Data, alone, aloneErr, shared, sharedErr)
+			}
+			if alone {
+				want = append(want, id)
+			}
+			if alone && !slices.Contains(candidates, id) {
+				t.Fatalf("%s on %s is no candidate", texts[id], e.Data)
+			}
+			if alone && !hasKey(program, NewSubject(e, at)) {
+				t.Fatalf("%s on %s has no key in common", texts[id], e.Data)
+			}
+		}
+		if diff := cmp.Diff(want, index.Matches(NewSubject(e, at))); diff != "" {
+			t.Fatal(diff)
+		}
+		if index.Len() != len(texts) {
+			t.Fatalf("%d conditions, want %d", index.Len(), len(texts))
+		}
+	})
+}
+
+func hasKey(program *Program, s *Subject) bool {
+	keys, known := program.Keys()
+	for _, key := range keys {
+		if slices.Contains(s.KeysAt(key.Path), key) {
+			return true
+		}
+	}
+	return !known
+}
+
+func TestProgram_Keys(t *testing.T) {
+	t.Parallel()
+	id := Key{"/data/id", `"u1`}
+	for text, want := range map[string]struct {
+		keys  []Key
+		known bool
+	}{
+		`"u1" == async.data.id`:                                     {[]Key{id}, true},
+		`async.data.id == "u1" && async.data.n > 5`:                 {[]Key{id}, true},
+		`async.data.ok == true && async.data.id == "u1"`:            {[]Key{id}, true},
+		`async.data.n == 5`:                                         {[]Key{{"/data/n", "5"}}, true},
+		`async.data.n == 5.0`:                                       {[]Key{{"/data/n", "5"}}, true},
+		`async.data.n == -0.0`:                                      {[]Key{{"/data/n", "0"}}, true},
+		`async.data.n == null`:                                      {[]Key{{"/data/n", "null"}}, true},
+		`async.data.n == null && async.data.n.x == 1`:               {[]Key{{"/data/n/x", "1"}}, true},
+		`async.data.n == null || async.data.n.x == 1`:               {nil, false},
+		`async.data.a == "x" || async.data.ok == true`:              {[]Key{{"/data/a", `"x`}, {"/data/ok", "true"}}, true},
+		`async.data.a == "x" || async.data.b == async.data.c`:       {nil, false},
+		`!(async.data.a == "x" && async.data.b == "y")`:             {nil, false},
+		`!(async.data.a != "x" || async.data.b == "y")`:             {[]Key{{"/data/a", `"x`}}, true},
+		`!(async.data.a != "x" && async.data.b != "y")`:             {[]Key{{"/data/a", `"x`}, {"/data/b", `"y`}}, true},
+		`!!(async.data.a == "x")`:                                   {[]Key{{"/data/a", `"x`}}, true},
+		`!(!(async.data.a == "x"))`:                                 {[]Key{{"/data/a", `"x`}}, true},
+		`!("x" in async.data.tags)`:                                 {nil, false},
+		`"k" in async.data.m`:                                       {[]Key{{"/data/m/*", `"k`}}, true},
+		`async.data.id in ["u1", "u2"]`:                             {[]Key{id, {"/data/id", `"u2`}}, true},
+		`async.data.id in []`:                                       {[]Key{}, true},
+		`async.data.x == [1.0, {"a": null}]`:                        {[]Key{{"/data/x", `[1,{"a":null,},]`}}, true},
+		`async.data["a/b*~"] == 1`:                                  {[]Key{{"/data/a~1b~2~0", "1"}}, true},
+		`async.data["a"] == false`:                                  {nil, false},
+		`async.data.a == b"x"`:                                      {nil, false},
+		`async.data.a == {1: 2}`:                                    {nil, false},
+		`async.data.l[0] == "z"`:                                    {nil, false},
+		`async.data.l[async.data.i] == "z"`:                         {nil, false},
+		`async.data.t == now()`:                                     {nil, false},
+		`1295 <= async.data.val`:                                    {nil, false},
+		`async.data.a == 1 ? true : false`:                          {[]Key{{"/data/a", "1"}}, true},
+		`async.data.a == 1 ? async.data.b == 2 : async.data.c == 3`: {[]Key{{"/data/a", "1"}, {"/data/c", "3"}}, true},
+		`true`:                    {nil, false},
+		`false`:                   {[]Key{}, true},
+		`null == 1`:               {[]Key{}, true},
+		`event.data.x == 1`:       {[]Key{}, true},
+		`!true`:                   {[]Key{}, true},
+		`!false`:                  {nil, false},
+		`async.data.s == "x" + 5`: {[]Key{{"/data/s", `"x5`}}, true},
+		`async.data.s == "` + strings.Repeat("x", 200) + `"`: {[]Key{{"/data/s", "#780fde66354f9ae6"}}, true},
+		`async == {}`:   {nil, false},
+		`async.data.ok`: {nil, false},
+	} {
+		keys, known := compiled(t, text).Keys()
+		if diff := cmp.Diff(want.keys, keys); diff != "" || known != want.known {
+			t.Errorf("%s: %t %s", text, known, diff)
+		}
+	}
+}
+
+func TestIndex_ManyCandidatesAreAvoided(t *testing.T) {
+	t.Parallel()
+	index := NewIndex[string]()
+	for at := range 200 {
+		id := fmt.Sprintf("u%d", at)
+		for _, text := range []string{
+			`async.data.type == "x" && async.data.id == "` + id + `"`, // the literal that all share is not what they are filed under
+			`"` + id + `" in async.data.tags`,
+			`async.data.l in [["` + id + `"], [1]]`,
+		} {
+			if err := index.Add(id+text, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	e := withData(`{"type":"x","id":"u7","tags":["u8","u9"],"l":["u3"]}`)
+	if got := index.Candidates(NewSubject(e, at)); len(got) > 6 || len(index.Matches(NewSubject(e, at))) != 4 {
+		t.Errorf("candidates %v", got)
+	}
+	if len(index.shapes) != 3 {
+		t.Errorf("%d shapes", len(index.shapes))
+	}
+	for at := range 200 {
+		id := fmt.Sprintf("u%d", at)
+		index.Remove(id + `"` + id + `" in async.data.tags`)
+	}
+	if len(index.shapes) != 2 || index.Len() != 400 {
+		t.Errorf("%d shapes, %d conditions", len(index.shapes), index.Len())
+	}
+	if met, err := index.Match("none", NewSubject(e, at)); met || err != nil {
+		t.Errorf("got %t, %v", met, err)
+	}
+	if err := index.Add("bad", `async.data.id == `); err == nil || index.Len() != 400 {
+		t.Errorf("got %v", err)
+	}
+	if got := index.Candidates(NewSubject(withData(`{`), at)); len(got) != 0 {
+		t.Errorf("candidates %v", got)
+	}
+}
+
+func TestLift(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`async.data.x == "a" && 5 < async.y`: "async.data.x == \x00s && \x00i < async.y",
+		`async.x == -1.5e3`:                  "async.x == \x00d",
+		`async.x - 5 == 'é'`:                 "async.x - \x00i == \x00s",
+		`async.a["b"] in ["b"]`:              "async.a[\"b\"] in [\x00s]",
+		`async.a1 == "q\"\n"`:                "async.a1 == \x00s",
+		`async.x == r"a"`:                    "", `async.x == """a"""`: "", "async.`a` == 1": "", `async.x == 5u`: "", `async.x == 0x1F`: "",
+		`async.x == "\u0041"`: "", `async.x == .5`: "", `a // "`: "", `async.x == "`: "", `async.x == 9223372036854775808`: "", "\x00": "", `"a\`: "",
+	} {
+		got, ok := lift(text)
+		if ok != (want != "") || ok && got.key.String() != want {
+			t.Errorf("%s: %v, %+v", text, ok, got)
+			continue
+		}
+		if program, same, err := recompiled(got, ok); err != nil || ok && !same {
+			t.Errorf("%s: %v, the parser sees other literals: %v", text, program, err)
+		}
+	}
+}
+
+func recompiled(lifted *lifting, ok bool) (*Program, bool, error) {
+	if !ok {
+		return nil, false, nil
+	}
+	return lifted.compileShape()
+}
+
+func TestCache(t *testing.T) {
+	t.Parallel()
+	cache := NewCache(2)
+	first, err := cache.Compile(`async.a == 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{`async.a == 2`, `async.a == 1`, `async.a == 3`} {
+		if _, err := cache.Compile(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again, _ := cache.Compile(`async.a == 1`); again != first || cache.Len() != 2 {
+		t.Errorf("what was used last was forgotten; %d programs", cache.Len())
+	}
+	if _, known := cache.byText[`async.a == 2`]; known {
+		t.Error("what was not used for longest is kept")
+	}
+	if _, err := cache.Compile(`async.a ==`); err == nil || cache.Len() != 2 {
+		t.Errorf("got %v", err)
+	}
+}
+
+// FuzzInterpolate: whatever is accepted keeps its meaning.
+func FuzzInterpolate(f *testing.F) {
+	for _, one := range readWaits(f) {
+		f.Add(one.If, one.Trigger, one.Incoming)
+	}
+	f.Fuzz(func(t *testing.T, text, trigger, incoming string) {
+		template, err := CompileTemplate(text)
+		if err != nil || !strings.Contains(text, "event.") {
+			return
+		}
+		result, err := template.Interpolate(withData(trigger))
+		if err != nil {
+			return
+		}
+		program, err := Compile(result)
+		if err != nil {
+			t.Fatalf("%s became %s: %v", text, result, err)
+		}
+		want, wantErr := met(template.program.run(&frame{event: NewSubject(withData(trigger), at), async: NewSubject(withData(incoming), at), now: at}))
+		got, gotErr := program.MatchAsync(NewSubject(withData(incoming), at))
+		if got != want {
+			t.Errorf("%s is %t, %v; %s is %t, %v", text, want, wantErr, result, got, gotErr)
+		}
+	})
+}
+
+// FuzzIndex: a condition in an index matches as it does alone, also when it uses a program that was made for other literals.
+func FuzzIndex(f *testing.F) {
+	for _, one := range readWaits(f) {
+		f.Add(one.If, `async.data.id == "u2"`, one.Incoming)
+	}
+	f.Fuzz(func(t *testing.T, text, other, data string) {
+		index := NewIndex[string]()
+		_ = index.Add("other", other) // any text will do
+		if err := index.Add("text", text); err != nil {
+			if _, want := Compile(text); want == nil || want.Error() != err.Error() {
+				t.Errorf("%q: %v, want %v", text, err, want)
+			}
+			return
+		}
+		program, err := Compile(text)
+		if err != nil {
+			t.Fatalf("%q is accepted by the index: %v", text, err)
+		}
+		want, _ := program.MatchAsync(NewSubject(withData(data), at))
+		if got := slices.Contains(index.Matches(NewSubject(withData(data), at)), "text"); got != want {
+			t.Errorf("%q on %s: %t, in the index %t", text, data, want, got)
+		}
+	})
+}
+
+func BenchmarkIndex(b *testing.B) {
+	for _, waits := range []int{1e3, 1e5} {
+		b.Run(fmt.Sprintf("waits=%.0e", float64(waits)), func(b *testing.B) {
+			texts := make([]string, waits)
+			for at := range texts {
+				texts[at] = fmt.Sprintf(`"01JA3ZKQ5V0000000000%06d" == async.data.id && async.data.n >= %d`, at, at)
+			}
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			index := NewIndex[[16]byte]()
+			for at, text := range texts {
+				if err := index.Add([16]byte{byte(at), byte(at >> 8), byte(at >> 16)}, strings.Clone(text)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			e := withData(fmt.Sprintf(`{"id":"01JA3ZKQ5V0000000000%06d","n":1000000}`, waits/2))
+			b.ReportAllocs()
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(waits), "B/wait")
+			b.ResetTimer()
+			for b.Loop() {
+				if got := index.Matches(NewSubject(e, at)); len(got) != 1 {
+					b.Fatal(got)
+				}
+			}
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(waits), "B/wait")
+			runtime.KeepAlive(texts)
+		})
+	}
+}
+
+func BenchmarkIndexAdd(b *testing.B) {
+	index := NewIndex[int]()
+	b.ReportAllocs()
+	for at := 0; b.Loop(); at++ {
+		if err := index.Add(at, fmt.Sprintf(`"u%d" == async.data.id`, at)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// TestIndex_FindsWhatTheReferenceMisses: conditions that the reference finds among few but not among many (spec 12 §8.4, 08).
+func TestIndex_FindsWhatTheReferenceMisses(t *testing.T) {
+	t.Parallel()
+	for _, one := range [][2]string{
+		{`async.data.a == "x" || async.data.ok == true`, `{"ok":true}`},
+		{`async.data.a == "x" || async.data.b == async.data.c`, `{"b":1,"c":1}`},
+		{`async.data.a == "x" || async.data.s.contains("x")`, `{"s":"axb"}`},
+		{`!(async.data.a == "x" && async.data.b == "y")`, `{"a":"x","b":"q"}`},
+		{`!("x" in async.data.tags)`, `{"tags":["y"]}`},
+		{`1295 <= async.data.val`, `{"val":1295}`},
+		{`2000 >= async.data.val`, `{"val":3}`},
+		{`async.data.n < 5`, `{}`},
+		{`async.data.n < 5`, `{"n":null}`},
+		{`"k" in async.data.m`, `{"m":{"k":0}}`},
+		{`async.data.x == [1.0, 2.0]`, `{"x":[1,2]}`},
+		{`1e+06 == async.data.id`, `{"id":1000000}`},
+		{`1000000 == async.data.id`, `{"id":1e6}`},
+		{`"a\"b\n\\" == async.data.id`, `{"id":"a\"b\n\\"}`},
+		{`async.data.x == null`, `{}`},
+	} {
+		index := NewIndex[int]()
+		for id := range 100 {
+			if err := index.Add(id, fmt.Sprintf(`async.data.id == "other%d"`, id)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := index.Add(1000, one[0]); err != nil {
+			t.Fatal(err)
+		}
+		subject := NewSubject(withData(one[1]), at)
+		if got := index.Matches(subject); !slices.Equal(got, []int{1000}) {
+			t.Errorf("%s on %s: %v", one[0], one[1], got)
+		}
+		if got := index.Candidates(subject); len(got) != 1 {
+			t.Errorf("%s on %s: candidates %v", one[0], one[1], got)
+		}
+	}
+}
