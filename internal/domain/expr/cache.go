@@ -1,15 +1,11 @@
 package expr
 
-import (
-	recent "container/list"
-	"sync"
-)
+import recent "container/list"
 
-// Cache keeps the programs of the texts that were used last, up to a bound. It is safe for concurrent use. Texts that do not compile
-// are not kept.
+// Cache keeps the programs of the texts that were used last, up to a bound. It is not safe for concurrent use; a caller with a lock can
+// compile outside of it, between Find and Keep. Texts that do not compile are not kept.
 type Cache struct {
 	size     int
-	mutex    sync.Mutex
 	byText   map[string]*recent.Element
 	lastUsed *recent.List // of *Program, the last used in front
 }
@@ -19,31 +15,20 @@ func NewCache(size int) *Cache {
 	return &Cache{size: max(size, 1), byText: map[string]*recent.Element{}, lastUsed: recent.New()}
 }
 
-// Compile is Compile, of a text that may be known. Two calls at the same time may both compile a new text.
+// Compile is Compile, of a text that may be known.
 func (c *Cache) Compile(text string) (*Program, error) {
-	if found := c.find(text); found != nil {
+	if found := c.Find(text); found != nil {
 		return found, nil
 	}
 	program, err := Compile(text)
 	if err != nil {
 		return nil, err
 	}
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	if found, known := c.byText[text]; known {
-		return found.Value.(*Program), nil
-	}
-	c.byText[text] = c.lastUsed.PushFront(program)
-	if c.lastUsed.Len() > c.size {
-		oldest := c.lastUsed.Remove(c.lastUsed.Back()).(*Program)
-		delete(c.byText, oldest.text)
-	}
-	return program, nil
+	return c.Keep(program), nil
 }
 
-func (c *Cache) find(text string) *Program {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
+// Find is the program of a text, nil if it is not kept.
+func (c *Cache) Find(text string) *Program {
 	found, known := c.byText[text]
 	if !known {
 		return nil
@@ -52,9 +37,18 @@ func (c *Cache) find(text string) *Program {
 	return found.Value.(*Program)
 }
 
-// Len is how many programs are kept.
-func (c *Cache) Len() int {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	return c.lastUsed.Len()
+// Keep keeps a program and returns it, or the one that is kept for its text already.
+func (c *Cache) Keep(program *Program) *Program {
+	if found := c.Find(program.text); found != nil {
+		return found
+	}
+	c.byText[program.text] = c.lastUsed.PushFront(program)
+	if c.lastUsed.Len() > c.size {
+		oldest := c.lastUsed.Remove(c.lastUsed.Back()).(*Program)
+		delete(c.byText, oldest.text)
+	}
+	return program
 }
+
+// Len is how many programs are kept.
+func (c *Cache) Len() int { return c.lastUsed.Len() }

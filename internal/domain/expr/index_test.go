@@ -224,6 +224,9 @@ func TestCache(t *testing.T) {
 	if _, known := cache.byText[`async.a == 2`]; known {
 		t.Error("what was not used for longest is kept")
 	}
+	if cache.Keep(compiled(t, `async.a == 1`)) != first {
+		t.Error("two programs are kept for one text")
+	}
 	if _, err := cache.Compile(`async.a ==`); err == nil || cache.Len() != 2 {
 		t.Errorf("got %v", err)
 	}
