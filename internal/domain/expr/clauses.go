@@ -48,8 +48,6 @@ const (
 // clauses are those of a condition. They are derived after the nodes are built, when all attributes are known.
 func (b *builder) clauses(e ast.Expr) []clause { return b.ifTrue(e) }
 
-var nothing = []clause{{}}
-
 // ifTrue is what holds when a part counts as true.
 func (b *builder) ifTrue(e ast.Expr) []clause {
 	if b.isConstant(e) {

@@ -36,7 +36,8 @@ func TestIndex_FindsWhatEachConditionMatches(t *testing.T) {
 				t.Fatalf("%s: %v, want %v", text, err, want)
 			} else if err == nil {
 				texts[id] = text
-				order = append(gone, id)
+				gone = append(gone, id)
+				order = gone
 			}
 		}
 		e := drawEvent(t, "event")
