@@ -51,7 +51,7 @@ func TestRecordings(t *testing.T) {
 			}
 		}
 	}
-	if calls < 200 {
+	if calls < 400 {
 		t.Errorf("only %d calls were checked", calls)
 	}
 }

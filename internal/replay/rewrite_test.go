@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,8 +54,12 @@ func newRewriter(rec *recording, app string, now time.Time) (*rewriter, error) {
 		}
 		if rw.start.IsZero() {
 			rw.start = time.UnixMilli(millis)
-			// Whole milliseconds, and a second ago: an event from the future would wait for its time.
+			// Whole milliseconds, and a second ago: an event from the future would wait for its time. A recording whose
+			// waits are longer than ours begins earlier.
 			rw.shift = now.Add(-time.Second).Truncate(time.Millisecond).Sub(rw.start)
+			if slices.Contains(backoffs, rec.name) {
+				rw.shift -= time.Duration(rec.exchanges[len(rec.exchanges)-1].request.T) * time.Millisecond
+			}
 		}
 		for i, recorded := range eventIDs(one.response.Body) {
 			computed, err := seededEventID(uint64(millis), entropy, i+1)

@@ -43,7 +43,6 @@ var casesOutOfScope = map[string]string{
 	"v1: checkpoint steps *":            "durable endpoints are not served yet",
 	"v1: checkpoint output *":           "durable endpoints are not served yet",
 	"v1: http/runs output bad token":    "durable endpoints are not served yet",
-	"v1: realtime *":                    "realtime is not served yet",
 	"v0: telemetry":                     "telemetry of the dashboard",
 	"v0: connect *":                     "Connect is not served yet",
 	"other: root":                       "the dashboard; the recorded binary had none",

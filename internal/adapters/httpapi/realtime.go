@@ -163,7 +163,7 @@ const maxTopicsBody = 512 << 10
 func (a *api) realtimeToken(c echo.Context) error {
 	body, err := readBody(c, maxTopicsBody)
 	if err != nil {
-		writeError(c, statusOf(err), "", "Invalid request: "+err.Error())
+		refuseBody(c, err)
 		return nil
 	}
 	topics, err := realtime.ParseTopics(body, ids.EnvID())

@@ -48,13 +48,22 @@ func (a *api) realtimePublish(c echo.Context, claims *realtime.Claims) error {
 	}
 	body, err := readBody(c, realtime.MaxBody)
 	if err != nil {
-		writeError(c, statusOf(err), "", "Invalid request: "+err.Error())
+		refuseBody(c, err)
 		return nil
 	}
 	if err := a.Realtime.Publisher.Publish(c.Request().Context(), to, body); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusOK)
+}
+
+// refuseBody answers a request whose body could not be read. Only its length is the client's to know.
+func refuseBody(c echo.Context, err error) {
+	reason := "body cannot be read"
+	if errors.Is(err, errTooLarge) {
+		reason = errTooLarge.Error()
+	}
+	writeError(c, statusOf(err), "", "Invalid request: "+reason)
 }
 
 func publicationOf(c echo.Context, env uuid.UUID) (apprealtime.Publication, error) {
@@ -85,7 +94,7 @@ func (a *api) realtimeStream(c echo.Context, to apprealtime.Publication) error {
 	case errors.Is(err, errForward):
 		return err
 	default:
-		writeError(c, statusOf(err), "", "Invalid request: "+err.Error())
+		refuseBody(c, err)
 		return nil
 	}
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -37,6 +38,7 @@ func (a *api) realtimeSSE(c echo.Context, claims *realtime.Claims) error {
 	header.Set(echo.HeaderAccessControlExposeHeaders, echo.HeaderContentType)
 	c.Response().WriteHeader(http.StatusOK)
 	reason := rt.follow(ctx, sub, events, rt.config.Lifetime)
+	events.finish(reason)
 	rt.Log.DebugContext(ctx, "realtime connection ended", "transport", "sse", "reason", reason)
 	return nil
 }
@@ -77,4 +79,16 @@ func (s *eventStream) write(parts ...[]byte) error {
 		}
 	}
 	return s.control.Flush()
+}
+
+// finish prepares the connection for what the server does with it next: it ends the answer, and may serve another request.
+// The deadline of the last write must not end that. A client that did not keep up gets a last deadline.
+func (s *eventStream) finish(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var deadline time.Time
+	if !errors.Is(reason, errLifetime) && !errors.Is(reason, errShutdown) {
+		deadline = time.Now().Add(s.timeout)
+	}
+	_ = s.control.SetWriteDeadline(deadline)
 }

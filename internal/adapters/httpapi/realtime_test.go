@@ -396,3 +396,21 @@ func TestRealtime_CloseSaysSo(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestRealtime_SilentProducers are given up, and their subscribers told.
+func TestRealtime_SilentProducers(t *testing.T) {
+	t.Parallel()
+	l := newLive(t, devConfig, httpapi.RealtimeConfig{Read: 50 * time.Millisecond}, broadcast.Config{})
+	conn := l.dial("a")
+	status, body := l.post("/v1/realtime/publish?channel=user:1&topic=a", "text/stream", func(write func(string)) {
+		write("one")
+		for _, kind := range []string{"datastream-start", "chunk", "datastream-end"} {
+			if got := readText(t, conn); !strings.HasPrefix(got, `{"kind":"`+kind+`"`) {
+				t.Errorf("got %s, want %s", got, kind)
+			}
+		}
+	})
+	if status != http.StatusBadRequest || body != `{"error":"Invalid request: body cannot be read","data":null,"status":400}`+"\n" {
+		t.Errorf("answer is %d %q", status, body)
+	}
+}

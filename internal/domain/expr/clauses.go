@@ -48,8 +48,6 @@ const (
 // clauses are those of a condition. They are derived after the nodes are built, when all attributes are known.
 func (b *builder) clauses(e ast.Expr) []clause { return b.ifTrue(e) }
 
-var nothing = []clause{{}}
-
 // ifTrue is what holds when a part counts as true.
 func (b *builder) ifTrue(e ast.Expr) []clause {
 	if b.isConstant(e) {
@@ -136,10 +134,7 @@ func (b *builder) isConstant(e ast.Expr) bool {
 }
 
 func (b *builder) decision(e ast.Expr, isFalse bool) []clause {
-	value, err := b.node(e, nil)
-	if err != nil {
-		return nil
-	}
+	value, _ := b.node(e, nil) // which has succeeded before
 	return []clause{{{value: value, isFalse: isFalse}}}
 }
 
@@ -162,10 +157,7 @@ func (b *builder) fact(at, value ast.Expr, among, each bool) []clause {
 	if found == nil || !b.isConstant(value) {
 		return nil
 	}
-	node, err := b.node(value, nil)
-	if err != nil {
-		return nil
-	}
+	node, _ := b.node(value, nil) // which has succeeded before
 	return []clause{{{place: found, value: node, each: each}}}
 }
 

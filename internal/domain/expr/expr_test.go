@@ -160,6 +160,9 @@ func TestMatch_UndecodablePayloadIsAnError(t *testing.T) {
 			t.Errorf("%s: got %t, %v", text, got, err)
 		}
 	}
+	if got, err := compiled(t, `async.data.a == null`).MatchAsync(NewSubject(withData(`{"a":`), at)); got || err == nil || !strings.Contains(err.Error(), "of event id") {
+		t.Errorf("incoming: got %t, %v", got, err)
+	}
 	if got, err := compiled(t, `event.name == "x/y"`).Match(withData(`{"a":`)); err != nil || !got {
 		t.Errorf("data was decoded although the condition does not need it: %t, %v", got, err)
 	}

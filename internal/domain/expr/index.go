@@ -178,9 +178,9 @@ func (x *Index[ID]) candidates(s *Subject) []uint32 {
 		if used.users == 0 {
 			continue
 		}
-		for literal := range s.literalsAt(used.place, buffer[:0]) {
+		s.literalsAt(used.place, buffer[:0], func(literal []byte) {
 			found = x.links.collect(found, bucket{used.number, xxhash.Sum64(literal)})
-		}
+		})
 	}
 	slices.SortFunc(found, func(a, b uint32) int {
 		return cmp.Compare(x.slots[a].order, x.slots[b].order)

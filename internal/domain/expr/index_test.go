@@ -36,7 +36,8 @@ func TestIndex_FindsWhatEachConditionMatches(t *testing.T) {
 				t.Fatalf("%s: %v, want %v", text, err, want)
 			} else if err == nil {
 				texts[id] = text
-				order = append(gone, id)
+				gone = append(gone, id)
+				order = gone
 			}
 		}
 		e := drawEvent(t, "event")
@@ -69,72 +70,6 @@ func TestIndex_FindsWhatEachConditionMatches(t *testing.T) {
 			t.Fatalf("%d conditions, want %d", index.Len(), len(texts))
 		}
 	})
-}
-
-func hasKey(program *Program, s *Subject) bool {
-	keys, known := program.Keys()
-	for _, key := range keys {
-		if slices.Contains(s.KeysAt(key.Path), key) {
-			return true
-		}
-	}
-	return !known
-}
-
-func TestProgram_Keys(t *testing.T) {
-	t.Parallel()
-	id := Key{"/data/id", `"u1`}
-	for text, want := range map[string]struct {
-		keys  []Key
-		known bool
-	}{
-		`"u1" == async.data.id`:                                     {[]Key{id}, true},
-		`async.data.id == "u1" && async.data.n > 5`:                 {[]Key{id}, true},
-		`async.data.ok == true && async.data.id == "u1"`:            {[]Key{id}, true},
-		`async.data.n == 5`:                                         {[]Key{{"/data/n", "5"}}, true},
-		`async.data.n == 5.0`:                                       {[]Key{{"/data/n", "5"}}, true},
-		`async.data.n == -0.0`:                                      {[]Key{{"/data/n", "0"}}, true},
-		`async.data.n == null`:                                      {[]Key{{"/data/n", "null"}}, true},
-		`async.data.n == null && async.data.n.x == 1`:               {[]Key{{"/data/n/x", "1"}}, true},
-		`async.data.n == null || async.data.n.x == 1`:               {nil, false},
-		`async.data.a == "x" || async.data.ok == true`:              {[]Key{{"/data/a", `"x`}, {"/data/ok", "true"}}, true},
-		`async.data.a == "x" || async.data.b == async.data.c`:       {nil, false},
-		`!(async.data.a == "x" && async.data.b == "y")`:             {nil, false},
-		`!(async.data.a != "x" || async.data.b == "y")`:             {[]Key{{"/data/a", `"x`}}, true},
-		`!(async.data.a != "x" && async.data.b != "y")`:             {[]Key{{"/data/a", `"x`}, {"/data/b", `"y`}}, true},
-		`!!(async.data.a == "x")`:                                   {[]Key{{"/data/a", `"x`}}, true},
-		`!(!(async.data.a == "x"))`:                                 {[]Key{{"/data/a", `"x`}}, true},
-		`!("x" in async.data.tags)`:                                 {nil, false},
-		`"k" in async.data.m`:                                       {[]Key{{"/data/m/*", `"k`}}, true},
-		`async.data.id in ["u1", "u2"]`:                             {[]Key{id, {"/data/id", `"u2`}}, true},
-		`async.data.id in []`:                                       {[]Key{}, true},
-		`async.data.x == [1.0, {"a": null}]`:                        {[]Key{{"/data/x", `[1,{"a":null,},]`}}, true},
-		`async.data["a/b*~"] == 1`:                                  {[]Key{{"/data/a~1b~2~0", "1"}}, true},
-		`async.data["a"] == false`:                                  {nil, false},
-		`async.data.a == b"x"`:                                      {nil, false},
-		`async.data.a == {1: 2}`:                                    {nil, false},
-		`async.data.l[0] == "z"`:                                    {nil, false},
-		`async.data.l[async.data.i] == "z"`:                         {nil, false},
-		`async.data.t == now()`:                                     {nil, false},
-		`1295 <= async.data.val`:                                    {nil, false},
-		`async.data.a == 1 ? true : false`:                          {[]Key{{"/data/a", "1"}}, true},
-		`async.data.a == 1 ? async.data.b == 2 : async.data.c == 3`: {[]Key{{"/data/a", "1"}, {"/data/c", "3"}}, true},
-		`true`:                    {nil, false},
-		`false`:                   {[]Key{}, true},
-		`null == 1`:               {[]Key{}, true},
-		`event.data.x == 1`:       {[]Key{}, true},
-		`!true`:                   {[]Key{}, true},
-		`!false`:                  {nil, false},
-		`async.data.s == "x" + 5`: {[]Key{{"/data/s", `"x5`}}, true},
-		`async.data.s == "` + strings.Repeat("x", 200) + `"`: {[]Key{{"/data/s", "#780fde66354f9ae6"}}, true},
-		`async == {}`:   {nil, false},
-		`async.data.ok`: {nil, false},
-	} {
-		keys, known := compiled(t, text).Keys()
-		if diff := cmp.Diff(want.keys, keys); diff != "" || known != want.known {
-			t.Errorf("%s: %t %s", text, known, diff)
-		}
-	}
 }
 
 func TestIndex_ManyCandidatesAreAvoided(t *testing.T) {
@@ -322,45 +257,6 @@ func BenchmarkIndexAdd(b *testing.B) {
 	for at := 0; b.Loop(); at++ {
 		if err := index.Add(at, fmt.Sprintf(`"u%d" == async.data.id`, at)); err != nil {
 			b.Fatal(err)
-		}
-	}
-}
-
-// TestIndex_FindsWhatTheReferenceMisses: conditions that the reference finds among few but not among many (spec 12 §8.4, 08).
-func TestIndex_FindsWhatTheReferenceMisses(t *testing.T) {
-	t.Parallel()
-	for _, one := range [][2]string{
-		{`async.data.a == "x" || async.data.ok == true`, `{"ok":true}`},
-		{`async.data.a == "x" || async.data.b == async.data.c`, `{"b":1,"c":1}`},
-		{`async.data.a == "x" || async.data.s.contains("x")`, `{"s":"axb"}`},
-		{`!(async.data.a == "x" && async.data.b == "y")`, `{"a":"x","b":"q"}`},
-		{`!("x" in async.data.tags)`, `{"tags":["y"]}`},
-		{`1295 <= async.data.val`, `{"val":1295}`},
-		{`2000 >= async.data.val`, `{"val":3}`},
-		{`async.data.n < 5`, `{}`},
-		{`async.data.n < 5`, `{"n":null}`},
-		{`"k" in async.data.m`, `{"m":{"k":0}}`},
-		{`async.data.x == [1.0, 2.0]`, `{"x":[1,2]}`},
-		{`1e+06 == async.data.id`, `{"id":1000000}`},
-		{`1000000 == async.data.id`, `{"id":1e6}`},
-		{`"a\"b\n\\" == async.data.id`, `{"id":"a\"b\n\\"}`},
-		{`async.data.x == null`, `{}`},
-	} {
-		index := NewIndex[int]()
-		for id := range 100 {
-			if err := index.Add(id, fmt.Sprintf(`async.data.id == "other%d"`, id)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := index.Add(1000, one[0]); err != nil {
-			t.Fatal(err)
-		}
-		subject := NewSubject(withData(one[1]), at)
-		if got := index.Matches(subject); !slices.Equal(got, []int{1000}) {
-			t.Errorf("%s on %s: %v", one[0], one[1], got)
-		}
-		if got := index.Candidates(subject); len(got) != 1 {
-			t.Errorf("%s on %s: candidates %v", one[0], one[1], got)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"iter"
 	"strconv"
 
 	"cel.dev/cel-go/common/types"
@@ -64,37 +63,31 @@ func (r requirement) weakness() int {
 // KeysAt are the keys that the event has at a path, one unless the path ends in "/*".
 func (s *Subject) KeysAt(path string) []Key {
 	var keys []Key
-	for literal := range s.literalsAt(placeOf(path), nil) {
+	s.literalsAt(placeOf(path), nil, func(literal []byte) {
 		keys = append(keys, Key{path, keyLiteral(string(literal))})
-	}
+	})
 	return keys
 }
 
-// literalsAt are the canonical forms of what is at a place, each valid until the next, in the given buffer.
-func (s *Subject) literalsAt(at *place, buffer []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		var wanted needs
-		wanted.add(at.path)
-		// A payload that cannot be decoded is missing here: no condition that looks at it can be met.
-		_ = s.decode(wanted)
-		value, _ := s.find(at.path)
-		if !at.among {
-			yield(canonicalJSON(buffer, value))
-			return
+// literalsAt visits the canonical forms of what is at a place, each valid until the next, in the given buffer.
+func (s *Subject) literalsAt(at *place, buffer []byte, visit func(literal []byte)) {
+	var wanted needs
+	wanted.add(at.path)
+	// A payload that cannot be decoded is missing here: no condition that looks at it can be met.
+	_ = s.decode(wanted)
+	value, _ := s.find(at.path)
+	if !at.among {
+		visit(canonicalJSON(buffer, value))
+		return
+	}
+	switch value := value.(type) {
+	case []any:
+		for _, element := range value {
+			visit(canonicalJSON(buffer, element))
 		}
-		switch value := value.(type) {
-		case []any:
-			for _, element := range value {
-				if !yield(canonicalJSON(buffer, element)) {
-					return
-				}
-			}
-		case map[string]any:
-			for name := range value {
-				if !yield(canonicalJSON(buffer, name)) {
-					return
-				}
-			}
+	case map[string]any:
+		for name := range value {
+			visit(canonicalJSON(buffer, name))
 		}
 	}
 }

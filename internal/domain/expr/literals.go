@@ -3,8 +3,8 @@ package expr
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
-	"unicode/utf8"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
@@ -12,7 +12,8 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 )
 
-// literalTree is an expression whose value is the given one, nil if there is none: for errors.
+// literalTree is an expression whose value is the given one, nil if there is none: for errors, which
+// lists and maps cannot hold.
 func literalTree(value ref.Val) ast.Expr {
 	switch value := value.(type) {
 	case types.Double:
@@ -21,10 +22,7 @@ func literalTree(value ref.Val) ast.Expr {
 		}
 		return trees.NewLiteral(0, value)
 	case types.String:
-		if !utf8.ValidString(string(value)) {
-			return nil
-		}
-		return trees.NewLiteral(0, value)
+		return trees.NewLiteral(0, types.String(strings.ToValidUTF8(string(value), "\uFFFD"))) // as in JSON
 	case types.Null, types.Bool, types.Int, types.Uint, types.Bytes:
 		return trees.NewLiteral(0, value)
 	case types.Timestamp:
@@ -36,11 +34,7 @@ func literalTree(value ref.Val) ast.Expr {
 	case traits.Lister:
 		elements := []ast.Expr{}
 		for at := value.Iterator(); at.HasNext() == types.True; {
-			element := literalTree(at.Next())
-			if element == nil {
-				return nil
-			}
-			elements = append(elements, element)
+			elements = append(elements, literalTree(at.Next()))
 		}
 		return trees.NewList(0, elements, nil)
 	case traits.Mapper:
@@ -57,11 +51,7 @@ func convert(function, text string) ast.Expr {
 func mapTree(value traits.Mapper) ast.Expr {
 	entries := []ast.EntryExpr{}
 	for _, key := range sortedKeys(value) {
-		name, member := literalTree(key), literalTree(value.Get(key))
-		if name == nil || member == nil {
-			return nil
-		}
-		entries = append(entries, trees.NewMapEntry(0, name, member, false))
+		entries = append(entries, trees.NewMapEntry(0, literalTree(key), literalTree(value.Get(key)), false))
 	}
 	return trees.NewMap(0, entries)
 }

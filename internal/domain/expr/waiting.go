@@ -137,10 +137,7 @@ func (u *uses) name(name string, bound []string) {
 
 // isType reports whether a name that no macro declares is a type's. Everything else that passes the check is a variable.
 func isType(name string) bool {
-	shared, err := sharedLanguage()
-	if err != nil {
-		return false
-	}
+	shared, _ := sharedLanguage() // Compile has checked the tree with it
 	_, found := shared.env.CELTypeProvider().FindIdent(name)
 	return found
 }
