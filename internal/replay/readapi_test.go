@@ -88,7 +88,31 @@ func (c *conversation) compareRead(ctx context.Context, i int, read readAnswer) 
 	}
 	cmp.headers(read.Headers, got.header)
 	cmp.texts("body", sortList(want, "data", "function_id"), sortList(got.body, "data", "function_id"))
+	// Where the reference shows an empty output, only that of the RunComplete op may stand.
+	outputs := c.completed()
+	for i, found := range cmp.found {
+		if strings.HasSuffix(found.field, "output") && found.want == `""` && !slices.Contains(outputs, found.got) {
+			cmp.found[i].field += " of no op"
+		}
+	}
 	return cmp.found
+}
+
+// completed are the outputs that RunComplete ops of the recording gave.
+func (c *conversation) completed() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var outputs []string
+	for _, function := range c.functions {
+		for _, call := range function.calls {
+			for _, op := range opsOf(c.personal(whole(call.response))) {
+				if value, err := decode(string(op.Data)); err == nil && op.Op == "RunComplete" {
+					outputs = append(outputs, render(value))
+				}
+			}
+		}
+	}
+	return outputs
 }
 
 // sortList orders a list in a JSON text by a member of its elements, where order means nothing: runs that one event started

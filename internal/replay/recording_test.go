@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -217,8 +218,24 @@ func query(path, name string) string {
 	return parsed.Query().Get(name)
 }
 
+// answerOp is an op of an app's answer.
+type answerOp struct {
+	ID   string          `json:"id"`
+	Op   string          `json:"op"`
+	Data json.RawMessage `json:"data"`
+}
+
 // answerOps are the ids of the ops of an app's answer, nil for an answer without ops.
 func answerOps(body string) []string {
+	var ids []string
+	for _, op := range opsOf(body) {
+		ids = append(ids, op.ID)
+	}
+	return ids
+}
+
+// opsOf are the ops of an app's answer, which may be wrapped for streaming.
+func opsOf(body string) []answerOp {
 	body = strings.TrimSpace(body)
 	var wrapper struct {
 		Status int             `json:"status"`
@@ -231,18 +248,9 @@ func answerOps(body string) []string {
 			body = text
 		}
 	}
-	var ops []struct {
-		ID string `json:"id"`
-		Op string `json:"op"`
-	}
+	var ops []answerOp
 	if json.Unmarshal([]byte(body), &ops) != nil {
 		return nil
 	}
-	var ids []string
-	for _, op := range ops {
-		if op.Op != "" {
-			ids = append(ids, op.ID)
-		}
-	}
-	return ids
+	return slices.DeleteFunc(ops, func(op answerOp) bool { return op.Op == "" })
 }
