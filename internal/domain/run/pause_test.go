@@ -3,6 +3,7 @@ package run
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -434,5 +435,43 @@ func TestNew_RerunFromAStep(t *testing.T) {
 	next, _ := fire(t, s, job)
 	if next.Call.Target != "b" || next.Call.Current != 1 || !s.has("a") || s.Revision != 0 {
 		t.Errorf("call %+v of %+v", next.Call, s)
+	}
+}
+
+func TestWithConflict_ConcernsAnswersOnly(t *testing.T) {
+	t.Parallel()
+	if got, ok := WithConflict(Replied{}, "s").(Replied); !ok || got.Conflict != "s" {
+		t.Errorf("got %+v", got)
+	}
+	if got := WithConflict(CancelRequested{Now: now}, "s"); got != (CancelRequested{Now: now}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestTimeout_AfterItsWaitIsOver(t *testing.T) {
+	t.Parallel()
+	s, _ := begun(2)
+	late := Job{ID: "late", RunID: runID, Kind: KindPause, Edge: Edge{Outgoing: "gone"}}
+	s.Jobs["late"] = KindPause
+	next, _ := fire(t, s, late)
+	if next.Current.Fate != FateDone || len(next.Steps) != 0 {
+		t.Errorf("got %+v", next)
+	}
+}
+
+func TestDefers_WithoutInputAndWithSize(t *testing.T) {
+	t.Parallel()
+	s, job := begun(2)
+	big := `{"x":"` + strings.Repeat("x", 3<<20) + `"}`
+	next, s := answer(t, s, job, ops(
+		waiting(sdk.OpDeferAdd, "a", `{"fn_slug":"f"}`), waiting(sdk.OpDeferAdd, "b", `{"fn_slug":"f","input":`+big+`}`),
+		waiting(sdk.OpDeferAdd, "c", `{"fn_slug":"f","input":`+big+`}`), waiting(sdk.OpDeferAdd, "d", `{"fn_slug":"f","input":null}`),
+	))
+	if s.Defers["a"].Status != DeferAfterRun || s.Defers["b"].Status != DeferAfterRun || s.Defers["c"].Status != DeferRejected {
+		t.Errorf("got %v", s.Abortable())
+	}
+	next, _ = answer(t, s, only(t, next), sdk.Reply{Status: 200})
+	if len(next.Publish) != 4 || !strings.HasSuffix(string(next.Publish[1].Data), `"}}`) {
+		t.Errorf("published %d, %s", len(next.Publish), next.Publish[1].Data)
 	}
 }
