@@ -58,6 +58,9 @@ func newLanguage(extra ...cel.EnvOption) (*language, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build expression environment: %w", err)
 	}
+	// The first name that is not declared makes the checker list all that are, for its suggestion. This release writes that list
+	// while the check of a macro may be reading it, so it is made before others use the environment.
+	env.Compile("undeclared")
 	standard := map[string]*functions.Overload{}
 	for name, declared := range env.Functions() {
 		bindings, err := declared.Bindings()

@@ -263,6 +263,26 @@ func TestFaultsOfTheLibraryAreContained(t *testing.T) {
 	}
 }
 
+// TestLanguage_ChecksConcurrently: the race detector judges.
+func TestLanguage_ChecksConcurrently(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		fresh, err := newLanguage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var checks sync.WaitGroup
+		for text, valid := range map[string]bool{`event.data.l.exists(x, x == 1)`: true, `evnt.data.l`: false, `nope(1)`: false, `[1].all(x, x > y)`: false} {
+			checks.Go(func() {
+				if _, issues := fresh.env.Compile(text); (issues.Err() == nil) != valid {
+					t.Errorf("%s: %v", text, issues.Err())
+				}
+			})
+		}
+		checks.Wait()
+	}
+}
+
 func TestProgram_IsSharedByManyGoroutines(t *testing.T) {
 	t.Parallel()
 	program := compiled(t, `event.data.l.exists(x, x == event.data.want)`)
