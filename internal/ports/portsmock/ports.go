@@ -158,6 +158,21 @@ func (mr *MockStoreMockRecorder) Load(ctx, id any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Load", reflect.TypeOf((*MockStore)(nil).Load), ctx, id)
 }
 
+// Paused mocks base method.
+func (m *MockStore) Paused(ctx context.Context, e event.Tracked) ([]ports.Paused, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Paused", ctx, e)
+	ret0, _ := ret[0].([]ports.Paused)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Paused indicates an expected call of Paused.
+func (mr *MockStoreMockRecorder) Paused(ctx, e any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Paused", reflect.TypeOf((*MockStore)(nil).Paused), ctx, e)
+}
+
 // Schedule mocks base method.
 func (m *MockStore) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
 	m.ctrl.T.Helper()
@@ -171,6 +186,21 @@ func (m *MockStore) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Sch
 func (mr *MockStoreMockRecorder) Schedule(ctx, s any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Schedule", reflect.TypeOf((*MockStore)(nil).Schedule), ctx, s)
+}
+
+// SignalWaiter mocks base method.
+func (m *MockStore) SignalWaiter(ctx context.Context, signal string) (ulid.ULID, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "SignalWaiter", ctx, signal)
+	ret0, _ := ret[0].(ulid.ULID)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// SignalWaiter indicates an expected call of SignalWaiter.
+func (mr *MockStoreMockRecorder) SignalWaiter(ctx, signal any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "SignalWaiter", reflect.TypeOf((*MockStore)(nil).SignalWaiter), ctx, signal)
 }
 
 // MockQueue is a mock of Queue interface.
