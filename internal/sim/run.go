@@ -123,10 +123,10 @@ func (w *World) advance() {
 
 // poke ends a wait of a run, or cancels one: by an event with the number of one that was sent, or by a signal.
 func (w *World) poke(ctx context.Context) {
-	if len(w.sent) == 0 {
+	if w.numbers == 0 {
 		return
 	}
-	number := w.rng.IntN(len(w.sent))
+	number := w.rng.IntN(w.numbers)
 	if w.chance(3) {
 		signal := fmt.Sprintf("signal-%d", number)
 		w.start("signal "+signal, func() { _, _ = w.router.Signal(ctx, signal, json.RawMessage(`1`)) })
@@ -151,13 +151,19 @@ func (w *World) send(ctx context.Context) {
 		return // it is started by the server's own events
 	}
 	e := event.Event{
-		ID: fmt.Sprintf("event-%d", len(w.sent)), Name: "sim/" + p.name,
-		Data: json.RawMessage(`{"n":` + fmt.Sprint(len(w.sent)) + `}`), TS: w.clock.now.UnixMilli(),
+		ID: fmt.Sprintf("event-%d", w.numbers), Name: "sim/" + p.name,
+		Data: json.RawMessage(`{"n":` + fmt.Sprint(w.numbers) + `}`), TS: w.clock.now.UnixMilli(),
 	}
+	w.numbers++
 	w.start("send "+e.ID, func() {
-		_, err := w.ingest.Accept(ctx, []event.Event{e}, nil, 1)
-		if err == nil {
-			w.sent = append(w.sent, e)
+		for range deliveries {
+			if _, err := w.ingest.Accept(ctx, []event.Event{e}, nil, 1); err == nil {
+				w.sent = append(w.sent, e)
+				return
+			}
 		}
 	})
 }
+
+// deliveries is how often an event is sent whose acceptance is not known. The server may have it from the first time.
+const deliveries = 5

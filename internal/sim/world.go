@@ -53,7 +53,8 @@ type World struct {
 	current *task
 	faults  bool
 	sent    []event.Event
-	pokes   int
+	// numbers counts the events that are made, pokes those that are to end waits.
+	numbers, pokes int
 	// stopped are the numbers of events whose runs somebody tried to cancel.
 	stopped map[int]bool
 	trace   []string
