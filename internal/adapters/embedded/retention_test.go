@@ -171,7 +171,7 @@ func TestRetention_TriesAgain(t *testing.T) {
 	if _, err := e.Store().Schedule(t.Context(), ports.Schedule{Event: started.InternalID, Runs: []ports.NewRun{next}}); err != nil {
 		t.Fatal(err)
 	}
-	counts(t, e) // goes through the writer, so its deletions of before are over
+	counts(t, e)    // goes through the writer, so its deletions of before are over
 	injected.set(4) // three writes end the run, the fourth is the retention's
 	if _, err := e.Store().Commit(t.Context(), ports.Commit{State: next.State, Transition: run.Transition{Finish: &run.Finish{Status: run.Completed, At: time.Now()}}}); err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ const (
 	PauseCancel PauseKind = "cancel"
 )
 
-// ErrIgnored: the input does not concern the run, or no longer. Nothing is to be done.
+// ErrIgnored says that the input does not concern the run, or no longer. Nothing is to be done.
 var ErrIgnored = errors.New("input does not concern the run")
 
 type (
