@@ -50,6 +50,16 @@ export function functions({ add, app, lane, stepOf }) {
     return { status: answer.status, header: answer.headers.get("x-reply"), body: await answer.text() };
   });
 
+  add("fetch-dead", { retries: 1 }, async (context) => {
+    app.note(context, "call");
+    try {
+      await context.step.fetch("http://127.0.0.1:1/nobody");
+    } catch (error) {
+      return { caught: error.message };
+    }
+    return "answered";
+  });
+
   const asking = (id, model, retries) => add(id, { retries }, async (context) => {
     const { step } = context;
     app.note(context, "call");
@@ -81,7 +91,7 @@ export function functions({ add, app, lane, stepOf }) {
 }
 
 function gateways(world) {
-  const { finish, test } = world;
+  const { finish, send, settle, test } = world;
   const asked = (part) => world.app.provider.requests.filter((r) => r.body.includes(part));
 
   test("step.fetch: the server makes the request", async () => {
@@ -92,6 +102,12 @@ function gateways(world) {
     assert.equal(made[0].body, "ping");
     assert.equal(made[0].headers["x-test"], "yes");
     assert.equal(made[0].headers["content-type"], "text/plain");
+  });
+
+  test("step.fetch: nobody answers", async () => {
+    const eventID = await send("fetch-dead", { key: "fetch-dead" });
+    const { result } = await settle(eventID, "fetch-dead", "Completed");
+    assert.match(result.caught, /^Error making gateway request: .*connection refused/);
   });
 
   test("step.ai.infer: the server asks the model", async () => {

@@ -20,19 +20,44 @@ export function functions({ add, app, lane }) {
     await context.step.run("from a step", () => now(status, { n: 4 }).then(() => null));
     return "published";
   });
+
+  // A stream is published as it comes; major 3 cannot.
+  if (lane.major !== 4) return;
+  add("publish-stream", { retries: 0 }, async (context) => context.step.run("stream", async () => {
+    app.note(context, "call");
+    const encoder = new TextEncoder();
+    const parts = ["one ", "two ", "three"];
+    const stream = new ReadableStream({
+      async pull(controller) {
+        const part = parts.shift();
+        if (part === undefined) {
+          controller.close();
+          return;
+        }
+        controller.enqueue(encoder.encode(part));
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      },
+    });
+    await app.client.realtime.publish(topicOf(lane, context.event.data.channel, "status"), stream);
+    return "streamed";
+  }));
 }
 
-/** Subscribes with the token that the SDK gets; messages: what came. */
+/** Subscribes with the subscriber of major 4; messages: what came. */
 async function subscribe(world, channel, topics) {
+  if (world.lane.major === 3) return connect(world, channel, topics); // its subscriber is a package with a second SDK in it
   const messages = [];
-  const { client } = world.app;
-  if (world.lane.major === 4) {
-    const token = await client.realtime.token({ channel, topics });
-    const subscription = await client.realtime.subscribe({ ...token, onMessage: (message) => messages.push(message) });
-    return { messages, close: () => subscription.close() };
-  }
-  // The subscriber of major 3 is a package of its own that brings a second SDK; the protocol is the same.
-  const { key } = await client.realtime.getSubscriptionToken({ channel, topics });
+  const { realtime } = world.app.client;
+  const token = await realtime.token({ channel, topics });
+  const subscription = await realtime.subscribe({ ...token, onMessage: (message) => messages.push(message) });
+  return { messages, close: () => subscription.close() };
+}
+
+/** Subscribes over a WebSocket of its own with the token that the SDK gets. */
+async function connect(world, channel, topics) {
+  const messages = [];
+  const { realtime } = world.app.client;
+  const { key } = await (world.lane.major === 3 ? realtime.getSubscriptionToken({ channel, topics }) : realtime.token({ channel, topics }));
   const socket = new WebSocket(`${world.server.url.replace("http", "ws")}/v1/realtime/connect?token=${encodeURIComponent(key)}`);
   socket.onmessage = ({ data }) => {
     const message = JSON.parse(data);
@@ -61,6 +86,29 @@ export function scenarios(world) {
       subscription.close();
     }
   });
+
+  if (world.lane.major === 4) {
+    test("realtime: a subscriber gets a stream in its parts", async () => {
+      const channel = `stream:${world.lane.id}`;
+      // The subscriber of 4.24.0 throws at the start of every stream.
+      const subscription = await connect(world, channel, ["status"]);
+      try {
+        await finish("publish-stream", "Completed", "streamed", { key: "publish-stream", channel });
+        await eventually("the end of the stream", waitMS, (saw) => {
+          saw(JSON.stringify(subscription.messages));
+          return subscription.messages.some(({ kind }) => kind === "datastream-end");
+        });
+        const kinds = subscription.messages.map(({ kind }) => kind);
+        assert.equal(kinds[0], "datastream-start");
+        assert.equal(kinds.at(-1), "datastream-end");
+        const chunks = subscription.messages.filter(({ kind }) => kind === "chunk");
+        assert.equal(chunks.length, kinds.length - 2);
+        assert.equal(chunks.map(({ data }) => data).join(""), "one two three");
+      } finally {
+        subscription.close();
+      }
+    });
+  }
 
   test("realtime: no connection without a token", async () => {
     const answer = await fetch(`${world.server.url}/v1/realtime/sse`);

@@ -25,6 +25,9 @@ export function suite(lane) {
     after(async () => {
       await app?.close();
       await server?.stop();
+      // A signal that nobody waits for is a 404 too; nothing else that the SDK asks for may be unknown.
+      const unknown = app?.answers.filter(({ url, status }) => [404, 405, 501].includes(status) && !url.endsWith("/v1/signals"));
+      assert.deepEqual(unknown ?? [], [], "the SDK asked for what the server does not serve");
     });
 
     const test = (name, body) => it(name, async () => {

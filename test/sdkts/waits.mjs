@@ -22,6 +22,26 @@ export function functions({ add, lane, stepOf }) {
     return { n: got.data.n, beside };
   });
 
+  add("wait-many", { retries: 0 }, async (context) => {
+    const [got] = await Promise.all([
+      context.step.waitForEvent("wait", { event, timeout: long, match: "data.group" }),
+      stepOf(context, "armed", 1),
+    ]);
+    return got.data.n;
+  });
+
+  // Whichever comes first; major 4 has to be told that the others need not be awaited. The wait is short because that
+  // major reports it once more beside the next step, and the two are then waited for together (Spec 02 §8.1).
+  add("wait-race", { retries: 0 }, async (context) => {
+    const { group, step } = context;
+    const race = () => Promise.race([
+      step.waitForEvent("wait", { event, timeout: "5s", match: "data.key" }).then(() => "event"),
+      step.sleep("nap", "1s").then(() => "nap"),
+    ]);
+    const first = lane.major === 4 ? await group.parallel({ mode: "race" }, race) : await race();
+    return stepOf(context, `after ${first}`, first);
+  });
+
   add("wait-timeout", { retries: 0 }, async (context) => {
     await stepOf(context, "before", 1);
     const got = await context.step.waitForEvent("wait", { event, timeout: "1s", match: "data.key" });
@@ -54,11 +74,24 @@ export function scenarios(world) {
   });
 
   test("one event resumes every run that waits for it", async () => {
-    const keys = ["wait-if a", "wait-if b"];
-    const ids = await Promise.all(keys.map((key) => start("wait-if", { key, least: 0 })));
-    await Promise.all(keys.map((key) => seen(key, "armed")));
-    await Promise.all(keys.map((key) => send("wait.go", { key, n: key.length })));
-    await Promise.all(keys.map((key, i) => settle(ids[i], key, "Completed", { n: key.length, beside: "beside" })));
+    const keys = Array.from({ length: 20 }, (_, i) => `wait-many ${i}`);
+    const ids = await Promise.all(keys.map((key) => start("wait-many", { key, group: "g" })));
+    const other = await start("wait-many", { key: "wait-many other", group: "h" });
+    await Promise.all([...keys, "wait-many other"].map((key) => seen(key, "armed")));
+    await send("wait.go", { key: "nobody", group: "g", n: 1 });
+    await Promise.all(keys.map((key, i) => settle(ids[i], key, "Completed", 1)));
+    await send("wait.go", { key: "nobody", group: "h", n: 2 });
+    await settle(other, "wait-many other", "Completed", 2);
+  });
+
+  test("a race with an event that loses it", async () => {
+    const { run } = await finish("wait-race", "Completed", "nap");
+    sawOnce("wait-race", "after nap");
+    // What was waited for comes after the end, and is for nobody.
+    await send("wait.go", { key: "wait-race" });
+    await finish("simple", "Completed", undefined, { key: "wait-race other" });
+    assert.equal((await world.server.read(`/v1/runs/${run.run_id}`)).status, "Completed");
+    assert.equal(world.app.times("wait-race", "after event").length, 0);
   });
 
   test("wait for an event that does not come", async () => {
