@@ -38,7 +38,11 @@ func (b *Backend) NextDue() time.Time {
 		}
 	}
 	for _, w := range b.inbox {
-		if !w.taken {
+		switch {
+		case w.taken:
+		case w.at.IsZero(): // it waits for nobody but a taker
+			next = earlier(next, b.clock.Now())
+		default:
 			next = earlier(next, w.at)
 		}
 	}
