@@ -166,8 +166,8 @@ func (s State) wait(t *Transition, pause Pause, parent Job) {
 	job := s.child(parent, pause.Job, KindPause, pause.Expires)
 	job.Edge.Outgoing = pause.Op
 	job.Mode, job.CoalesceKey = pause.Mode, pause.CoalesceKey
-	if _, exists := s.Jobs[job.ID]; exists || s.has(pause.Op) {
-		return
+	if s.hasJob(*t, job.ID) || s.has(pause.Op) {
+		return // an op that is reported twice, perhaps as two kinds of steps, is the first one
 	}
 	t.Pauses = append(t.Pauses, pause)
 	s.add(t, job)

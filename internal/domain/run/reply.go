@@ -137,6 +137,9 @@ func refuse(ops []sdk.Op) *sdk.Failure {
 // openGroup makes the ops of the answer a parallel group whose end is joined by one call, if the SDK knows such groups.
 // Unlike the reference, which only joins groups that contain an op still to be done, it joins every list: several
 // finished steps in one answer lead to one further call, not to one each. Spec 02 §8.1, §22 #32.
+//
+// An op that an earlier answer began is not waited for: the app tells of it again because it has lost a race, and what
+// comes after the race must not wait for the loser.
 func (s State) openGroup(t *Transition, ops []sdk.Op) (key string) {
 	if t.RequestVersion < 2 {
 		return ""
@@ -147,13 +150,23 @@ func (s State) openGroup(t *Transition, ops []sdk.Op) (key string) {
 			continue
 		}
 		all = append(all, op.ID)
-		if !s.has(op.ID) {
+		if !s.has(op.ID) && !s.underWay(op.ID) {
 			open = append(open, op.ID)
 		}
 	}
 	slices.Sort(open)
 	t.Pending, t.SetPending = slices.Compact(open), true
 	return ids.CoalesceKey(s.ID.String(), all)
+}
+
+// underWay reports whether an earlier answer began the op: it has a job or a pause.
+func (s State) underWay(op string) bool {
+	if _, waits := s.pauseAt(op); waits {
+		return true
+	}
+	_, planned := s.Jobs[ids.PlannedJob(s.key(), op)]
+	_, sleeps := s.Jobs[ids.SleepJob(s.key(), op)]
+	return planned || sleeps
 }
 
 // endsWithMemo reports whether the op has a memo, or will have one.
@@ -265,11 +278,15 @@ func (s State) save(t *Transition, g *group, op sdk.Op, kind Kind, memo []byte) 
 
 // add appends a job unless the run has it already: an op that is reported twice is one job.
 func (s State) add(t *Transition, job Job) {
-	same := func(other Job) bool { return other.ID == job.ID }
-	if _, exists := s.Jobs[job.ID]; exists || slices.ContainsFunc(t.Jobs, same) {
-		return
+	if !s.hasJob(*t, job.ID) {
+		t.Jobs = append(t.Jobs, job)
 	}
-	t.Jobs = append(t.Jobs, job)
+}
+
+// hasJob reports whether the run has the job already, or gets it by the transition.
+func (s State) hasJob(t Transition, id string) bool {
+	_, exists := s.Jobs[id]
+	return exists || slices.ContainsFunc(t.Jobs, func(job Job) bool { return job.ID == id })
 }
 
 // goOn decides which call follows the answer, once all its ops are handled. Spec 02 §8.3.

@@ -141,7 +141,7 @@ func (s State) invoke(t *Transition, g *group, op sdk.Op) *outcome {
 	if !ok {
 		return end
 	}
-	if _, waits := s.pauseAt(op.ID); waits || s.has(op.ID) {
+	if _, waits := s.pauseAt(op.ID); waits || s.has(op.ID) || s.hasJob(*t, ids.PauseJob(s.key(), op.ID)) {
 		return nil
 	}
 	data := compactObject(opts.Payload.Data)
