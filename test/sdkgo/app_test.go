@@ -242,39 +242,6 @@ func (a *app) await(t *testing.T, key, what string) string {
 	return a.runs(key)[0]
 }
 
-// result waits for the event that tells of the run's end and returns the result in it, which the read API does not know
-// of runs that end by an opcode (Spec 04 §7.2).
-func (a *app) result(t *testing.T, runID string) json.RawMessage {
-	t.Helper()
-	var data json.RawMessage
-	harness.Eventually(t, waitLimit, "finished event of run "+runID, func() (bool, string) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		data = a.finished[runID]
-		return data != nil, "not seen"
-	})
-	var finished struct {
-		Result json.RawMessage `json:"result"`
-	}
-	if err := json.Unmarshal(data, &finished); err != nil {
-		t.Fatalf("finished event of run %s: %v in %s", runID, err, data)
-	}
-	return finished.Result
-}
-
-// observe keeps what finished events say.
-func (a *app) observe(_ context.Context, in input) (any, error) {
-	data, err := json.Marshal(in.Event.Data)
-	if err != nil {
-		return nil, err
-	}
-	id, _ := in.Event.Data["run_id"].(string)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.finished[id] = data
-	return nil, nil
-}
-
 // sameJSON fails the test unless both texts are the same JSON, numbers compared by their text.
 func sameJSON(t *testing.T, what string, got []byte, want string) {
 	t.Helper()

@@ -2,6 +2,7 @@ package sdkgo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -84,4 +85,37 @@ func testCheckpoint(t *testing.T, a *app, name string, least, most int) {
 	if calls := len(a.times(name, "call")); calls < least || calls > most {
 		t.Errorf("%d calls, want %d to %d", calls, least, most)
 	}
+}
+
+// result waits for the event that tells of the run's end and returns the result in it, which the read API does not know
+// of runs that end by an opcode (Spec 04 §7.2).
+func (a *app) result(t *testing.T, runID string) json.RawMessage {
+	t.Helper()
+	var data json.RawMessage
+	harness.Eventually(t, waitLimit, "finished event of run "+runID, func() (bool, string) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		data = a.finished[runID]
+		return data != nil, "not seen"
+	})
+	var finished struct {
+		Result json.RawMessage `json:"result"`
+	}
+	if err := json.Unmarshal(data, &finished); err != nil {
+		t.Fatalf("finished event of run %s: %v in %s", runID, err, data)
+	}
+	return finished.Result
+}
+
+// observe keeps what finished events say.
+func (a *app) observe(_ context.Context, in input) (any, error) {
+	data, err := json.Marshal(in.Event.Data)
+	if err != nil {
+		return nil, err
+	}
+	id, _ := in.Event.Data["run_id"].(string)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.finished[id] = data
+	return nil, nil
 }

@@ -41,4 +41,4 @@ def add_functions(app: App, add: typing.Callable[..., typing.Any]) -> None:
 
     add("cancellable", cancellable, cancel=[inngest.Cancel(event="py/cancel.now", if_exp=mine)])
     add("in-flight", in_flight)
-    add("finish-timeout", long, timeouts=inngest.Timeouts(finish=datetime.timedelta(seconds=2)))
+    add("finish-timeout", long, timeouts=inngest.Timeouts(finish=datetime.timedelta(seconds=5)))

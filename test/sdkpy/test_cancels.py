@@ -40,6 +40,6 @@ def test_late_answer_of_a_cancelled_run_is_ignored(server: Server, app: App) -> 
 def test_cancelled_when_the_time_to_finish_is_up(server: Server, app: App) -> None:
     started = time.monotonic()
     finish(server, app, "finish-timeout", "Cancelled")
-    assert 2 <= time.monotonic() - started < 55
+    assert 5 <= time.monotonic() - started < 55
     saw_once(app, "finish-timeout", "before")
     assert app.times("finish-timeout", "after") == []
