@@ -475,21 +475,3 @@ func TestDefers_WithoutInputAndWithSize(t *testing.T) {
 		t.Errorf("published %d, %s", len(next.Publish), next.Publish[1].Data)
 	}
 }
-
-func TestRace_WhatFollowsDoesNotWaitForTheLoser(t *testing.T) {
-	t.Parallel()
-	s, job := begun(2)
-	race := func(op sdk.Op) sdk.Op { op.Mode = "race"; return op }
-	wait := race(waiting(sdk.OpWaitForEvent, "w", `{"event":"go","timeout":"1h"}`))
-	next, s := answer(t, s, job, ops(wait, race(sleeping("nap", "1s"))))
-	nap := next.Jobs[1]
-	_, s = fire(t, s, nap)
-	next, s = answer(t, s, nap, ops(wait, planned("after")))
-	if len(next.Jobs) != 1 || len(s.Pending) != 1 {
-		t.Fatalf("got %+v, pending %v", next.Jobs, s.Pending)
-	}
-	next, s = answer(t, s, only(t, next), ops(stepRun("after", "1")))
-	if only(t, next).Edge.Outgoing != "after" || len(s.Pauses) != 1 {
-		t.Errorf("got %+v", next)
-	}
-}

@@ -137,9 +137,6 @@ func refuse(ops []sdk.Op) *sdk.Failure {
 // openGroup makes the ops of the answer a parallel group whose end is joined by one call, if the SDK knows such groups.
 // Unlike the reference, which only joins groups that contain an op still to be done, it joins every list: several
 // finished steps in one answer lead to one further call, not to one each. Spec 02 §8.1, §22 #32.
-//
-// An op that an earlier answer began is not waited for: the app tells of it again because it has lost a race, and what
-// comes after the race must not wait for the loser.
 func (s State) openGroup(t *Transition, ops []sdk.Op) (key string) {
 	if t.RequestVersion < 2 {
 		return ""
@@ -150,23 +147,13 @@ func (s State) openGroup(t *Transition, ops []sdk.Op) (key string) {
 			continue
 		}
 		all = append(all, op.ID)
-		if !s.has(op.ID) && !s.underWay(op.ID) {
+		if !s.has(op.ID) {
 			open = append(open, op.ID)
 		}
 	}
 	slices.Sort(open)
 	t.Pending, t.SetPending = slices.Compact(open), true
 	return ids.CoalesceKey(s.ID.String(), all)
-}
-
-// underWay reports whether an earlier answer began the op: it has a job or a pause.
-func (s State) underWay(op string) bool {
-	if _, waits := s.pauseAt(op); waits {
-		return true
-	}
-	_, planned := s.Jobs[ids.PlannedJob(s.key(), op)]
-	_, sleeps := s.Jobs[ids.SleepJob(s.key(), op)]
-	return planned || sleeps
 }
 
 // endsWithMemo reports whether the op has a memo, or will have one.
