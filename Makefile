@@ -94,7 +94,7 @@ fuzz: ## run every fuzz target for FUZZTIME
 
 .PHONY: sim
 sim: ## run the simulation on SEEDS seeds
-	go test -count=1 -timeout 0 ./internal/sim/... -sim.seeds=$(SEEDS)
+	go test -count=1 -timeout 0 -v -run "TestSeeds$$" ./internal/sim -sim.seeds=$(SEEDS)
 
 .PHONY: verify
 verify: check-generate lint test cover test-sdk examples ## everything that CI checks

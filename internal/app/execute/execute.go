@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -186,7 +184,7 @@ func (x *Executor) letGo(ctx context.Context, lease ports.Lease, what string, ca
 }
 
 func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {
-	defer func() { err = fault(recover(), err) }()
+	defer func() { err = advance.Fault(recover(), err) }()
 	job := lease.Job
 	limits := x.limits(job.FunctionID)
 	state, due, err := x.advance.Apply(ctx, advance.Step{
@@ -226,19 +224,6 @@ func (x *Executor) reply(ctx context.Context, lease ports.Lease, state run.State
 
 func (x *Executor) backoff() run.Backoff {
 	return run.Backoff{Interval: x.config.RetryInterval, Jitter: x.random.Duration(run.MaxJitter)}
-}
-
-// fault turns what a bug did into an error, so that it parks the job it happened for and the others go on. The panics of
-// others are not ours to stop.
-func fault(reason any, err error) error {
-	if reason == nil {
-		return err
-	}
-	bug, ok := reason.(runtime.Error)
-	if !ok {
-		panic(reason)
-	}
-	return fmt.Errorf("bug: %w\n%s", bug, debug.Stack())
 }
 
 // Cancel ends a run as cancelled. It returns ports.ErrNotFound when the run is not in progress.

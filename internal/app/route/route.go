@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -161,21 +159,8 @@ func (r *Router) letGo(ctx context.Context, e event.Tracked, what string, call f
 	}
 }
 
-// fault turns what a bug did into an error, so that it parks the event it happened for and the others go on. The panics
-// of others are not ours to stop.
-func fault(reason any, err error) error {
-	if reason == nil {
-		return err
-	}
-	bug, ok := reason.(runtime.Error)
-	if !ok {
-		panic(reason)
-	}
-	return fmt.Errorf("bug: %w\n%s", bug, debug.Stack())
-}
-
 func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
-	defer func() { err = fault(recover(), err) }()
+	defer func() { err = advance.Fault(recover(), err) }()
 	schedule := ports.Schedule{Event: e.InternalID}
 	started := map[string]bool{}
 	start := func(fn function.Function) {
