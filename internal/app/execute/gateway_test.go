@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,7 +57,7 @@ func TestGateway_RequestIsMadeForTheStep(t *testing.T) {
 	w := fetching(t, `{"url":"http://other.test/x","method":"PUT","body":"hi"}`, side)
 	lease := w.lease()
 	w.executor().Do(t.Context(), lease)
-	if len(side.asked) != 1 || side.asked[0].URL != "http://other.test/x" || side.asked[0].Method != "PUT" || string(side.asked[0].Body) != "hi" {
+	if len(side.asked) != 1 || side.asked[0].URL != "http://other.test/x" || side.asked[0].Method != http.MethodPut || string(side.asked[0].Body) != "hi" {
 		t.Fatalf("asked %+v", side.asked)
 	}
 	var memo struct {
@@ -65,7 +66,7 @@ func TestGateway_RequestIsMadeForTheStep(t *testing.T) {
 			StatusCode int    `json:"status_code"`
 		} `json:"data"`
 	}
-	if err := json.Unmarshal([]byte(w.memo(lease)), &memo); err != nil || memo.Data.StatusCode != 404 || memo.Data.Body != "gone" {
+	if err := json.Unmarshal([]byte(w.memo(lease)), &memo); err != nil || memo.Data.StatusCode != http.StatusNotFound || memo.Data.Body != "gone" {
 		t.Errorf("memo %s, %v", w.memo(lease), err)
 	}
 	w.executor().Do(t.Context(), w.lease())
