@@ -122,3 +122,20 @@ func (a *Advancer) write(ctx context.Context, c ports.Commit) (run.State, error)
 		a.pause(ctx, try)
 	}
 }
+
+// LetGo repeats a call that takes an event or a job out of the caller's hands while the store is unavailable. It ends when
+// the call succeeds, the error gone or ports.ErrClosed says that it is not the caller's any more, or ctx ends: what nobody
+// works on but stays taken would wait for the next start of the server. Failures are logged as what, with the attributes.
+func (a *Advancer) LetGo(ctx context.Context, call func() error, gone error, what string, attrs ...any) {
+	for try := 1; ; try++ {
+		err := call()
+		if err == nil || errors.Is(err, gone) || errors.Is(err, ports.ErrClosed) {
+			return
+		}
+		a.log.With(attrs...).ErrorContext(ctx, what, "error", err)
+		if !errors.Is(err, ports.ErrUnavailable) || ctx.Err() != nil {
+			return
+		}
+		a.pause(ctx, try)
+	}
+}

@@ -14,7 +14,6 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/advance"
-	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
@@ -26,11 +25,6 @@ type Functions interface {
 	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
 	// SDK is the language of the app's SDK, for example "js"; empty when it is not known.
 	SDK(app uuid.UUID) string
-}
-
-// Tracker gives published events their identity.
-type Tracker interface {
-	Track(events ...event.Event) []event.Tracked
 }
 
 // Config are the executor's settings. Zero fields take the defaults.
@@ -71,7 +65,7 @@ type Deps struct {
 	Worker    ports.Worker
 	Gateway   ports.Gateway
 	Functions Functions
-	Tracker   Tracker
+	Tracker   advance.Tracker
 	Limits    LimitsOf
 	Clock     ports.Clock
 	Random    ports.Random
@@ -142,10 +136,12 @@ func (x *Executor) loop(ctx, work context.Context) {
 // Do works on one leased job until what became of it is committed, or the job is handed back or parked.
 func (x *Executor) Do(ctx context.Context, lease ports.Lease) {
 	err := x.do(ctx, lease)
+	if err == nil {
+		return
+	}
 	job := lease.Job
 	log := x.log.With("run_id", job.RunID.String(), "job_id", job.ID, "kind", string(job.Kind), "attempt", job.Attempt)
 	switch {
-	case err == nil:
 	case errors.Is(err, ports.ErrNotFound), errors.Is(err, ports.ErrLeaseLost), errors.Is(err, run.ErrForeignJob):
 		// The run ended, or the job was taken over, while we worked on it: whatever we found no longer matters.
 		log.DebugContext(ctx, "job dropped", "reason", err.Error())
@@ -167,20 +163,8 @@ func (x *Executor) giveBack(ctx context.Context, lease ports.Lease, at time.Time
 	x.letGo(ctx, lease, "hand job back", func() error { return x.queue.Return(ctx, lease, at) })
 }
 
-// letGo repeats a call that takes a job out of our hands until it succeeds, the job is no longer ours, or ctx ends: a job
-// that nobody works on but that stays leased would wait for the next start of the server.
 func (x *Executor) letGo(ctx context.Context, lease ports.Lease, what string, call func() error) {
-	for try := 1; ; try++ {
-		err := call()
-		if err == nil || errors.Is(err, ports.ErrLeaseLost) || errors.Is(err, ports.ErrClosed) {
-			return
-		}
-		x.log.ErrorContext(ctx, what, "run_id", lease.Job.RunID.String(), "job_id", lease.Job.ID, "error", err)
-		if !errors.Is(err, ports.ErrUnavailable) || ctx.Err() != nil {
-			return
-		}
-		x.pause(ctx, try)
-	}
+	x.advance.LetGo(ctx, call, ports.ErrLeaseLost, what, "run_id", lease.Job.RunID.String(), "job_id", lease.Job.ID)
 }
 
 func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {

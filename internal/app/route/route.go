@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/domain/duration"
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -33,11 +35,6 @@ type Match = struct {
 	Err      error
 }
 
-// Tracker gives published events their identity.
-type Tracker interface {
-	Track(events ...event.Event) []event.Tracked
-}
-
 // Router is the use case. It is safe for concurrent use.
 type Router struct {
 	log       ports.EventLog
@@ -45,7 +42,7 @@ type Router struct {
 	advance   *advance.Advancer
 	programs  programs
 	functions Functions
-	tracker   Tracker
+	tracker   advance.Tracker
 	clock     ports.Clock
 	ids       ports.IDs
 	logger    *slog.Logger
@@ -58,7 +55,7 @@ type Deps struct {
 	EventLog  ports.EventLog
 	Store     ports.Store
 	Functions Functions
-	Tracker   Tracker
+	Tracker   advance.Tracker
 	Clock     ports.Clock
 	IDs       ports.IDs
 	Log       *slog.Logger
@@ -127,9 +124,11 @@ const releaseDelay = 2 * time.Second
 func (r *Router) Do(ctx context.Context, e event.Tracked) {
 	work := context.WithoutCancel(ctx)
 	err := r.route(work, e)
+	if err == nil {
+		return
+	}
 	log := r.logger.With("event_id", e.InternalID.String(), "event_name", e.Name)
 	switch {
-	case err == nil:
 	case errors.Is(err, ports.ErrConflict):
 		log.DebugContext(ctx, "event was routed already")
 	case errors.Is(err, ports.ErrUnavailable):
@@ -143,29 +142,17 @@ func (r *Router) Do(ctx context.Context, e event.Tracked) {
 	}
 }
 
-// letGo repeats a call that takes an event out of our hands until it succeeds, the event turns out to be settled, or ctx
-// ends: an event that is neither settled nor released would wait for the next start of the server.
 func (r *Router) letGo(ctx context.Context, e event.Tracked, what string, call func() error) {
-	for try := 1; ; try++ {
-		err := call()
-		if err == nil || errors.Is(err, ports.ErrNotFound) || errors.Is(err, ports.ErrClosed) {
-			return
-		}
-		r.logger.ErrorContext(ctx, what, "event_id", e.InternalID.String(), "error", err)
-		if !errors.Is(err, ports.ErrUnavailable) || ctx.Err() != nil {
-			return
-		}
-		r.pause(ctx, try)
-	}
+	r.advance.LetGo(ctx, call, ports.ErrNotFound, what, "event_id", e.InternalID.String())
 }
 
 func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 	defer func() { err = advance.Fault(recover(), err) }()
 	schedule := ports.Schedule{Event: e.InternalID}
-	started := map[string]bool{}
+	started := map[uuid.UUID]bool{}
 	start := func(fn function.Function) {
-		if id := fn.ID.String(); !started[id] {
-			started[id] = true
+		if !started[fn.ID] {
+			started[fn.ID] = true
 			schedule.Runs = append(schedule.Runs, r.newRun(fn, e))
 		}
 	}
