@@ -12,6 +12,7 @@ package gatewayhttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -47,23 +48,16 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Timeout, 2*time.Hour)
-	setDefault(&c.HeaderTimeout, 10*time.Minute)
-	setDefault(&c.DialTimeout, 30*time.Second)
-	setDefault(&c.MaxConnsPerHost, 128)
-	setDefault(&c.MaxIdleConnsPerHost, 32)
-	setDefault(&c.IdleTimeout, 3*time.Second)
+	c.Timeout = cmp.Or(c.Timeout, 2*time.Hour)
+	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 10*time.Minute)
+	c.DialTimeout = cmp.Or(c.DialTimeout, 30*time.Second)
+	c.MaxConnsPerHost = cmp.Or(c.MaxConnsPerHost, 128)
+	c.MaxIdleConnsPerHost = cmp.Or(c.MaxIdleConnsPerHost, 32)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, 3*time.Second)
 	if c.Resolver == nil {
 		c.Resolver = net.DefaultResolver
 	}
 	return c
-}
-
-func setDefault[T comparable](value *T, standard T) {
-	var zero T
-	if *value == zero {
-		*value = standard
-	}
 }
 
 // Gateway makes requests. It is safe for concurrent use.

@@ -9,6 +9,7 @@ package sdkhttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -41,20 +42,13 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.ServerKind, "dev")
-	setDefault(&c.CallTimeout, 2*time.Hour)
-	setDefault(&c.PingTimeout, 10*time.Second)
-	setDefault(&c.ProbeTimeout, 2*time.Second)
-	setDefault(&c.MaxIdleConnsPerHost, 256)
-	setDefault(&c.IdleTimeout, 3*time.Second)
+	c.ServerKind = cmp.Or(c.ServerKind, "dev")
+	c.CallTimeout = cmp.Or(c.CallTimeout, 2*time.Hour)
+	c.PingTimeout = cmp.Or(c.PingTimeout, 10*time.Second)
+	c.ProbeTimeout = cmp.Or(c.ProbeTimeout, 2*time.Second)
+	c.MaxIdleConnsPerHost = cmp.Or(c.MaxIdleConnsPerHost, 256)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, 3*time.Second)
 	return c
-}
-
-func setDefault[T comparable](value *T, standard T) {
-	var zero T
-	if *value == zero {
-		*value = standard
-	}
 }
 
 // Worker calls apps. It is safe for concurrent use.

@@ -45,22 +45,6 @@ func validHeaderValue(text string) bool {
 	return true
 }
 
-// canonicalName writes a header's name in the canonical form: capitals at the start and after each hyphen.
-func canonicalName(name string) string {
-	text := []byte(name)
-	upper := true
-	for i, char := range text {
-		switch {
-		case upper && 'a' <= char && char <= 'z':
-			text[i] = char - 'a' + 'A'
-		case !upper && 'A' <= char && char <= 'Z':
-			text[i] = char - 'A' + 'a'
-		}
-		upper = char == '-'
-	}
-	return string(text)
-}
-
 func sortedNames[V any](values map[string]V) []string {
 	return slices.Sorted(maps.Keys(values))
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
+
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 // raw is JSON that has been checked to be one value.
@@ -104,8 +106,8 @@ func (o *options) headers() map[string]string {
 			o.fail("headers."+name, "is not the name of a header")
 		case !validHeaderValue(value):
 			o.fail("headers."+name, "has characters that no header can carry")
-		case !ownedByTransport(canonicalName(name)):
-			header[canonicalName(name)] = strings.Trim(value, " \t")
+		case !ownedByTransport(sdk.CanonicalName(name)):
+			header[sdk.CanonicalName(name)] = strings.Trim(value, " \t")
 		}
 	}
 	return header

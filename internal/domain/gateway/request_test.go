@@ -231,7 +231,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("method %q", request.Method)
 		}
 		for name, value := range request.Header {
-			if !isToken(name) || name != canonicalName(name) || strings.ContainsAny(value, "\r\n\x00") || ownedByTransport(name) {
+			if !isToken(name) || name != sdk.CanonicalName(name) || strings.ContainsAny(value, "\r\n\x00") || ownedByTransport(name) {
 				t.Fatalf("header %q: %q", name, value)
 			}
 		}

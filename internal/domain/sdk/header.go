@@ -25,8 +25,8 @@ const (
 	HeaderSignature = "X-Inngest-Signature"
 )
 
-// canonicalName writes a header's name in the canonical form: capitals at the start and after each hyphen.
-func canonicalName(name string) string {
+// CanonicalName writes a header's name in the canonical form: capitals at the start and after each hyphen.
+func CanonicalName(name string) string {
 	text := []byte(name)
 	upper := true
 	for i, char := range text {

@@ -111,7 +111,7 @@ func (a answer) unwrap() (answer, error) {
 		header[name] = value
 	}
 	for name, value := range inner.Headers {
-		header[canonicalName(name)] = textOf(value)
+		header[CanonicalName(name)] = textOf(value)
 	}
 	body := []byte(inner.Body)
 	if len(body) > 0 && body[0] == '"' {
