@@ -49,6 +49,7 @@ var places = map[string]layer{
 	"internal":                 unknown,
 	"internal/arch":            tool,
 	"internal/replay":          tool,
+	"internal/testkit":         tool,
 	"internal/tools":           tool,
 	"internal/config":          config,
 	"internal/domain":          domain,

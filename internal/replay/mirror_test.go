@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // mirror is the reference's side of one recording: it makes the recorded calls with ids of its own, as the reference would
@@ -44,7 +46,7 @@ func newMirror(t *testing.T, name string) *mirror {
 	}
 	listener := httptest.NewServer(m)
 	t.Cleanup(listener.Close)
-	m.app = newFakeApp(t, &server{addr: strings.TrimPrefix(listener.URL, "http://"), url: listener.URL, log: &syncBuffer{}})
+	m.app = newFakeApp(t, &server{addr: strings.TrimPrefix(listener.URL, "http://"), url: listener.URL, log: &testkit.Output{}})
 	registrations := load(t, "01-registration."+m.rec.lane())
 	rw, err := newRewriter(registrations, m.app.addr, time.Now())
 	if err != nil {

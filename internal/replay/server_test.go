@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,16 +10,17 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // server is a running server process.
 type server struct {
 	addr string // host:port
 	url  string
-	log  *syncBuffer
+	log  *testkit.Output
 }
 
 // startServer runs the binary in dev mode on a free port, in a folder of its own, until the test ends.
@@ -30,7 +30,7 @@ func startServer(t *testing.T, flags ...string) *server {
 	srv := &server{
 		addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		url:  "http://127.0.0.1:" + strconv.Itoa(port),
-		log:  &syncBuffer{},
+		log:  &testkit.Output{},
 	}
 	args := append([]string{"dev", "--no-discovery", "--host", "127.0.0.1", "--port", strconv.Itoa(port)}, flags...)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -129,24 +129,4 @@ func poll(ctx context.Context, limit time.Duration, try func() error) error {
 		case <-ticker.C:
 		}
 	}
-}
-
-// syncBuffer is a buffer that a process may write while a test reads.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (b *syncBuffer) Write(text []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(text)
-}
-
-// String is everything that was written, without colours.
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.ReplaceAll(b.buf.String(), "\x1b", "")
 }

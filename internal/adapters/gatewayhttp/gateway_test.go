@@ -16,6 +16,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/gateway"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 func TestDo_SendsTheRequestAndReturnsTheResponse(t *testing.T) {
@@ -66,8 +67,8 @@ func TestDo_UserAgentOfTheAppWins(t *testing.T) {
 func TestDo_FailuresArePartOfTheResponse(t *testing.T) {
 	t.Parallel()
 	local := newLocal(t, Config{})
-	closed, _ := script(t, []func(net.Conn){hangUp})
-	broken, _ := script(t, []func(net.Conn){say("HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 10\r\n\r\nhalf")})
+	closed, _ := testkit.Script(t, []func(net.Conn){testkit.HangUp})
+	broken, _ := testkit.Script(t, []func(net.Conn){testkit.Say("HTTP/1.1 200 OK\r\nX-A: 1\r\nContent-Length: 10\r\n\r\nhalf")})
 	tests := map[string]struct {
 		url  string
 		want gateway.Response
@@ -88,7 +89,7 @@ func TestDo_FailuresArePartOfTheResponse(t *testing.T) {
 
 func TestDo_FailuresDoNotShowTheKey(t *testing.T) {
 	t.Parallel()
-	closed, _ := script(t, []func(net.Conn){hangUp})
+	closed, _ := testkit.Script(t, []func(net.Conn){testkit.HangUp})
 	request := aRequest(closed + "/v1?key=sk-secret")
 	request.Secret = "sk-secret"
 	got := do(t, newLocal(t, Config{}), request)
@@ -164,7 +165,7 @@ func TestDo_SlowServersAreGivenUp(t *testing.T) {
 func TestDo_ConnectionsAreReused(t *testing.T) {
 	t.Parallel()
 	const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-	url, accepted := script(t, []func(net.Conn){say(answer), say(answer)})
+	url, accepted := testkit.Script(t, []func(net.Conn){testkit.Say(answer), testkit.Say(answer)})
 	local := newLocal(t, Config{})
 	for range 2 {
 		if got := do(t, local, aRequest(url)); string(got.Body) != "ok" {
@@ -180,7 +181,7 @@ func TestDo_DeadConnectionIsReplacedOnce(t *testing.T) {
 	t.Parallel()
 	const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 	var body string
-	url, accepted := script(t, []func(net.Conn){say(answer), hangUp}, []func(net.Conn){say(answer)}, []func(net.Conn){hangUp})
+	url, accepted := testkit.Script(t, []func(net.Conn){testkit.Say(answer), testkit.HangUp}, []func(net.Conn){testkit.Say(answer)}, []func(net.Conn){testkit.HangUp})
 	local := newLocal(t, Config{})
 	request := aRequest(url)
 	request.Method, request.Body = "POST", []byte("hello")

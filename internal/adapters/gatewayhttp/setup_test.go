@@ -1,7 +1,6 @@
 package gatewayhttp
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -113,51 +112,3 @@ func newGuarded(t testing.TB, world *internet, answers map[string][][]string) *G
 	t.Cleanup(made.Close)
 	return made
 }
-
-// script starts a server that treats the requests of each connection by hand: one function a request, lists by
-// connection. A connection is closed when its list is over.
-func script(t testing.TB, connections ...[]func(net.Conn)) (url string, accepted func() int) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mu sync.Mutex
-	count := 0
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			index := count
-			count++
-			mu.Unlock()
-			if index < len(connections) {
-				requests := bufio.NewReader(conn)
-				for _, answer := range connections[index] {
-					if request, err := http.ReadRequest(requests); err == nil {
-						_, _ = requests.Discard(int(request.ContentLength))
-						answer(conn)
-					}
-				}
-			}
-			conn.Close()
-		}
-	}()
-	t.Cleanup(func() { listener.Close(); <-done })
-	return "http://" + listener.Addr().String(), func() int {
-		mu.Lock()
-		defer mu.Unlock()
-		return count
-	}
-}
-
-func say(text string) func(net.Conn) {
-	return func(conn net.Conn) { fmt.Fprint(conn, text) }
-}
-
-func hangUp(net.Conn) {}

@@ -20,6 +20,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 func TestCall_SendsWhatItIsGiven(t *testing.T) {
@@ -112,17 +113,17 @@ func TestCall_DeadConnections(t *testing.T) {
 		want        sdk.Response
 		connections int
 	}{
-		"a kept one costs no attempt":           {answers{{say(okAnswer), hangUp}, {say(okAnswer)}}, 0, 2, ok, 2},
-		"a new one costs the attempt":           {answers{{hangUp}, {say(okAnswer)}}, 0, 1, unreachable, 1},
-		"the second try is the last":            {answers{{say(okAnswer), hangUp}, {hangUp}, {say(okAnswer)}}, 0, 2, unreachable, 2},
-		"not tried again once it has answered":  {answers{{say(okAnswer), say("HTTP/1.1 200 OK\r\n")}, {say(okAnswer)}}, 0, 2, unreachable, 1},
-		"not tried again after it has worked":   {answers{{say(okAnswer), hangUp}, {say(okAnswer)}}, 2 * staleWithin, 2, unreachable, 1},
-		"an answer that ends early is a reset":  {answers{{say("HTTP/1.1 201 Created\r\nX-Inngest-Sdk: js:v4\r\nContent-Length: 9\r\n\r\n{}")}}, 0, 1, sdk.Response{Status: 201, Header: map[string]string{"X-Inngest-Sdk": "js:v4", "Content-Length": "9"}, TransportError: textReset}, 1},
-		"a chunked one that ends early as well": {answers{{say("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}")}}, 0, 1, sdk.Response{Status: 201, Header: map[string]string{}, TransportError: textReset}, 1},
+		"a kept one costs no attempt":           {answers{{testkit.Say(okAnswer), testkit.HangUp}, {testkit.Say(okAnswer)}}, 0, 2, ok, 2},
+		"a new one costs the attempt":           {answers{{testkit.HangUp}, {testkit.Say(okAnswer)}}, 0, 1, unreachable, 1},
+		"the second try is the last":            {answers{{testkit.Say(okAnswer), testkit.HangUp}, {testkit.HangUp}, {testkit.Say(okAnswer)}}, 0, 2, unreachable, 2},
+		"not tried again once it has answered":  {answers{{testkit.Say(okAnswer), testkit.Say("HTTP/1.1 200 OK\r\n")}, {testkit.Say(okAnswer)}}, 0, 2, unreachable, 1},
+		"not tried again after it has worked":   {answers{{testkit.Say(okAnswer), testkit.HangUp}, {testkit.Say(okAnswer)}}, 2 * staleWithin, 2, unreachable, 1},
+		"an answer that ends early is a reset":  {answers{{testkit.Say("HTTP/1.1 201 Created\r\nX-Inngest-Sdk: js:v4\r\nContent-Length: 9\r\n\r\n{}")}}, 0, 1, sdk.Response{Status: 201, Header: map[string]string{"X-Inngest-Sdk": "js:v4", "Content-Length": "9"}, TransportError: textReset}, 1},
+		"a chunked one that ends early as well": {answers{{testkit.Say("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}")}}, 0, 1, sdk.Response{Status: 201, Header: map[string]string{}, TransportError: textReset}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url, accepted := script(t, test.answers...)
+			url, accepted := testkit.Script(t, test.answers...)
 			worker := New(Config{}, newClock(test.step))
 			t.Cleanup(worker.Close)
 			var response sdk.Response
@@ -150,7 +151,7 @@ func TestCall_SaysWhyThereIsNoAnswer(t *testing.T) {
 	}
 	closed := "http://" + listener.Addr().String()
 	listener.Close()
-	garbage, _ := script(t, []func(net.Conn){say("SSH-2.0-OpenSSH\r\n\r\n")})
+	garbage, _ := testkit.Script(t, []func(net.Conn){testkit.Say("SSH-2.0-OpenSSH\r\n\r\n")})
 	for name, test := range map[string]struct{ url, want string }{
 		"nobody listens":   {closed, "Unable to reach SDK URL"},
 		"not HTTP":         {garbage, `error performing request: Post "` + garbage + `": net/http: HTTP/1.x transport connection broken: malformed HTTP response "SSH-2.0-OpenSSH"`},

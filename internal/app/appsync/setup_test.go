@@ -1,7 +1,6 @@
 package appsync
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -19,6 +17,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/sim/mem"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // world is a syncer over a catalog in memory and the real registry, with apps that answer what the test says.
@@ -28,13 +27,13 @@ type world struct {
 	registry *registry.Registry
 	syncer   *Syncer
 	apps     *apps
-	logged   *output
+	logged   *testkit.Output
 	log      *slog.Logger
 }
 
 func setup(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, catalog: &catalog{Catalog: mem.New(clock{})}, apps: &apps{asked: map[string]int{}}, logged: &output{}}
+	w := &world{t: t, catalog: &catalog{Catalog: mem.New(testkit.Clock{})}, apps: &apps{asked: map[string]int{}}, logged: &testkit.Output{}}
 	w.log = slog.New(slog.NewTextHandler(w.logged, nil))
 	w.registry = registry.New(w.catalog, w.log)
 	w.syncer = NewSyncer(w.catalog, w.registry, function.Checks{Expression: compiles, Condition: compiles}, w.log)
@@ -104,11 +103,6 @@ func declared(app, url, name, more string) string {
 	return fmt.Sprintf(`{"name":%q,"id":"%s-%s","triggers":[{"event":%q}],"steps":{"step":{"id":"step","name":"step","runtime":{"type":"http","url":"%s?fnId=%s-%s&stepId=step"}}}%s}`,
 		name, app, name, name, url, app, name, more)
 }
-
-// clock is the machine's clock, or that of a bubble of synctest.
-type clock struct{}
-
-func (clock) Now() time.Time { return time.Now().UTC() }
 
 // catalog is a catalog that counts and spoils calls.
 type catalog struct {
@@ -255,22 +249,4 @@ func (a *apps) all() map[string]int {
 // answers makes all apps answer alike.
 func (a *apps) answers(response sdk.Response) {
 	a.answer = func(context.Context, string) (sdk.Response, error) { return response, nil }
-}
-
-// output collects what is logged.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(line []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(line)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // register registers an app that is to be accepted.
@@ -277,7 +278,7 @@ func TestRemove(t *testing.T) {
 	if diff := cmp.Diff([]string{"other-a"}, w.slugs()); diff != "" {
 		t.Errorf("functions -want +got:\n%s", diff)
 	}
-	matches := w.registry.Match(event.Event{Name: "a"}, clock{}.Now())
+	matches := w.registry.Match(event.Event{Name: "a"}, testkit.Clock{}.Now())
 	if len(matches) != 1 || matches[0].Function.Slug != "other-a" {
 		t.Errorf("matches are %v", matches)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 func TestDo_EndsARunWithItsAppsAnswer(t *testing.T) {
@@ -144,7 +145,7 @@ func TestDo_CommitsAgainWhileTheStoreIsUnavailable(t *testing.T) {
 	if status := w.record(id).Status; status != run.Completed || w.app.count() != 1 {
 		t.Errorf("run is %s after %d calls", status, w.app.count())
 	}
-	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7}, w.pauses.made); diff != "" {
+	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7}, w.pauses.Made()); diff != "" {
 		t.Errorf("pauses -want +got:\n%s", diff)
 	}
 }
@@ -435,7 +436,7 @@ func TestCancel(t *testing.T) {
 	if err := x.Cancel(t.Context(), id); !errors.Is(err, ports.ErrNotFound) {
 		t.Errorf("second cancel: %v", err)
 	}
-	if err := x.Cancel(t.Context(), newIDs{}.ULID(time.Now())); !errors.Is(err, ports.ErrNotFound) {
+	if err := x.Cancel(t.Context(), testkit.IDs{}.ULID(time.Now())); !errors.Is(err, ports.ErrNotFound) {
 		t.Errorf("cancel of an unknown run: %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package execute
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +21,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/sim/mem"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // world is an executor on ports in memory, with an app that answers what the test says.
@@ -30,8 +30,8 @@ type world struct {
 	backend   *mem.Backend
 	app       *app
 	functions functions
-	logged    *output
-	pauses    *pauses
+	logged    *testkit.Output
+	pauses    *testkit.Pauses
 	deps      Deps
 	config    Config
 }
@@ -39,15 +39,15 @@ type world struct {
 // setup returns a world with one function. Its time is the machine's, or that of a bubble of synctest.
 func setup(t *testing.T, options ...func(*world)) *world {
 	t.Helper()
-	clock := clock{}
+	clock := testkit.Clock{}
 	backend := mem.New(clock)
-	log := &output{}
-	w := &world{t: t, backend: backend, app: &app{}, logged: log, pauses: &pauses{}}
+	log := &testkit.Output{}
+	w := &world{t: t, backend: backend, app: &app{}, logged: log, pauses: &testkit.Pauses{}}
 	w.functions = functions{known: map[uuid.UUID]function.Function{aFunction().ID: aFunction()}}
 	w.deps = Deps{
 		Store: backend, Queue: backend.Queue(), Worker: w.app, Functions: &w.functions,
-		Tracker: ingest.New(backend, clock, newIDs{}), Limits: (&Overrides{}).Limits, Clock: clock, Random: jitter(7 * time.Second),
-		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Pause: w.pauses.add,
+		Tracker: ingest.New(backend, clock, testkit.IDs{}), Limits: (&Overrides{}).Limits, Clock: clock, Random: jitter(7 * time.Second),
+		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Pause: w.pauses.Add,
 	}
 	for _, option := range options {
 		option(w)
@@ -61,7 +61,7 @@ func (w *world) executor() *Executor { return New(w.deps, w.config) }
 func (w *world) start(options ...func(*run.Spec)) ulid.ULID {
 	w.t.Helper()
 	now := time.Now().UTC()
-	id := newIDs{}.ULID(now)
+	id := testkit.IDs{}.ULID(now)
 	spec := run.Spec{
 		ID: id, AppID: aFunction().AppID, FunctionID: aFunction().ID, FunctionVersion: 1, Slug: aFunction().Slug, MaxAttempts: 2,
 		Events: []event.Tracked{{InternalID: id, ReceivedAt: now, Event: event.Event{
@@ -120,52 +120,10 @@ func aFunction() function.Function {
 	}
 }
 
-// clock is the machine's clock.
-type clock struct{}
-
-func (clock) Now() time.Time { return time.Now().UTC() }
-
-// newIDs makes random IDs.
-type newIDs struct{}
-
-func (newIDs) ULID(at time.Time) ulid.ULID {
-	return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy())
-}
-
 // jitter is always the same.
 type jitter time.Duration
 
 func (j jitter) Duration(time.Duration) time.Duration { return time.Duration(j) }
-
-// pauses records how often, and after which failure, the executor waits. It does not wait itself.
-type pauses struct {
-	mu   sync.Mutex
-	made []int
-}
-
-func (p *pauses) add(_ context.Context, n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.made = append(p.made, n)
-}
-
-// output collects what is logged.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(line []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(line)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
 
 // functions are those that the registry would know.
 type functions struct {

@@ -205,8 +205,8 @@ func TestDo_ReleasesTheEventWhenTheStoreIsUnavailable(t *testing.T) {
 				if len(w.backend.TryTake(1)) > 0 {
 					t.Error("the event does not rest")
 				}
-				if len(w.pauses.made) != failures {
-					t.Errorf("paused %d times", len(w.pauses.made))
+				if len(w.pauses.Made()) != failures {
+					t.Errorf("paused %d times", len(w.pauses.Made()))
 				}
 				time.Sleep(releaseDelay)
 				if len(w.backend.TryTake(1)) != 1 {

@@ -17,15 +17,16 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // waits stores a run that waits on each of the pauses, under steps named after their place, and returns its ID.
 func (w *world) waits(pauses ...run.Pause) ulid.ULID {
 	w.t.Helper()
 	now := time.Now().UTC()
-	started := event.Tracked{Event: anEvent(), InternalID: newIDs{}.ULID(now), ReceivedAt: now}
+	started := event.Tracked{Event: anEvent(), InternalID: testkit.IDs{}.ULID(now), ReceivedAt: now}
 	state, jobs := run.New(run.Spec{
-		ID: newIDs{}.ULID(now), FunctionID: aFunction("waits").ID, Slug: "app-waits", MaxAttempts: 4, Events: []event.Tracked{started}, Key: started.ID, Now: now,
+		ID: testkit.IDs{}.ULID(now), FunctionID: aFunction("waits").ID, Slug: "app-waits", MaxAttempts: 4, Events: []event.Tracked{started}, Key: started.ID, Now: now,
 	})
 	if _, err := w.backend.Schedule(w.t.Context(), ports.Schedule{Runs: []ports.NewRun{{State: state, Start: jobs[0]}}}); err != nil {
 		w.t.Fatal(err)
@@ -122,7 +123,7 @@ func TestDo_SettlesTheEndOfAFunctionThatNobodyInvoked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t)
-		for _, correlation := range []string{"", "no run.step", newIDs{}.ULID(time.Now()).String() + ".step", w.waits().String() + ".unknown"} {
+		for _, correlation := range []string{"", "no run.step", testkit.IDs{}.ULID(time.Now()).String() + ".step", w.waits().String() + ".unknown"} {
 			data := json.RawMessage(fmt.Sprintf(`{"correlation_id":%q}`, correlation))
 			e := w.accept(event.Event{Name: event.FunctionFinished, Data: data, TS: 1})
 			w.router().Do(t.Context(), e)

@@ -1,7 +1,6 @@
 package route
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/sim/mem"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // world is a router on ports in memory, with functions that the test names.
@@ -26,21 +26,21 @@ type world struct {
 	backend   *mem.Backend
 	ingest    *ingest.Ingest
 	functions *functions
-	logged    *output
-	pauses    *pauses
+	logged    *testkit.Output
+	pauses    *testkit.Pauses
 	deps      Deps
 }
 
 // setup returns a world. Its time is the machine's, or that of a bubble of synctest.
 func setup(t *testing.T) *world {
 	t.Helper()
-	backend := mem.New(clock{})
+	backend := mem.New(testkit.Clock{})
 	w := &world{
-		t: t, backend: backend, ingest: ingest.New(backend, clock{}, newIDs{}), functions: &functions{}, logged: &output{}, pauses: &pauses{},
+		t: t, backend: backend, ingest: ingest.New(backend, testkit.Clock{}, testkit.IDs{}), functions: &functions{}, logged: &testkit.Output{}, pauses: &testkit.Pauses{},
 	}
 	w.deps = Deps{
-		EventLog: backend, Store: backend, Functions: w.functions, Tracker: w.ingest, Clock: clock{}, IDs: newIDs{},
-		Log: slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})), Pause: w.pauses.add,
+		EventLog: backend, Store: backend, Functions: w.functions, Tracker: w.ingest, Clock: testkit.Clock{}, IDs: testkit.IDs{},
+		Log: slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})), Pause: w.pauses.Add,
 	}
 	return w
 }
@@ -122,48 +122,6 @@ func (w *world) matching(names ...string) {
 	for _, name := range names {
 		w.functions.matches = append(w.functions.matches, Match{Function: aFunction(name)})
 	}
-}
-
-// clock is the machine's clock.
-type clock struct{}
-
-func (clock) Now() time.Time { return time.Now().UTC() }
-
-// newIDs makes random IDs.
-type newIDs struct{}
-
-func (newIDs) ULID(at time.Time) ulid.ULID {
-	return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy())
-}
-
-// pauses records after which failure the router waits. It does not wait itself.
-type pauses struct {
-	mu   sync.Mutex
-	made []int
-}
-
-func (p *pauses) add(_ context.Context, n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.made = append(p.made, n)
-}
-
-// output collects what is logged.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(line []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(line)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 // store is a store whose Schedule a test spoils.
