@@ -11,14 +11,15 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
 // register is POST /fn/register. Spec 01 §4.7, §4.8.
 func (a *api) register(c echo.Context) error {
 	expected := c.Request().Header.Get("X-Inngest-Expected-Server-Kind")
-	if expected != "" && expected != string(a.config.Kind) {
-		return writeJSON(c, http.StatusBadRequest, plainError{fmt.Sprintf("Expected server kind %s, got %s", a.config.Kind, expected)})
+	if text, mismatch := function.KindMismatch(string(a.config.Kind), expected); mismatch {
+		return writeJSON(c, http.StatusBadRequest, plainError{text})
 	}
 	body, err := readBody(c, maxRegisterBody)
 	if err != nil {
@@ -34,7 +35,7 @@ func (a *api) register(c echo.Context) error {
 	}
 	if err != nil {
 		a.Log.ErrorContext(c.Request().Context(), "register app", "error", err)
-		writeError(c, http.StatusInternalServerError, "", "Error saving function")
+		writeError(c, http.StatusInternalServerError, "", function.TextSavingFunction)
 		return nil
 	}
 	answer, err := json.Marshal(struct {

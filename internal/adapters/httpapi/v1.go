@@ -11,10 +11,10 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/duration"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
-	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -66,7 +66,7 @@ func (a *api) eventQuery(c echo.Context) (query ports.EventQuery, message string
 		if text == "" {
 			continue
 		}
-		at, ok := sdk.ParseDate(text)
+		at, ok := duration.ParseDate(text)
 		if !ok {
 			return query, "Invalid " + bound.name + " query parameter"
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
@@ -83,8 +84,8 @@ func TestPing_SaysWhyThereIsNoAnswer(t *testing.T) {
 			if err != nil || !strings.Contains(response.TransportError, test.want) {
 				t.Errorf("got %+v, %v; want %s", response, err, test.want)
 			}
-			if code := sdk.PingError(response); code != test.code {
-				t.Errorf("PingError = %s, want %s", code, test.code)
+			if code := function.PingTransportError(errors.New(response.TransportError)); code != test.code {
+				t.Errorf("PingTransportError = %s, want %s", code, test.code)
 			}
 		})
 	}

@@ -14,7 +14,7 @@ import (
 func (x *Executor) gateway(ctx context.Context, lease ports.Lease, call run.Gateway, limits run.Limits) (run.Input, error) {
 	job := lease.Job
 	op := sdk.Op{Op: sdk.Opcode(call.Op), ID: job.Edge.Target, DisplayName: job.Edge.TargetName, Opts: call.Opts}
-	outcome, err := x.fetch(ctx, op, job.Attempt+1 >= job.MaxAttempts)
+	outcome, err := x.fetch(ctx, op, job.LastAttempt())
 	if err != nil {
 		return nil, fmt.Errorf("request of step %s of run %s: %w", op.ID, job.RunID, err)
 	}

@@ -202,8 +202,10 @@ func (r *Router) newRun(fn function.Function, e event.Tracked) ports.NewRun {
 		key = ""
 	}
 	next := ports.NewRun{State: state, Start: jobs[0], More: jobs[1:], IdempotencyKey: key}
-	if _, correlation := event.Target(e.Event); correlation != "" && key != "" {
-		next.OnDuplicate = r.tracker.Track(notStarted(correlation, "invoked function was not started: an event with its id has started it before", now))
+	if key != "" {
+		if _, correlation := event.Target(e.Event); correlation != "" {
+			next.OnDuplicate = r.tracker.Track(notStarted(correlation, "invoked function was not started: an event with its id has started it before", now))
+		}
 	}
 	return next
 }

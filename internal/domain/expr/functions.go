@@ -78,12 +78,6 @@ func parseJSON(text string) ref.Val {
 	return types.DefaultTypeAdapter.NativeToValue(object)
 }
 
-// dateLayouts are tried in this order.
-var dateLayouts = []string{
-	time.RFC3339, "2006-01-02T15:04:05", time.RFC1123, time.RFC822, time.RFC822Z, time.RFC850, time.RubyDate, time.UnixDate,
-	time.ANSIC, time.Stamp, time.StampMilli, "2006-01-02", "2006-01-02 15:04:05.999999999 -0700 MST",
-}
-
 // Integers below firstSeconds are no dates; those below lastSeconds are seconds, below lastMillis milliseconds, others nanoseconds.
 const (
 	firstSeconds = 946684800
@@ -95,10 +89,8 @@ const (
 func date(value ref.Val) ref.Val {
 	switch value := value.(type) {
 	case types.String:
-		for _, layout := range dateLayouts {
-			if at, err := time.Parse(layout, string(value)); err == nil {
-				return instant(at)
-			}
+		if at, ok := duration.ParseDate(string(value)); ok {
+			return instant(at)
 		}
 	case types.Int:
 		switch {

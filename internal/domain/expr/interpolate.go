@@ -25,7 +25,9 @@ type Template struct {
 	entangled bool
 }
 
-// CompileTemplate checks the text, with Compile's errors, and prepares it to be interpolated for many runs.
+// CompileTemplate checks the text, with Compile's errors, and prepares it to be interpolated. A client is shown the error's text as the
+// fault's stack: "error compiling expression: ERROR: <input>:1:21: Syntax error: …". An empty text is an error too. Source: spec 12 §1,
+// 02 §18.
 func CompileTemplate(text string) (*Template, error) {
 	waits := &waiting{parts: map[int64]part{}}
 	var build *builder

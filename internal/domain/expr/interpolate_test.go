@@ -153,7 +153,8 @@ func TestInterpolate_Fails(t *testing.T) {
 	if got, err := Interpolate(`event.data.s == async.data.s`, large); err == nil || !strings.Contains(err.Error(), "error compiling expression: ") {
 		t.Errorf("got %d bytes, %v", len(got), err)
 	}
-	if _, err := Interpolate(`event.data.s ==`, large); err == nil || err.Error() != CheckWait(`event.data.s ==`).Error() {
+	_, want := Compile(`event.data.s ==`)
+	if _, err := Interpolate(`event.data.s ==`, large); err == nil || err.Error() != want.Error() {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Interpolate(`event.data.s == async.data.s`, withData(`{`)); err == nil || !strings.Contains(err.Error(), "of event id") {
@@ -166,16 +167,16 @@ func TestInterpolate_Fails(t *testing.T) {
 	}
 }
 
-func TestCheckWait(t *testing.T) {
+func TestCompileTemplate_ChecksTheText(t *testing.T) {
 	t.Parallel()
-	if err := CheckWait(`async.data.x == event.data.x`); err != nil {
+	if _, err := CompileTemplate(`async.data.x == event.data.x`); err != nil {
 		t.Error(err)
 	}
 	want := "error compiling expression: ERROR: <input>:1:16: Syntax error: "
-	if err := CheckWait(`async.data.x ==`); err == nil || !strings.HasPrefix(err.Error(), want) {
+	if _, err := CompileTemplate(`async.data.x ==`); err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
-	if CheckWait("") == nil {
+	if _, err := CompileTemplate(""); err == nil {
 		t.Error("an empty text is accepted")
 	}
 }

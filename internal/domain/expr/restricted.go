@@ -34,12 +34,11 @@ var plainCalls = map[string]bool{
 // logic only, no macros and no functions. It returns Compile's error or a *ViolationsError with all it found. What
 // stands inside of list and map literals is not looked at.
 func CheckRestricted(text string) error {
-	if _, err := Compile(text); err != nil {
+	_, tree, err := compile(text, nil)
+	if err != nil {
 		return err
 	}
-	shared, _ := sharedLanguage() // Compile has just used it, and found nothing wrong with the text
-	checked, _ := shared.env.Compile(text)
-	if found := violations(checked.NativeRep().Expr()); len(found) > 0 {
+	if found := violations(tree.Expr()); len(found) > 0 {
 		return &ViolationsError{found}
 	}
 	return nil

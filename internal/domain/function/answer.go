@@ -18,14 +18,8 @@ const (
 	textInvalidFunction = "At least one function is invalid"
 )
 
-// Texts of a sync that failed inside the server; the status is 500.
-const (
-	TextAppError       = "Error updating app error"
-	TextStarting       = "Error starting registration tx"
-	TextSavingApp      = "Error upserting app"
-	TextRemoving       = "Error deleting removed function"
-	TextSavingFunction = "Error saving function"
-)
+// TextSavingFunction is what is said of a sync that failed inside the server; the status is 500.
+const TextSavingFunction = "Error saving function"
 
 // Refusal is why a sync is refused: an HTTP status, a text and, for some, a code.
 type Refusal struct {

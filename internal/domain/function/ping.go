@@ -8,7 +8,6 @@ import (
 
 // What an app's error says when the app could not be pinged (spec 01 §6, spec 16 §7.3).
 const (
-	PingNoSigningKey        = "missing_server_signing_key"
 	PingUnreachable         = "unreachable"
 	PingUnsupportedProtocol = "unsupported_protocol"
 )

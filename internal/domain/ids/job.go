@@ -1,7 +1,6 @@
 package ids
 
 import (
-	"encoding/base64"
 	"fmt"
 	"slices"
 
@@ -73,9 +72,4 @@ func CoalesceKey(runID string, ops []string) string {
 		text = append(text, op...)
 	}
 	return fmt.Sprintf("%016x", xxhash.Sum64(text))
-}
-
-// QueueItemID is what apps see as ctx.qi_id: the standard base64 of "<hashed job id>::<shard>" with the only shard's name.
-func QueueItemID(job string) string {
-	return base64.StdEncoding.EncodeToString([]byte(job + "::default"))
 }

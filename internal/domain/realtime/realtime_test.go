@@ -30,7 +30,7 @@ func TestTopic_Key(t *testing.T) {
 	}{
 		"on a channel":                {ChannelTopic(ids.EnvID(), "user:123", "messages"), "00000000-0000-4000-b000-000000000000:2pjfupd9p87oz:messages"},
 		"whatever the run":            {Topic{TopicRun, ids.EnvID(), runID, "user:123", "messages"}, "00000000-0000-4000-b000-000000000000:2pjfupd9p87oz:messages"},
-		"on the channel without name": {ChannelTopic(ids.EnvID(), "", ""), "00000000-0000-4000-b000-000000000000:" + hash36("") + ":"},
+		"on the channel without name": {ChannelTopic(ids.EnvID(), "", ""), "00000000-0000-4000-b000-000000000000:" + ids.X36("") + ":"},
 		"of events":                   {Topic{Kind: TopicEvent, EnvID: ids.EnvID(), Channel: "x", Name: "app/a"}, "00000000-0000-4000-b000-000000000000:app/a"},
 		"of an unknown kind":          {Topic{Kind: "new", EnvID: ids.EnvID(), Name: "a"}, "00000000-0000-4000-b000-000000000000:a"},
 	} {

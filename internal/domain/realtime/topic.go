@@ -15,11 +15,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/ids"
 )
 
 // TopicKind says what a topic's messages are about.
@@ -71,13 +71,11 @@ func (t Topic) Key() string {
 	if t.Kind != TopicRun {
 		return t.EnvID.String() + ":" + t.Name
 	}
-	return t.EnvID.String() + ":" + hash36(t.Channel) + ":" + t.Name
+	return t.EnvID.String() + ":" + ids.X36(t.Channel) + ":" + t.Name
 }
 
 // StreamID names a datastream after an ID that is used once.
-func StreamID(id ulid.ULID) string { return hash36(id.String()) }
-
-func hash36(text string) string { return strconv.FormatUint(xxhash.Sum64String(text), 36) }
+func StreamID(id ulid.ULID) string { return ids.X36(id.String()) }
 
 // errNoTopics refuses what is no list of topics.
 var errNoTopics = errors.New("not a list of topics")

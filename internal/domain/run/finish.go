@@ -31,7 +31,7 @@ func (s State) finish(t *Transition, o outcome, now time.Time) {
 func (s State) lifecycle(o outcome, now time.Time) []event.Event {
 	var events []event.Event
 	for i, trigger := range s.Events {
-		correlation := correlationID(trigger.Event)
+		_, correlation := event.Target(trigger.Event)
 		if trigger.Name == event.FunctionFinished || trigger.Name == event.FunctionFailed || (i > 0 && correlation == "") {
 			continue
 		}
@@ -103,22 +103,6 @@ func (o outcome) report() (result, failure []byte) {
 		return nil, std.AppendJSON(nil)
 	}
 	return appendString(nil, string(o.output)), std.AppendJSON(nil)
-}
-
-// correlationID is the invocation that an event stands for, empty for an ordinary event.
-func correlationID(e event.Event) string {
-	if !strings.Contains(string(e.Data), `"_inngest"`) {
-		return ""
-	}
-	var data struct {
-		Inngest struct {
-			CorrelationID string `json:"correlation_id"`
-		} `json:"_inngest"`
-	}
-	if json.Unmarshal(e.Data, &data) != nil {
-		return ""
-	}
-	return data.Inngest.CorrelationID
 }
 
 // appendString appends a JSON string. Unlike the standard encoder it leaves <, > and & as they are.

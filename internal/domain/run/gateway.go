@@ -7,7 +7,7 @@ import "github.com/ingothq/ingot/internal/domain/sdk"
 func (s State) gatewayed(in Gatewayed) Transition {
 	t := s.unchanged(FateDone)
 	replied := Replied{Job: in.Job, CalledAt: s.StartedAt, Now: in.Now, Limits: in.Limits, Backoff: in.Backoff}
-	if in.Failure != nil && !in.Failure.NoRetry && in.Job.Attempt+1 < in.Job.MaxAttempts {
+	if in.Failure != nil && !in.Failure.NoRetry && !in.Job.LastAttempt() {
 		s.retry(&t, replied)
 		return t
 	}

@@ -63,12 +63,8 @@ func (s State) sleep(parent Job, op sdk.Op, key string, until time.Time) Job {
 
 // gateway makes the request of a step.
 func (s State) gateway(parent Job, op sdk.Op, key string, now time.Time) Job {
-	job := s.child(parent, ids.PlannedJob(s.key(), op.ID), KindGateway, now)
-	job.Edge.Outgoing = parent.Edge.Outgoing
-	job.Edge.Target = op.ID
-	job.Edge.TargetName = displayName(op)
-	job.Mode = Mode(op.Mode)
-	job.CoalesceKey = key
+	job := s.planned(parent, op, key, now)
+	job.Kind, job.At = KindGateway, now
 	job.Gateway = &Gateway{Op: string(op.Op), Opts: op.Opts}
 	return job
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 // Pause is something that a run waits for from outside: an event, a signal, the end of a function that it invoked, or an
@@ -141,7 +142,7 @@ func (s State) resume(pause Pause, memo json.RawMessage, now time.Time) Transiti
 func (s State) timedOut(in Due, pause Pause) Transition {
 	t := s.unchanged(FateDone)
 	t.Drop = []uuid.UUID{pause.ID}
-	memo := json.RawMessage("null")
+	memo := sdk.SleepMemo
 	if pause.Kind == PauseInvoke {
 		memo = invokeTimeoutMemo
 	}

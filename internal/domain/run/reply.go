@@ -30,7 +30,7 @@ func (s State) replied(in Replied) Transition {
 // attemptFailed retries the job in hand, or ends the run when no attempt is left. Whatever else the transition saves
 // stays saved.
 func (s State) attemptFailed(t *Transition, in Replied, failure sdk.Failure) {
-	if !failure.NoRetry && in.Job.Attempt+1 < in.Job.MaxAttempts {
+	if !failure.NoRetry && !in.Job.LastAttempt() {
 		s.retry(t, in)
 		return
 	}
@@ -175,7 +175,7 @@ func (s State) handleOp(t *Transition, g *group, op sdk.Op) *outcome {
 	case sdk.OpStepRun:
 		return s.save(t, g, op, KindEdge, sdk.RunMemo(op.Data))
 	case sdk.OpStepError:
-		if !op.Error.NoRetry && g.in.Job.Attempt+1 < g.in.Job.MaxAttempts {
+		if !op.Error.NoRetry && !g.in.Job.LastAttempt() {
 			g.retry = true
 			return nil
 		}
@@ -219,7 +219,7 @@ func (s State) handleOp(t *Transition, g *group, op sdk.Op) *outcome {
 
 // endOrRetry is for an op that fails the attempt: the job is retried, or the run ends.
 func (s State) endOrRetry(g *group, failure sdk.Failure) *outcome {
-	if g.in.Job.Attempt+1 < g.in.Job.MaxAttempts {
+	if !g.in.Job.LastAttempt() {
 		g.retry = true
 		return nil
 	}

@@ -153,6 +153,9 @@ type Job struct {
 	Gateway *Gateway
 }
 
+// LastAttempt reports whether the job is not tried again when it fails.
+func (j Job) LastAttempt() bool { return j.Attempt+1 >= j.MaxAttempts }
+
 // Gateway is a request that the server makes for a step.
 type Gateway struct {
 	// Op is "AIGateway" or "Gateway".

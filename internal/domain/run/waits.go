@@ -70,10 +70,11 @@ func (s State) waitForEvent(t *Transition, g *group, op sdk.Op) *outcome {
 	}
 	pause.Ignore = s.Events[0].InternalID
 	if opts.If != "" {
-		if err := expr.CheckWait(opts.If); err != nil {
+		template, err := expr.CompileTemplate(opts.If)
+		if err != nil {
 			return badExpression("InvalidExpression", "Wait for event If expression failed to compile", err)
 		}
-		condition, err := expr.Interpolate(opts.If, s.Events[0].Event)
+		condition, err := template.Interpolate(s.Events[0].Event)
 		if err != nil {
 			return badExpression("CompileError", "Could not compile expression", err)
 		}

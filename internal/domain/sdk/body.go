@@ -304,9 +304,3 @@ func appendSteps(dst []byte, stack []string, steps, inputs map[string]json.RawMe
 func AppendActions(dst []byte, stack []string, steps, inputs map[string]json.RawMessage) []byte {
 	return append(appendSteps(dst, stack, steps, inputs), '\n')
 }
-
-// AppendBatch appends the answer to GET /v0/runs/{id}/batch: the run's events as an array, with a newline at the end.
-// Source: spec 01 §8.5.
-func AppendBatch(dst []byte, events []json.RawMessage) []byte {
-	return append(appendList(dst, events), '\n')
-}

@@ -186,13 +186,6 @@ func TestAppendActions(t *testing.T) {
 	}
 }
 
-func TestAppendBatch(t *testing.T) {
-	t.Parallel()
-	if got := string(sdk.AppendBatch(nil, []json.RawMessage{raw(`{"name":"a"}`), raw(`{"name":"b"}`)})); got != `[{"name":"a"},{"name":"b"}]`+"\n" {
-		t.Errorf("got %s", got)
-	}
-}
-
 func BenchmarkAppendBody(b *testing.B) {
 	for _, steps := range []int{0, 50, 1000} {
 		b.Run(fmt.Sprintf("steps=%d", steps), func(b *testing.B) {

@@ -11,10 +11,12 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/ids"
 )
 
 // AccountID is the one account of a server that is not the hosted product (spec 01 §1).
-const AccountID = "00000000-0000-4000-a000-000000000000"
+const AccountID = ids.AccountIDText
 
 // NoTarget is the step ID of a call that does not target an op.
 const NoTarget = "step"

@@ -199,36 +199,3 @@ func TestWaitUntil(t *testing.T) {
 		}
 	}
 }
-
-func TestPingError(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		response sdk.Response
-		want     string
-	}{
-		"success":             {sdk.Response{Status: 200}, ""},
-		"unknown status":      {sdk.Response{Status: 503}, ""},
-		"refused":             {sdk.Response{TransportError: "dial tcp: connection refused"}, "unreachable"},
-		"HTTP on HTTPS":       {sdk.Response{TransportError: "http: server gave HTTP response to HTTPS client"}, "unsupported_protocol"},
-		"other scheme":        {sdk.Response{TransportError: `unsupported protocol scheme "ftp"`}, "unsupported_protocol"},
-		"401":                 {sdk.Response{Status: 401}, "unauthorized"},
-		"403":                 {sdk.Response{Status: 403}, "forbidden"},
-		"404":                 {sdk.Response{Status: 404}, "url_not_found"},
-		"500":                 {sdk.Response{Status: 500}, "internal_server_error"},
-		"400 not JSON":        {sdk.Response{Status: 400, Body: []byte("<")}, "invalid character '<' looking for beginning of value"},
-		"400 without message": {sdk.Response{Status: 400, Body: []byte("{}")}, ""},
-		"400 key":             {sdk.Response{Status: 400, Body: []byte(`{"message":"Your signing key is invalid"}`)}, "invalid_signing_key"},
-		"400 no functions":    {sdk.Response{Status: 400, Body: []byte(`{"message":"Error: No functions registered."}`)}, "no_functions"},
-		"400 function":        {sdk.Response{Status: 400, Body: []byte(`{"message":"the function is invalid"}`)}, "invalid_function"},
-		"400 no key":          {sdk.Response{Status: 400, Body: []byte(`{"message":"You didn't specify your workspace's signing key, or"}`)}, "missing_signing_key"},
-		"400 branch":          {sdk.Response{Status: 400, Body: []byte(`{"message":"No INNGEST_ENV branch name found"}`)}, "missing_branch_env_name"},
-		"400 other":           {sdk.Response{Status: 400, Body: []byte(`{"message":"something else"}`)}, "something else"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := sdk.PingError(test.response); got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
-		})
-	}
-}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/Masterminds/semver/v3"
+
+	"github.com/ingothq/ingot/internal/domain/duration"
 )
 
 // The bounds of a Retry-After (spec 01 §10.3).
@@ -13,36 +15,6 @@ const (
 	minRetryAfter = time.Second
 	maxRetryAfter = 24 * time.Hour
 )
-
-// goTimeString is how Go prints a time.
-const goTimeString = "2006-01-02 15:04:05.999999999 -0700 MST"
-
-// dateForms are the ways in which a Retry-After or a sleep may write a time.
-var dateForms = [...]string{
-	time.RFC3339,
-	"2006-01-02T15:04:05",
-	time.RFC1123,
-	time.RFC822,
-	time.RFC822Z,
-	time.RFC850,
-	time.RubyDate,
-	time.UnixDate,
-	time.ANSIC,
-	time.Stamp,
-	time.StampMilli,
-	time.DateOnly,
-	goTimeString,
-}
-
-// ParseDate reads a time in any of the forms that SDKs and API clients write it in; false when it is in none of them.
-func ParseDate(text string) (time.Time, bool) {
-	for _, form := range dateForms {
-		if date, err := time.Parse(form, text); err == nil {
-			return date, true
-		}
-	}
-	return time.Time{}, false
-}
 
 // ParseRetryAfter reads a Retry-After header: a positive number of seconds of at most seven characters, or a date. The
 // result lies between a second and a day from now and is then cut to the whole second, so a wait of n seconds takes
@@ -60,7 +32,7 @@ func ParseRetryAfter(value string, now time.Time) time.Time {
 			return clampRetry(now.Add(time.Duration(seconds)*time.Second), now)
 		}
 	}
-	date, ok := ParseDate(value)
+	date, ok := duration.ParseDate(value)
 	if !ok {
 		return time.Time{}
 	}

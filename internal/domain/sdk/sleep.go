@@ -47,7 +47,7 @@ func SleepUntil(op Op, now time.Time) (time.Time, error) {
 	const minDate = 10
 	end, isDate := time.Time{}, false
 	if len(text) >= minDate {
-		end, isDate = ParseDate(text)
+		end, isDate = duration.ParseDate(text)
 	}
 	if !isDate {
 		wait, err := duration.ParseDuration(text)
