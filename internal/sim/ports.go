@@ -34,6 +34,15 @@ func (w *World) do(name string, call func() error) error {
 	return err
 }
 
+// ask makes a call that has an answer. A failure after the effect keeps the answer.
+func ask[T any](w *World, name string, call func() (T, error)) (answer T, err error) {
+	err = w.do(name, func() error {
+		answer, err = call()
+		return err
+	})
+	return answer, err
+}
+
 func (f faulty) Append(ctx context.Context, events []event.Tracked) error {
 	return f.w.do("append", func() error { return f.w.backend.Append(ctx, events) })
 }
@@ -50,44 +59,24 @@ func (f faulty) Park(ctx context.Context, id ulid.ULID, reason string) error {
 	return f.w.do("park event", func() error { return f.w.backend.Park(ctx, id, reason) })
 }
 
-func (f faulty) Schedule(ctx context.Context, s ports.Schedule) (answers []ports.Scheduled, err error) {
-	err = f.w.do("schedule", func() error {
-		answers, err = f.w.store.Schedule(ctx, s)
-		return err
-	})
-	return answers, err
+func (f faulty) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
+	return ask(f.w, "schedule", func() ([]ports.Scheduled, error) { return f.w.store.Schedule(ctx, s) })
 }
 
-func (f faulty) Load(ctx context.Context, id ulid.ULID) (state run.State, err error) {
-	err = f.w.do("load", func() error {
-		state, err = f.w.store.Load(ctx, id)
-		return err
-	})
-	return state, err
+func (f faulty) Load(ctx context.Context, id ulid.ULID) (run.State, error) {
+	return ask(f.w, "load", func() (run.State, error) { return f.w.store.Load(ctx, id) })
 }
 
-func (f faulty) Commit(ctx context.Context, c ports.Commit) (state run.State, err error) {
-	err = f.w.do("commit", func() error {
-		state, err = f.w.store.Commit(ctx, c)
-		return err
-	})
-	return state, err
+func (f faulty) Commit(ctx context.Context, c ports.Commit) (run.State, error) {
+	return ask(f.w, "commit", func() (run.State, error) { return f.w.store.Commit(ctx, c) })
 }
 
-func (f faulty) Paused(ctx context.Context, e event.Tracked) (found []ports.Paused, err error) {
-	err = f.w.do("paused", func() error {
-		found, err = f.w.store.Paused(ctx, e)
-		return err
-	})
-	return found, err
+func (f faulty) Paused(ctx context.Context, e event.Tracked) ([]ports.Paused, error) {
+	return ask(f.w, "paused", func() ([]ports.Paused, error) { return f.w.store.Paused(ctx, e) })
 }
 
-func (f faulty) SignalWaiter(ctx context.Context, signal string) (id ulid.ULID, err error) {
-	err = f.w.do("signal waiter", func() error {
-		id, err = f.w.store.SignalWaiter(ctx, signal)
-		return err
-	})
-	return id, err
+func (f faulty) SignalWaiter(ctx context.Context, signal string) (ulid.ULID, error) {
+	return ask(f.w, "signal waiter", func() (ulid.ULID, error) { return f.w.store.SignalWaiter(ctx, signal) })
 }
 
 // queue is the queue as tasks see it.

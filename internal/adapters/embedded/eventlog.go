@@ -95,12 +95,8 @@ func (l *eventLog) Append(ctx context.Context, events []event.Tracked) error {
 		return nil
 	}
 	var accepted []event.Tracked
-	size := 0
-	for _, tracked := range events {
-		size += eventSize(tracked)
-	}
 	err := l.writer.do(ctx, &operation{
-		size: size,
+		size: eventsSize(events),
 		apply: func(t *tx) (err error) {
 			accepted, err = l.insert(t, events, accepted[:0])
 			return err

@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -52,20 +51,9 @@ func (h history) Events(ctx context.Context, query ports.EventQuery) ([]event.Tr
 		limit = maxEvents
 	}
 	var events []event.Tracked
-	err := h.db.read(ctx, func(q *db.Queries) error {
-		rows, err := listEvents(ctx, q, query, before, limit)
-		if err != nil {
-			return err
-		}
-		events = make([]event.Tracked, 0, len(rows))
-		for _, row := range rows {
-			found, err := eventFrom(db.GetEventRow(row))
-			if err != nil {
-				return err
-			}
-			events = append(events, found)
-		}
-		return nil
+	err := h.db.read(ctx, func(q *db.Queries) (err error) {
+		events, err = listEvents(ctx, q, query, before, limit)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
@@ -74,11 +62,15 @@ func (h history) Events(ctx context.Context, query ports.EventQuery) ([]event.Tr
 }
 
 // listEvents reads a page within the window of time, if there is one.
-func listEvents(ctx context.Context, q *db.Queries, query ports.EventQuery, before ulid.ULID, limit int64) ([]db.ListEventsByIDRow, error) {
+func listEvents(ctx context.Context, q *db.Queries, query ports.EventQuery, before ulid.ULID, limit int64) ([]event.Tracked, error) {
 	if query.After.IsZero() && query.Before.IsZero() {
-		return q.ListEventsByID(ctx, db.ListEventsByIDParams{
+		rows, err := q.ListEventsByID(ctx, db.ListEventsByIDParams{
 			BeforeID: before[:], AnyName: query.Name == "", EventName: query.Name, Max: limit,
 		})
+		if err != nil {
+			return nil, err
+		}
+		return each(rows, listed[db.ListEventsByIDRow])
 	}
 	since, until := "", "~"
 	if !query.After.IsZero() {
@@ -90,11 +82,15 @@ func listEvents(ctx context.Context, q *db.Queries, query ports.EventQuery, befo
 	rows, err := q.ListEventsByTime(ctx, db.ListEventsByTimeParams{
 		Since: since, Until: until, BeforeID: before[:], AnyName: query.Name == "", EventName: query.Name, Max: limit,
 	})
-	page := make([]db.ListEventsByIDRow, len(rows))
-	for i, row := range rows {
-		page[i] = db.ListEventsByIDRow(row)
+	if err != nil {
+		return nil, err
 	}
-	return page, err
+	return each(rows, listed[db.ListEventsByTimeRow])
+}
+
+// listed is the event of a row of a list.
+func listed[Row db.ListEventsByIDRow | db.ListEventsByTimeRow](row Row) (event.Tracked, error) {
+	return eventFrom(db.GetEventRow(row))
 }
 
 // EventRuns implements ports.History.
@@ -140,6 +136,3 @@ func (h history) Run(ctx context.Context, id ulid.ULID) (ports.RunRecord, error)
 	}
 	return record, nil
 }
-
-// firstInstant returns a text that sorts before every form of the instant, and after every earlier one.
-func firstInstant(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05.999999999") }

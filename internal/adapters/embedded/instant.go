@@ -30,10 +30,10 @@ var readLayouts = []string{
 func formatInstant(at time.Time) string { return at.UTC().Format(instantLayout) }
 
 // afterInstant returns a text that sorts after every form of the instant, and before every later one of the same form.
-func afterInstant(at time.Time) string {
-	text, _, _ := strings.Cut(formatInstant(at), " +0000")
-	return text + "!"
-}
+func afterInstant(at time.Time) string { return firstInstant(at) + "!" }
+
+// firstInstant returns a text that sorts before every form of the instant, and after every earlier one.
+func firstInstant(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05.999999999") }
 
 // parseInstant reads an instant in any form that the reference accepts; the answer is in UTC.
 func parseInstant(text string) (time.Time, error) {

@@ -184,7 +184,7 @@ func (q *queue) Lease(ctx context.Context) (ports.Lease, error) {
 		}
 		// A record that cannot be read would come back for ever. An operator sees it; the other jobs go on.
 		q.cfg.Logger.Error("unreadable job parked", "job_id", it.id, "run_id", it.run, "error", err)
-		if err := q.park(ctx, lease, it.payload, err.Error()); err != nil {
+		if err := q.Park(ctx, lease, err.Error()); err != nil {
 			return ports.Lease{}, err
 		}
 	}
@@ -304,16 +304,12 @@ func (q *queue) putBack(it *item, due int64) {
 
 // Park implements ports.Queue.
 func (q *queue) Park(ctx context.Context, l ports.Lease, reason string) error {
-	return q.park(ctx, l, jobRecord(l.Job), reason)
-}
-
-func (q *queue) park(ctx context.Context, l ports.Lease, payload []byte, reason string) error {
 	it, err := q.claim(l)
 	if err != nil {
 		return fmt.Errorf("park job %s: %w", l.Job.ID, err)
 	}
 	err = q.writer.do(ctx, &operation{
-		size: len(payload) + len(reason),
+		size: len(it.payload) + len(reason),
 		apply: func(t *tx) error {
 			parked, err := t.exec(t.statements.parkJob, it.run[:], it.id)
 			if err != nil {
@@ -322,7 +318,7 @@ func (q *queue) park(ctx context.Context, l ports.Lease, payload []byte, reason 
 			if parked == 0 { // its run ended, or dropped it, while this waited for the writer
 				return t.refuse(ports.ErrLeaseLost)
 			}
-			_, err = t.exec(t.statements.insertParked, "job", it.id, it.run[:], reason, q.writer.now().UnixNano(), payload)
+			_, err = t.exec(t.statements.insertParked, "job", it.id, it.run[:], reason, q.writer.now().UnixNano(), it.payload)
 			return err
 		},
 		committed: func() { q.drop(it) },

@@ -28,14 +28,11 @@ func marshal(record proto.Message) []byte {
 
 // eventRecord is an event as a record.
 func eventRecord(tracked event.Tracked) *enginev1.Event {
-	record := &enginev1.Event{
+	return &enginev1.Event{
 		InternalId: tracked.InternalID[:], Id: tracked.ID, Name: tracked.Name, Data: tracked.Data, User: tracked.User,
 		Ts: tracked.TS, V: tracked.V, Sessions: sessionsRecord(tracked.Sessions),
+		ReceivedAt: optionalNanos(tracked.ReceivedAt),
 	}
-	if !tracked.ReceivedAt.IsZero() {
-		record.ReceivedAt = proto.Int64(tracked.ReceivedAt.UnixNano())
-	}
-	return record
 }
 
 // eventFromRecord is the inverse of eventRecord.
@@ -88,11 +85,11 @@ func headRecord(s run.State, inLog func(id ulid.ULID) bool) (head *enginev1.RunH
 		Idempotency: s.Idempotency, Events: make([]*enginev1.RunEvent, len(s.Events)),
 		StartTimeout: s.Timeouts.Start.Nanoseconds(), FinishTimeout: s.Timeouts.Finish.Nanoseconds(),
 	}
-	size := eventsSize(s.Events)
+	embedded := inHead(s.Events)
 	for i, tracked := range s.Events {
 		place := &enginev1.RunEvent{}
 		switch {
-		case size <= embedLimit:
+		case embedded:
 			place.Place = &enginev1.RunEvent_Embedded{Embedded: eventRecord(tracked)}
 		case inLog(tracked.InternalID):
 			place.Place = &enginev1.RunEvent_Logged{Logged: tracked.InternalID.Bytes()}
@@ -119,15 +116,15 @@ func eventsSize(events []event.Tracked) int {
 	return size
 }
 
+// inHead says whether the head of a run holds its events.
+func inHead(events []event.Tracked) bool { return eventsSize(events) <= embedLimit }
+
 // metaRecord is the part of a run that most of its commits change.
 func metaRecord(s run.State) *enginev1.RunMeta {
-	meta := &enginev1.RunMeta{
+	return &enginev1.RunMeta{
 		RequestVersion: int64(s.RequestVersion), ForceStepPlan: s.ForceStepPlan, Pending: s.Pending, Size: int64(s.Size),
+		StartedAt: optionalNanos(s.StartedAt),
 	}
-	if !s.StartedAt.IsZero() {
-		meta.StartedAt = proto.Int64(s.StartedAt.UnixNano())
-	}
-	return meta
 }
 
 // applyMeta fills a state from its meta record.

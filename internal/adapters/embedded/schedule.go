@@ -17,13 +17,10 @@ import (
 // Schedule implements ports.Store.
 func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
 	planned := make([]plannedRun, len(s.Runs))
-	size := 0
+	size := eventsSize(s.Publish)
 	for i, next := range s.Runs {
 		planned[i] = planRun(next)
 		size += planned[i].size
-	}
-	for _, tracked := range s.Publish {
-		size += eventSize(tracked)
 	}
 	var answer []ports.Scheduled
 	var published []event.Tracked

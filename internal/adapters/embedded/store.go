@@ -102,9 +102,7 @@ func planCommit(c ports.Commit, after run.State) plannedCommit {
 		}
 		p.size += p.jobs.size + p.pauses.size + partsSize(p.parts)
 	}
-	for _, tracked := range c.Publish {
-		p.size += eventSize(tracked)
-	}
+	p.size += eventsSize(c.Publish)
 	return p
 }
 
@@ -216,7 +214,7 @@ func (st *store) writeEnd(t *tx, p *plannedCommit) error {
 	if err := deleteWaits(t, p.State); err != nil {
 		return err
 	}
-	if eventsSize(p.State.Events) > embedLimit {
+	if !inHead(p.State.Events) {
 		if _, err := t.exec(t.statements.deleteRunEvents, id); err != nil {
 			return err
 		}

@@ -199,9 +199,7 @@ func (w *writer) transact(ops []*operation, outcomes []error) error {
 			w.rollback()
 			return translate(cmp.Or(t.failed, outcomes[i]))
 		}
-		if !isPortError(outcomes[i]) {
-			outcomes[i] = translate(outcomes[i])
-		}
+		outcomes[i] = translate(outcomes[i])
 	}
 	if err := t.step(w.statements.commit); err != nil {
 		w.rollback()
