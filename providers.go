@@ -120,15 +120,11 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 }
 
 func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
-	eventKeys := make([]string, len(cfg.EventKeys))
-	for i, key := range cfg.EventKeys {
-		eventKeys[i] = key.Reveal()
-	}
 	return httpapi.New(httpapi.Deps{
 		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Checkpoints: checkpoints, Store: store, History: history,
 		Functions: reg, Limits: limits, Realtime: live, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
-		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: eventKeys, Version: string(version),
+		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
 		StartOptions: startOptions(cfg),
 	})
 }

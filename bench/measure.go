@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	settle     = 300 * time.Millisecond // after registering, and for late duplicates
+	settle     = 300 * time.Millisecond // after registering, until the answers to the last calls are stored, and for late duplicates
 	idleBefore = time.Second            // before the memory of an idle server is read
 )
 
@@ -94,11 +94,9 @@ func (b *bench) load(ctx context.Context, name string) (result, error) {
 		}
 		goal = len(b.res.resumed)
 	}
-	patience := b.opts.wait
-	if p.restart {
-		patience += time.Until(b.app.wakeAt)
+	if !p.restart { // restart has waited for the end of the runs
+		b.app.waitUntil(b.opts.wait, func() bool { return b.app.ended == goal })
 	}
-	b.app.waitUntil(patience, func() bool { return b.app.ended == goal })
 	b.res.Took = time.Since(begin)
 	after := b.server.usage()
 	time.Sleep(settle)

@@ -81,7 +81,7 @@ type Config struct {
 	Tick time.Duration
 
 	// SigningKey is the hex key, without a signkey-…- prefix; valid hex and not empty in Start, empty in Dev. Use
-	// [NormalizeSigningKey] on keys it is compared with.
+	// [sdk.NormalizeKey] on keys it is compared with.
 	SigningKey Secret
 	// EventKeys are the accepted event keys, none of them empty; at least one in Start, none in Dev, where every key is
 	// accepted.

@@ -1,12 +1,15 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"maps"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 // Sources is where values come from.
@@ -127,23 +130,23 @@ func (l *layers) reportIgnored(mode Mode, log *slog.Logger) {
 // config gives settings that passed validation their units and defaults.
 func (s settings) config(mode Mode) Config {
 	cfg := Default(mode)
-	cfg.Host = orDefault(s.Host, cfg.Host)
+	cfg.Host = cmp.Or(s.Host, cfg.Host)
 	cfg.Port = s.port()
 	for _, address := range withoutEmpty(s.SDKURL) {
 		cfg.SDKURLs = append(cfg.SDKURLs, withScheme(address))
 	}
-	cfg.PollInterval = orDefault(time.Duration(s.PollInterval)*time.Second, cfg.PollInterval)
+	cfg.PollInterval = cmp.Or(time.Duration(s.PollInterval)*time.Second, cfg.PollInterval)
 	cfg.RetryInterval = time.Duration(max(0, s.RetryInterval)) * time.Second
 	cfg.QueueWorkers = s.QueueWorkers
-	cfg.Tick = orDefault(time.Duration(min(max(0, s.Tick), maxSeconds))*time.Millisecond, cfg.Tick)
-	cfg.SQLiteDir = orDefault(s.SQLiteDir, cfg.SQLiteDir)
+	cfg.Tick = cmp.Or(time.Duration(min(max(0, s.Tick), maxSeconds))*time.Millisecond, cfg.Tick)
+	cfg.SQLiteDir = cmp.Or(s.SQLiteDir, cfg.SQLiteDir)
 	switch mode {
 	case Dev:
 		cfg.Discovery = !s.NoDiscovery
 		cfg.PollHealthy = !s.NoPoll
 		cfg.Persist = s.Persist
 	case Start:
-		cfg.SigningKey = Secret(NormalizeSigningKey(s.SigningKey))
+		cfg.SigningKey = Secret(sdk.NormalizeKey(s.SigningKey))
 		for _, key := range withoutEmpty(s.EventKey) {
 			cfg.EventKeys = append(cfg.EventKeys, Secret(key))
 		}
@@ -155,19 +158,11 @@ func (s settings) config(mode Mode) Config {
 
 // port is the port as a number, -1 when it is not one.
 func (s settings) port() int {
-	port, err := strconv.Atoi(orDefault(s.Port, strconv.Itoa(defaultPort)))
+	port, err := strconv.Atoi(cmp.Or(s.Port, strconv.Itoa(defaultPort)))
 	if err != nil {
 		return -1
 	}
 	return port
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 // withoutEmpty drops empty entries, as "a,,b" and an unset variable give them: an empty event key would admit anybody,

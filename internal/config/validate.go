@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/knadh/koanf/providers/confmap"
+
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 // InvalidError is a value that breaks a rule. Its text is complete and goes to the user as it is; the texts of
@@ -27,12 +27,6 @@ func invalid(key, format string, args ...any) error {
 	return &InvalidError{Key: key, Text: fmt.Sprintf(format, args...)}
 }
 
-var signingKeyPrefix = regexp.MustCompile(`^signkey-\w+-`)
-
-// NormalizeSigningKey strips the prefix signkey-<word>- of a signing key. The reference rejects most prefixed keys; here
-// they are the same key as without the prefix.
-func NormalizeSigningKey(key string) string { return signingKeyPrefix.ReplaceAllString(key, "") }
-
 // validate returns the first broken rule, in the reference's order, then those of this server.
 func (s settings) validate(mode Mode) error {
 	if mode == Start {
@@ -49,9 +43,10 @@ func (s settings) validate(mode Mode) error {
 	return s.validateServed()
 }
 
-// validateStart holds the rules only start has (Spec 16 §2.1).
+// validateStart holds the rules only start has (Spec 16 §2.1). The reference rejects most keys with a prefix; here they are the same
+// key as without it.
 func (s settings) validateStart() error {
-	key := NormalizeSigningKey(s.SigningKey)
+	key := sdk.NormalizeKey(s.SigningKey)
 	if key == "" {
 		return invalid(keySigningKey, "Error: signing-key is required")
 	}
@@ -120,10 +115,7 @@ func defaults() *confmap.Confmap {
 		if key.Default == "" {
 			continue
 		}
-		values[key.Name] = key.Default
-		if number, err := strconv.Atoi(key.Default); err == nil && key.Kind == Int {
-			values[key.Name] = number
-		}
+		values[key.Name] = decimal(key, key.Default)
 	}
 	return confmap.Provider(values, "")
 }

@@ -7,6 +7,7 @@
 package broadcast
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/maphash"
@@ -54,20 +55,14 @@ type shard struct {
 
 // New returns a Broadcast without subscribers.
 func New(config Config) *Broadcast {
-	orDefault(&config.Frames, defaultFrames)
-	orDefault(&config.Bytes, defaultBytes)
-	orDefault(&config.Subscribers, defaultSubscribers)
+	config.Frames = cmp.Or(config.Frames, defaultFrames)
+	config.Bytes = cmp.Or(config.Bytes, defaultBytes)
+	config.Subscribers = cmp.Or(config.Subscribers, defaultSubscribers)
 	b := &Broadcast{config: config, seed: maphash.MakeSeed(), open: map[*subscription]struct{}{}}
 	for i := range b.shards {
 		b.shards[i].topics = map[string]map[*subscription]struct{}{}
 	}
 	return b
-}
-
-func orDefault(value *int, standard int) {
-	if *value == 0 {
-		*value = standard
-	}
 }
 
 // Publish implements ports.Broadcast.

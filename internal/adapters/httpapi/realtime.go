@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,16 +72,10 @@ func NewRealtime(d RealtimeDeps, config RealtimeConfig) *Realtime {
 			return ticker.C, ticker.Stop
 		}
 	}
-	for _, setting := range []struct {
-		value    *time.Duration
-		standard time.Duration
-	}{
-		{&config.KeepAlive, 15 * time.Second}, {&config.Lifetime, 15 * time.Minute}, {&config.Write, 10 * time.Second}, {&config.Read, 2 * time.Minute},
-	} {
-		if *setting.value == 0 {
-			*setting.value = setting.standard
-		}
-	}
+	config.KeepAlive = cmp.Or(config.KeepAlive, 15*time.Second)
+	config.Lifetime = cmp.Or(config.Lifetime, 15*time.Minute)
+	config.Write = cmp.Or(config.Write, 10*time.Second)
+	config.Read = cmp.Or(config.Read, 2*time.Minute)
 	return &Realtime{RealtimeDeps: d, config: config, announced: make(chan struct{}), closed: make(chan struct{})}
 }
 
