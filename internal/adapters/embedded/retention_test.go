@@ -155,6 +155,28 @@ func TestRetention_ForgetsKeysAfterADay(t *testing.T) {
 	})
 }
 
+func TestRetention_CountsAKeyThatReplacesAnExpiredOneOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := mustOpen(t, Config{})
+		for range 3 {
+			next := benchRun(benchEvent())
+			next.IdempotencyKey = "the same each day"
+			answer, err := e.Store().Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{next}})
+			if err != nil || answer[0].Duplicate {
+				t.Fatalf("%+v, %v", answer, err)
+			}
+			time.Sleep(keyLife)
+		}
+		_, _, stored := counts(t, e)
+		e.keep.mu.Lock()
+		defer e.keep.mu.Unlock()
+		if stored != 1 || e.keep.keys != stored {
+			t.Errorf("%d keys are stored, %d are counted", stored, e.keep.keys)
+		}
+	})
+}
+
 func TestRetention_TriesAgain(t *testing.T) {
 	t.Parallel()
 	injected := &faults{}

@@ -71,7 +71,7 @@ func (st *store) scheduled(s ports.Schedule, planned []plannedRun, answer []port
 		}
 		next := &planned[i]
 		st.cache.put(next.state)
-		st.keep.started(next.state, len(next.key) > 0)
+		st.keep.started(next.state, len(next.key) > 0 && !next.replaced)
 		added.add(next.jobs)
 		st.pauses.apply(next.state.ID, nil, next.pauses.pauses, next.pauses.bodies)
 	}
@@ -85,9 +85,11 @@ func (st *store) scheduled(s ports.Schedule, planned []plannedRun, answer []port
 // plannedRun is a run to be created, with what is written of it. It is prepared by the caller, so that the writer only
 // writes.
 type plannedRun struct {
-	state       run.State
-	cron        string
-	key         []byte
+	state run.State
+	cron  string
+	key   []byte
+	// replaced tells that the key took the place of an expired one, so that no more keys are stored than before.
+	replaced    bool
 	onDuplicate []event.Tracked
 	meta        []byte
 	jobs        plannedJobs
@@ -198,6 +200,7 @@ func (st *store) takeKey(t *tx, p *plannedRun) (earlier ulid.ULID, used bool, er
 	if found && expires > now {
 		return earlier, true, nil
 	}
+	p.replaced = found
 	if found {
 		if _, err := t.exec(t.statements.deleteKey, p.key); err != nil {
 			return earlier, false, err
