@@ -87,8 +87,9 @@ func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker
 	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
 }
 
-func newWorker(cfg config.Config, clock ports.Clock) ports.Worker {
-	return sdkhttp.New(sdkhttp.Config{ServerKind: cfg.Mode.ServerKind(), SigningKey: cfg.SigningKey.Reveal()}, clock)
+func newWorker(cfg config.Config, clock ports.Clock) (ports.Worker, func()) {
+	w := sdkhttp.New(sdkhttp.Config{ServerKind: cfg.Mode.ServerKind(), SigningKey: cfg.SigningKey.Reveal()}, clock)
+	return w, w.Close
 }
 
 // newGateway makes the requests of steps. In development the other side is the developer's own machine as a rule; a server

@@ -20,7 +20,7 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// build puts the server together. The cleanup closes the store.
+// build puts the server together. The cleanup closes the store and the connections that are kept.
 func build(ctx context.Context, cfg config.Config, version Version, log *slog.Logger) (*server, func(), error) {
 	panic(wire.Build(
 		// The machine.

@@ -19,7 +19,7 @@ import (
 
 // Injectors from wire.go:
 
-// build puts the server together. The cleanup closes the store.
+// build puts the server together. The cleanup closes the store and the connections that are kept.
 func build(ctx context.Context, cfg config.Config, version Version, log *slog.Logger) (*server, func(), error) {
 	clock := system.Clock{}
 	engine, cleanup, err := openEngine(ctx, cfg, clock, log)
@@ -34,18 +34,19 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	syncer := newSyncer(catalog, registryRegistry, log)
 	store := storeOf(engine)
 	queue := queueOf(engine)
-	worker := newWorker(cfg, clock)
-	gateway, cleanup2 := newGateway(cfg, clock)
+	worker, cleanup2 := newWorker(cfg, clock)
+	gateway, cleanup3 := newGateway(cfg, clock)
 	overrides := &execute.Overrides{}
 	random := system.Random{}
 	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
 	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
 	checkpoint := newCheckpoint(store, ingestIngest, overrides, clock, log)
 	history := historyOf(engine)
-	broadcast, cleanup3 := newBroadcast()
+	broadcast, cleanup4 := newBroadcast()
 	publisher := realtime.New(broadcast, clock, iDs)
 	tokens, err := newTokens(cfg)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -56,6 +57,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	poller := newPoller(cfg, syncer, catalog, worker, log)
 	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, poller, log)
 	return ingotServer, func() {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()

@@ -66,11 +66,19 @@ func (c *client) register(ctx context.Context, name, url string) error {
 		return fmt.Errorf("register: %w", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("register: status %d, %s, %w", answer.StatusCode, text, err)
+	if err := refusal(answer); err != nil {
+		return fmt.Errorf("register: %w", err)
 	}
 	return nil
+}
+
+// refusal reads an answer to its end and says what it was if it was not 200.
+func refusal(answer *http.Response) error {
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d, %s", answer.StatusCode, text)
+	}
+	return err
 }
 
 // sent is what the senders saw.
@@ -140,10 +148,10 @@ func (c *client) sendBatch(ctx context.Context, a *app, name, padding string, fr
 		return time.Since(now), fmt.Errorf("send events: %w", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	_, err = io.Copy(io.Discard, answer.Body)
+	err = refusal(answer)
 	took := time.Since(now)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		return took, fmt.Errorf("send events: status %d, %w", answer.StatusCode, err)
+	if err != nil {
+		return took, fmt.Errorf("send events: %w", err)
 	}
 	return took, nil
 }

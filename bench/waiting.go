@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 )
@@ -56,8 +55,8 @@ func (c *client) sendOne(ctx context.Context, name string, index int) error {
 		return fmt.Errorf("send event: %w", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("send event: status %d, %s, %w", answer.StatusCode, text, err)
+	if err := refusal(answer); err != nil {
+		return fmt.Errorf("send event: %w", err)
 	}
 	return nil
 }

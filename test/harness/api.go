@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Run statuses of the read API that a run can end with, and the two before.
+// Run statuses of the read API that a run can end with.
 const (
 	Completed = "Completed"
 	Failed    = "Failed"
@@ -43,32 +43,19 @@ var (
 // the body decides.
 func (s *Server) get(ctx context.Context, path string, data any) error {
 	// The API caches answers per query string for up to 15 s (Spec 04 §4.3); a new one asks afresh.
-	url := fmt.Sprintf("%s%s?fresh=%d", s.URL, path, reads.Add(1))
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	status, body, err := s.Call(ctx, http.MethodGet, fmt.Sprintf("%s?fresh=%d", path, reads.Add(1)), "")
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", path, err)
-	}
-	if s.opts.SigningKey != "" {
-		req.Header.Set("Authorization", "Bearer "+s.opts.SigningKey)
-	}
-	resp, err := readClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("ask %s: %w", path, err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+		return err
 	}
 	var answer struct {
 		Data  json.RawMessage `json:"data"`
 		Error string          `json:"error"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return fmt.Errorf("%s: status %d, not JSON: %.300s", path, resp.StatusCode, body)
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		return fmt.Errorf("%s: status %d, not JSON: %.300s", path, status, body)
 	}
-	if resp.StatusCode != http.StatusOK || answer.Error != "" {
-		return fmt.Errorf("%s: status %d: %.300s", path, resp.StatusCode, body)
+	if status != http.StatusOK || answer.Error != "" {
+		return fmt.Errorf("%s: status %d: %.300s", path, status, body)
 	}
 	if err := json.Unmarshal(answer.Data, data); err != nil {
 		return fmt.Errorf("%s: %w in %.300s", path, err, answer.Data)
