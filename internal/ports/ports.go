@@ -101,6 +101,10 @@ type NewRun struct {
 	// Start is the run's first job, More are those besides it.
 	Start run.Job
 	More  []run.Job
+	// Steps are the memos that State begins with, by their names too.
+	Steps []run.Step
+	// Original is the first of the runs that this one repeats; zero for a run of its own.
+	Original ulid.ULID
 	// IdempotencyKey is refused a second time within 24 hours; empty for none.
 	IdempotencyKey string
 	// OnDuplicate are events that are accepted instead of the run when its key was used before, complete with IDs.
@@ -180,6 +184,21 @@ type History interface {
 	EventRuns(ctx context.Context, id ulid.ULID) ([]RunRecord, error)
 	// Run returns a run, in progress or ended.
 	Run(ctx context.Context, id ulid.ULID) (RunRecord, error)
+	// Steps returns the steps of a run that have a memo, in the order in which they were saved, whether the run is in progress
+	// or has ended. A run that is not known has none.
+	Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error)
+	// Origin returns what started a run, in progress or ended; ErrNotFound when the run or an event of it is not kept any more.
+	Origin(ctx context.Context, id ulid.ULID) (Origin, error)
+	// Response returns the answer that a durable endpoint has given to its client; nil when it has given none.
+	Response(ctx context.Context, id ulid.ULID) (*sdk.HTTPResult, error)
+}
+
+// Origin is what started a run.
+type Origin struct {
+	// Events are complete; there is at least one.
+	Events []event.Tracked
+	// Endpoint is set for runs of durable endpoints.
+	Endpoint *run.Endpoint
 }
 
 // EventQuery selects events. Zero fields do not select.

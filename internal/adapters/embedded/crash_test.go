@@ -105,7 +105,7 @@ func TestKill_LosesNothingAcknowledged(t *testing.T) {
 		}
 	}
 	for _, orphans := range []string{
-		"SELECT 1 FROM ingot_steps WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
+		"SELECT 1 FROM ingot_steps WHERE run_id NOT IN (SELECT run_id FROM function_runs)",
 		"SELECT 1 FROM ingot_jobs WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
 		"SELECT 1 FROM ingot_runs WHERE run_id NOT IN (SELECT run_id FROM ingot_jobs)",
 		"SELECT 1 FROM ingot_runs WHERE run_id IN (SELECT run_id FROM function_finishes)",

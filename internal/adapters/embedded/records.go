@@ -85,6 +85,9 @@ func headRecord(s run.State, inLog func(id ulid.ULID) bool) (head *enginev1.RunH
 		Idempotency: s.Idempotency, Events: make([]*enginev1.RunEvent, len(s.Events)),
 		StartTimeout: s.Timeouts.Start.Nanoseconds(), FinishTimeout: s.Timeouts.Finish.Nanoseconds(),
 	}
+	if s.Endpoint != nil {
+		head.Endpoint = &enginev1.Endpoint{Method: s.Endpoint.Method, TextBody: s.Endpoint.TextBody}
+	}
 	embedded := inHead(s.Events)
 	for i, tracked := range s.Events {
 		place := &enginev1.RunEvent{}
@@ -151,6 +154,7 @@ func applyHead(s *run.State, head *enginev1.RunHead) error {
 		return damaged("head record: function", err)
 	}
 	s.FunctionVersion, s.Slug, s.Idempotency = int(head.GetFunctionVersion()), head.GetSlug(), head.GetIdempotency()
+	s.Endpoint = endpointFrom(head)
 	s.Timeouts = run.Timeouts{Start: time.Duration(head.GetStartTimeout()), Finish: time.Duration(head.GetFinishTimeout())}
 	return nil
 }

@@ -91,11 +91,14 @@ type plannedRun struct {
 	// replaced tells that the key took the place of an expired one, so that no more keys are stored than before.
 	replaced    bool
 	onDuplicate []event.Tracked
-	meta        []byte
-	jobs        plannedJobs
-	pauses      plannedPauses
-	parts       []part
-	size        int
+	// steps are the memos of the state, with their names.
+	steps    []run.Step
+	original ulid.ULID
+	meta     []byte
+	jobs     plannedJobs
+	pauses   plannedPauses
+	parts    []part
+	size     int
 }
 
 func planRun(next ports.NewRun) plannedRun {
@@ -109,7 +112,8 @@ func planRun(next ports.NewRun) plannedRun {
 	s.Jobs = kinds
 	p := plannedRun{
 		state: s, cron: next.Cron, onDuplicate: next.OnDuplicate, meta: marshal(metaRecord(s)), jobs: planJobs(s, jobs),
-		pauses: planPauses(slices.Collect(maps.Values(s.Pauses))), parts: stateParts(s),
+		pauses: planPauses(slices.Collect(maps.Values(s.Pauses))), parts: stateParts(s), original: next.Original,
+		steps: startSteps(next),
 	}
 	if next.IdempotencyKey != "" {
 		p.key = keyHash(next.IdempotencyKey)
@@ -117,6 +121,23 @@ func planRun(next ports.NewRun) plannedRun {
 	p.size = 600 + len(p.meta) + p.jobs.size + p.pauses.size + partsSize(p.parts) + s.Size
 	p.size += eventsSize(s.Events) + eventsSize(next.OnDuplicate)
 	return p
+}
+
+// startSteps are the memos of a new run in order, with the names that are known.
+func startSteps(next ports.NewRun) []run.Step {
+	if len(next.State.Stack) == 0 {
+		return nil
+	}
+	named := make(map[string]run.Step, len(next.Steps))
+	for _, step := range next.Steps {
+		named[step.ID] = step
+	}
+	steps := make([]run.Step, len(next.State.Stack))
+	for i, id := range next.State.Stack {
+		steps[i] = named[id]
+		steps[i].ID, steps[i].Memo = id, next.State.Steps[id]
+	}
+	return steps
 }
 
 // keyHash is an idempotency key as it is stored: long keys cost as little as short ones.
@@ -152,10 +173,8 @@ func (st *store) insertRun(t *tx, p *plannedRun) (ports.Scheduled, error) {
 			return ports.Scheduled{}, err
 		}
 	}
-	for i, id := range s.Stack {
-		if _, err := t.exec(t.statements.insertStep, s.ID[:], i, id, []byte(s.Steps[id])); err != nil {
-			return ports.Scheduled{}, err
-		}
+	if err := insertSteps(t, s.ID, 0, p.steps); err != nil {
+		return ports.Scheduled{}, err
 	}
 	if err := p.jobs.write(t, s.ID); err != nil {
 		return ports.Scheduled{}, err
@@ -180,7 +199,7 @@ func (st *store) insertHistory(t *tx, p *plannedRun) error {
 		cron = p.cron
 	}
 	_, err := t.exec(t.statements.insertFunctionRun, p.state.ID[:], formatInstant(ulid.Time(p.state.ID.Time())),
-		p.state.FunctionID.String(), eventID[:], noULID, noULID, cron, environmentID)
+		p.state.FunctionID.String(), eventID[:], noULID, p.original[:], cron, environmentID)
 	return err
 }
 

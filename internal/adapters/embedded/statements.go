@@ -17,6 +17,7 @@ type statements struct {
 	getRevision                              *sqlite.Stmt
 	insertRunEvent, deleteRunEvents          *sqlite.Stmt
 	insertStep, deleteSteps                  *sqlite.Stmt
+	insertEnded, deleteEnded                 *sqlite.Stmt
 	insertJob, updateJob, deleteJob, parkJob *sqlite.Stmt
 	deleteRunJobs                            *sqlite.Stmt
 	getKey, insertKey, deleteKey             *sqlite.Stmt
@@ -43,6 +44,7 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.getRevision, db.GetRunRevision},
 		{&s.insertRunEvent, db.InsertRunEvent}, {&s.deleteRunEvents, db.DeleteRunEvents},
 		{&s.insertStep, db.InsertStep}, {&s.deleteSteps, db.DeleteSteps},
+		{&s.insertEnded, db.InsertEndedRun}, {&s.deleteEnded, db.DeleteEndedRun},
 		{&s.insertJob, db.InsertJob}, {&s.updateJob, db.UpdateJob}, {&s.deleteJob, db.DeleteJob}, {&s.parkJob, db.ParkJob},
 		{&s.deleteRunJobs, db.DeleteRunJobs},
 		{&s.getKey, db.GetIdempotency}, {&s.insertKey, db.InsertIdempotency}, {&s.deleteKey, db.DeleteIdempotency},

@@ -81,19 +81,22 @@ type plannedCommit struct {
 	jobs   plannedJobs
 	pauses plannedPauses
 	parts  []part
-	size   int
+	// ended and response are the records of a run that ends, nil for none.
+	ended, response []byte
+	size            int
 }
 
 func planCommit(c ports.Commit, after run.State) plannedCommit {
 	p := plannedCommit{Commit: c, after: after, size: 300}
-	if c.Transition.Finish != nil {
-		p.size += len(c.Transition.Finish.Output)
+	for _, step := range c.Transition.Steps {
+		p.size += 80 + len(step.Memo) + len(step.Name)
+	}
+	if end := c.Transition.Finish; end != nil {
+		p.ended, p.response = endedRecord(c.State), responseRecord(end.Response)
+		p.size += len(end.Output) + len(p.ended) + len(p.response)
 	} else {
 		p.meta = marshal(metaRecord(after))
 		p.size += len(p.meta)
-		for _, step := range c.Transition.Steps {
-			p.size += 80 + len(step.Memo)
-		}
 		p.jobs = planJobs(c.State, slices.Clone(c.Transition.Jobs))
 		p.pauses = planPauses(c.Transition.Pauses)
 		p.parts = deferParts(c.Transition.Defers)
@@ -148,10 +151,8 @@ func (st *store) write(t *tx, p *plannedCommit, current *item, published []event
 // go before new ones: a new one may have the ID of an old one.
 func (st *store) writeSteps(t *tx, p *plannedCommit, current *item) error {
 	id := p.State.ID[:]
-	for i, step := range p.Transition.Steps {
-		if _, err := t.exec(t.statements.insertStep, id, len(p.State.Stack)+i, step.ID, []byte(step.Memo)); err != nil {
-			return err
-		}
+	if err := insertSteps(t, p.State.ID, len(p.State.Stack), p.Transition.Steps); err != nil {
+		return err
 	}
 	switch jobID := p.Lease.Job.ID; p.Transition.Current.Fate {
 	case run.FateDone:
@@ -179,6 +180,16 @@ func (st *store) writeSteps(t *tx, p *plannedCommit, current *item) error {
 	return writeWaits(t, p)
 }
 
+// insertSteps writes memos of a run, the first one at the place seq.
+func insertSteps(t *tx, runID ulid.ULID, seq int, steps []run.Step) error {
+	for i, step := range steps {
+		if _, err := t.exec(t.statements.insertStep, runID[:], seq+i, step.ID, []byte(step.Memo), step.Name, string(step.Op)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // writeWaits writes what a transition changes in what a run waits for.
 func writeWaits(t *tx, p *plannedCommit) error {
 	for _, pauseID := range p.Transition.Drop {
@@ -200,22 +211,26 @@ func writeWaits(t *tx, p *plannedCommit) error {
 	return writeParts(t, p.State.ID, p.parts)
 }
 
-// writeEnd deletes what a run in progress has, and writes its end as the reference encodes it. Spec 15 §3.5.
+// writeEnd deletes what a run in progress has, and writes its end as the reference encodes it. Its steps stay, those of its
+// last transition too. Spec 15 §3.5.
 func (st *store) writeEnd(t *tx, p *plannedCommit) error {
 	id := p.State.ID[:]
 	if _, err := t.exec(t.statements.deleteRunJobs, id); err != nil {
 		return err
 	}
-	if len(p.State.Stack) > 0 {
-		if _, err := t.exec(t.statements.deleteSteps, id); err != nil {
-			return err
-		}
+	if err := insertSteps(t, p.State.ID, len(p.State.Stack), p.Transition.Steps); err != nil {
+		return err
 	}
 	if err := deleteWaits(t, p.State); err != nil {
 		return err
 	}
 	if !inHead(p.State.Events) {
 		if _, err := t.exec(t.statements.deleteRunEvents, id); err != nil {
+			return err
+		}
+	}
+	if len(p.ended) > 0 {
+		if _, err := t.exec(t.statements.insertEnded, id, p.ended, p.response); err != nil {
 			return err
 		}
 	}

@@ -80,9 +80,13 @@ func (CancelRequested) input() {}
 // WithConflict is the input with the knowledge that another run waits for the signal. It matters for an answer that asks
 // for that signal; any other input is returned as it is.
 func WithConflict(in Input, signal string) Input {
-	if replied, ok := in.(Replied); ok {
-		replied.Conflict = signal
-		return replied
+	switch in := in.(type) {
+	case Replied:
+		in.Conflict = signal
+		return in
+	case Synced:
+		in.Conflict = signal
+		return in
 	}
 	return in
 }
@@ -116,6 +120,8 @@ func Advance(s State, input Input) (Transition, error) {
 		return s.invoked(in)
 	case Checkpointed:
 		return s.checkpointed(in)
+	case Synced:
+		return s.synced(in)
 	case CancelRequested:
 		return s.cancelled(in.Now), nil
 	}
@@ -165,7 +171,7 @@ func (s State) due(in Due) Transition {
 
 	if job.Kind == KindSleep && job.Attempt == 0 {
 		if !s.has(job.Edge.Outgoing) {
-			t.Steps = []Step{{ID: job.Edge.Outgoing, Memo: sdk.SleepMemo}}
+			t.Steps = []Step{{ID: job.Edge.Outgoing, Memo: sdk.SleepMemo, Name: job.Edge.TargetName, Op: sdk.OpSleep}}
 		}
 		if !s.joins(job, job.Mode, t) {
 			t.Current.Fate = FateDone

@@ -21,7 +21,7 @@ func (s State) finish(t *Transition, o outcome, now time.Time) {
 	if o.failure != nil && o.failure.Engine {
 		o.output = sdk.EngineOutput(*o.failure)
 	}
-	t.Finish = &Finish{Status: o.status, Output: o.output, At: now}
+	t.Finish = &Finish{Status: o.status, Output: o.output, Response: o.response, At: now}
 	t.Publish = append(t.Publish, s.lifecycle(o, now)...)
 	t.Publish = append(t.Publish, s.applyWaits(*t).deferred(now)...)
 }

@@ -27,6 +27,12 @@ type Spec struct {
 	// CancelOn and Timeouts end the run early.
 	CancelOn []CancelOn
 	Timeouts Timeouts
+	// Endpoint is set for a run of a durable endpoint. Attached says that it began inside a request to its app, and needs no
+	// call yet.
+	Endpoint *Endpoint
+	Attached bool
+	// RequestVersion is the app's execution version; nil when it is not known.
+	RequestVersion *int
 	// Steps are memoised from the start and Inputs replace the input of steps, for a rerun from a step; Target is the step
 	// that runs first, empty to ask the app.
 	Steps  []Step
@@ -48,6 +54,10 @@ func New(spec Spec) (State, []Job) {
 		RequestVersion:  UnknownVersion,
 		Timeouts:        spec.Timeouts,
 		Inputs:          spec.Inputs,
+		Endpoint:        spec.Endpoint,
+	}
+	if spec.RequestVersion != nil {
+		s.RequestVersion = *spec.RequestVersion
 	}
 	at := spec.Now
 	if ts := time.UnixMilli(spec.Events[0].TS).UTC(); len(spec.Events) == 1 && ts.After(at) {
@@ -62,13 +72,17 @@ func New(spec Spec) (State, []Job) {
 		MaxAttempts: spec.MaxAttempts,
 		Edge:        Edge{Incoming: EdgeStep, Outgoing: EdgeTrigger},
 	}
-	s = s.Apply(Job{}, Transition{Steps: spec.Steps, RequestVersion: UnknownVersion, Pauses: s.cancelPauses(spec.CancelOn, spec.Now)})
+	s = s.Apply(Job{}, Transition{Steps: spec.Steps, RequestVersion: s.RequestVersion, Pauses: s.cancelPauses(spec.CancelOn, spec.Now)})
 	s.Revision = 0
 	if spec.Target != "" {
 		job.Edge.Target = spec.Target
 	}
 	if n := len(s.Stack); n > 0 {
 		job.Edge.Outgoing = s.Stack[n-1]
+	}
+	if spec.Attached {
+		job = s.adoption(spec.MaxAttempts, spec.Now)
+		s.StartedAt = spec.Now
 	}
 	jobs := []Job{job}
 	if s.Timeouts.Start > 0 {

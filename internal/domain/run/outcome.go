@@ -14,6 +14,8 @@ type outcome struct {
 	output json.RawMessage
 	// plainText is true when output is a text that was no JSON.
 	plainText bool
+	// response is the answer of a durable endpoint to its client, if it gave one.
+	response *sdk.HTTPResult
 	// failure is set when status is Failed.
 	failure *sdk.Failure
 	// silent leaves the result out of the lifecycle events: the run was stopped before a call. Spec 02 §17.1.

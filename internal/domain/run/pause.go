@@ -20,8 +20,8 @@ type Pause struct {
 	// ID is derived from the run and the step, so a pause that is made twice is one. Spec 08 §4.
 	ID   uuid.UUID
 	Kind PauseKind
-	// Op is the step that waits, empty for a cancellation.
-	Op string
+	// Op is the step that waits, empty for a cancellation; Name is how the app displays it.
+	Op, Name string
 	// Event is the name of the event that is waited for, for PauseEvent and PauseCancel.
 	Event string
 	// Signal is the name of the signal that is waited for.
@@ -52,6 +52,18 @@ const (
 	PauseInvoke PauseKind = "invoke"
 	PauseCancel PauseKind = "cancel"
 )
+
+// opcode is the op that makes a pause of the kind.
+func (k PauseKind) opcode() sdk.Opcode {
+	switch k {
+	case PauseSignal:
+		return sdk.OpWaitForSignal
+	case PauseInvoke:
+		return sdk.OpInvokeFunction
+	case PauseEvent, PauseCancel:
+	}
+	return sdk.OpWaitForEvent
+}
 
 // ErrIgnored says that the input does not concern the run, or no longer. Nothing is to be done.
 var ErrIgnored = errors.New("input does not concern the run")
@@ -153,7 +165,7 @@ func (s State) timedOut(in Due, pause Pause) Transition {
 // endWait saves the memo of a wait and, when its group is complete, calls the app.
 func (s State) endWait(t *Transition, current Job, pause Pause, memo json.RawMessage, how waitEnd, now time.Time) {
 	if !s.has(pause.Op) {
-		t.Steps = []Step{{ID: pause.Op, Memo: memo}}
+		t.Steps = []Step{{ID: pause.Op, Memo: memo, Name: pause.Name, Op: pause.Kind.opcode()}}
 	}
 	if s.joins(current, pause.Mode, *t) {
 		t.ForceStepPlan = s.planAfterGroup()

@@ -54,8 +54,9 @@ type group struct {
 	completed     string
 	completedKind Kind
 	completedMode Mode
-	// retry is set when a step failed and has attempts left.
-	retry bool
+	// retry is set when a step failed and has attempts left, refused when the server could not do what an op asks for.
+	retry   bool
+	refused *sdk.Failure
 	// next asks for another call although no step was saved.
 	next bool
 }
@@ -192,7 +193,12 @@ func (s State) handleOp(t *Transition, g *group, op sdk.Op) *outcome {
 	case sdk.OpSleep:
 		return s.startSleep(t, g, op)
 	case sdk.OpRunComplete:
-		return &outcome{status: Completed, output: op.Data}
+		return s.complete(op)
+	case sdk.OpSyncRunComplete:
+		if s.Endpoint == nil {
+			return unsupported(op)
+		}
+		return s.complete(op)
 	case sdk.OpDiscoveryRequest:
 		g.next = true
 	case sdk.OpWaitForEvent:
@@ -220,7 +226,7 @@ func (s State) handleOp(t *Transition, g *group, op sdk.Op) *outcome {
 // endOrRetry is for an op that fails the attempt: the job is retried, or the run ends.
 func (s State) endOrRetry(g *group, failure sdk.Failure) *outcome {
 	if !g.in.Job.LastAttempt() {
-		g.retry = true
+		g.retry, g.refused = true, &failure
 		return nil
 	}
 	return &outcome{status: Failed, failure: &failure}
@@ -255,7 +261,7 @@ func (s State) save(t *Transition, g *group, op sdk.Op, kind Kind, memo []byte) 
 	if size > g.in.Limits.StateBytes {
 		return stateLimitReached(g.in.Limits.StateBytes)
 	}
-	t.Steps = append(t.Steps, Step{ID: op.ID, Memo: memo})
+	t.Steps = append(t.Steps, Step{ID: op.ID, Memo: memo, Name: displayName(op), Op: op.Op})
 	g.completed, g.completedKind = op.ID, kind
 	if Mode(op.Mode) == ModeRace {
 		g.completedMode = ModeRace

@@ -29,6 +29,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 // Status is where a run is in its life. The texts are those of the REST API.
@@ -85,6 +86,8 @@ type State struct {
 	Inputs map[string]json.RawMessage
 	// Timeouts end the run early.
 	Timeouts Timeouts
+	// Endpoint is set for runs of durable endpoints.
+	Endpoint *Endpoint
 	// Revision counts commits; a commit names the revision that it was decided on.
 	Revision int64
 }
@@ -130,7 +133,7 @@ type Edge struct {
 	Outgoing string
 	// Target is the op that the app shall run, empty for a discovery.
 	Target string
-	// TargetName is the target's display name.
+	// TargetName is the display name of the target, or of the op that the job is the sleep of.
 	TargetName string
 }
 
@@ -168,6 +171,10 @@ type Gateway struct {
 type Step struct {
 	ID   string
 	Memo json.RawMessage
+	// Name is the step's name as the app displays it, Op what kind of step it was. They are kept for reruns and for people; no
+	// run is led by them.
+	Name string
+	Op   sdk.Opcode
 }
 
 // Transition is everything that must become true together after an input. The zero value changes nothing.
@@ -232,7 +239,9 @@ type Finish struct {
 	Status Status
 	// Output is the run record's output: raw JSON, nil when there is none.
 	Output json.RawMessage
-	At     time.Time
+	// Response is what the client of a durable endpoint gets; nil when the endpoint gave no answer of its own.
+	Response *sdk.HTTPResult
+	At       time.Time
 }
 
 // Call is a request to the app to be made.

@@ -3,6 +3,7 @@ package sdk
 // Names of headers as maps of this package hold them: in the canonical form of net/http.
 const (
 	headerAccount      = "Account-Id"
+	headerForcePlan    = "X-Inngest-Force-Step-Plan"
 	headerContentType  = "Content-Type"
 	headerGenerationID = "X-Inngest-Generation-Id"
 	headerJobID        = "X-Inngest-Job-Id"

@@ -495,6 +495,36 @@ func (mr *MockHistoryMockRecorder) Events(ctx, q any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Events", reflect.TypeOf((*MockHistory)(nil).Events), ctx, q)
 }
 
+// Origin mocks base method.
+func (m *MockHistory) Origin(ctx context.Context, id ulid.ULID) (ports.Origin, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Origin", ctx, id)
+	ret0, _ := ret[0].(ports.Origin)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Origin indicates an expected call of Origin.
+func (mr *MockHistoryMockRecorder) Origin(ctx, id any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Origin", reflect.TypeOf((*MockHistory)(nil).Origin), ctx, id)
+}
+
+// Response mocks base method.
+func (m *MockHistory) Response(ctx context.Context, id ulid.ULID) (*sdk.HTTPResult, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Response", ctx, id)
+	ret0, _ := ret[0].(*sdk.HTTPResult)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Response indicates an expected call of Response.
+func (mr *MockHistoryMockRecorder) Response(ctx, id any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Response", reflect.TypeOf((*MockHistory)(nil).Response), ctx, id)
+}
+
 // Run mocks base method.
 func (m *MockHistory) Run(ctx context.Context, id ulid.ULID) (ports.RunRecord, error) {
 	m.ctrl.T.Helper()
@@ -508,6 +538,21 @@ func (m *MockHistory) Run(ctx context.Context, id ulid.ULID) (ports.RunRecord, e
 func (mr *MockHistoryMockRecorder) Run(ctx, id any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Run", reflect.TypeOf((*MockHistory)(nil).Run), ctx, id)
+}
+
+// Steps mocks base method.
+func (m *MockHistory) Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Steps", ctx, id)
+	ret0, _ := ret[0].([]run.Step)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Steps indicates an expected call of Steps.
+func (mr *MockHistoryMockRecorder) Steps(ctx, id any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Steps", reflect.TypeOf((*MockHistory)(nil).Steps), ctx, id)
 }
 
 // MockWorker is a mock of Worker interface.

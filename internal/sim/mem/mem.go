@@ -14,6 +14,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -39,6 +40,10 @@ type Backend struct {
 	turn map[uuid.UUID]uint64
 
 	records []*ports.RunRecord
+	// begun are the runs as they were created, memos the steps of all runs, answers what durable endpoints answered.
+	begun   map[ulid.ULID]run.State
+	memos   map[ulid.ULID][]run.Step
+	answers map[ulid.ULID]*sdk.HTTPResult
 	apps    map[uuid.UUID]*function.App
 	funcs   map[uuid.UUID]*fn
 }
@@ -73,6 +78,7 @@ func New(clock ports.Clock) *Backend {
 	return &Backend{
 		clock: clock, wake: make(chan struct{}), parked: map[string]string{},
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
+		begun: map[ulid.ULID]run.State{}, memos: map[ulid.ULID][]run.Step{}, answers: map[ulid.ULID]*sdk.HTTPResult{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{},
 	}

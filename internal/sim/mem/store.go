@@ -45,6 +45,7 @@ func (b *Backend) schedule(r ports.NewRun) ports.Scheduled {
 		b.keys[r.IdempotencyKey] = usedKey{r.State.ID, now.Add(keyTTL)}
 	}
 	b.runs[r.State.ID] = r.State
+	b.begin(r)
 	b.jobs = append(b.jobs, &job{Job: r.Start})
 	for _, more := range r.More {
 		b.jobs = append(b.jobs, &job{Job: more})
@@ -52,6 +53,7 @@ func (b *Backend) schedule(r ports.NewRun) ports.Scheduled {
 	b.records = append(b.records, &ports.RunRecord{
 		RunID: r.State.ID, StartedAt: ulid.Time(r.State.ID.Time()).UTC(), FunctionID: r.State.FunctionID,
 		EventID: r.State.Events[0].InternalID, Cron: r.Cron, Status: run.Running,
+		OriginalRunID: r.Original,
 	})
 	return ports.Scheduled{RunID: r.State.ID}
 }
@@ -95,6 +97,7 @@ func (b *Backend) Commit(ctx context.Context, c ports.Commit) (run.State, error)
 	}
 	next := state.Apply(c.Lease.Job, c.Transition)
 	b.moveSignals(state, c)
+	b.memos[next.ID] = append(b.memos[next.ID], c.Transition.Steps...)
 	b.apply(c, next)
 	b.accept(c.Publish)
 	return next, nil
@@ -104,6 +107,7 @@ func (b *Backend) apply(c ports.Commit, next run.State) {
 	if end := c.Transition.Finish; end != nil {
 		delete(b.runs, next.ID)
 		b.jobs = slices.DeleteFunc(b.jobs, func(j *job) bool { return j.RunID == next.ID })
+		b.answers[next.ID] = end.Response
 		record := b.record(next.ID)
 		record.Status, record.EndedAt, record.Output = end.Status, end.At, end.Output
 		if record.Output == nil {

@@ -20,6 +20,15 @@ func (q *Queries) CountIdempotency(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const DeleteEndedRun = `-- name: DeleteEndedRun :exec
+DELETE FROM ingot_ended_runs WHERE run_id = ?
+`
+
+func (q *Queries) DeleteEndedRun(ctx context.Context, runID []byte) error {
+	_, err := q.db.ExecContext(ctx, DeleteEndedRun, runID)
+	return err
+}
+
 const DeleteExpiredIdempotency = `-- name: DeleteExpiredIdempotency :execrows
 DELETE FROM ingot_idempotency
 WHERE seq IN (SELECT oldest.seq FROM ingot_idempotency AS oldest ORDER BY oldest.seq LIMIT ?1)
@@ -169,6 +178,22 @@ func (q *Queries) DeleteSteps(ctx context.Context, runID []byte) error {
 	return err
 }
 
+const GetEndedRun = `-- name: GetEndedRun :one
+SELECT head, response FROM ingot_ended_runs WHERE run_id = ?
+`
+
+type GetEndedRunRow struct {
+	Head     []byte
+	Response []byte
+}
+
+func (q *Queries) GetEndedRun(ctx context.Context, runID []byte) (GetEndedRunRow, error) {
+	row := q.db.QueryRowContext(ctx, GetEndedRun, runID)
+	var i GetEndedRunRow
+	err := row.Scan(&i.Head, &i.Response)
+	return i, err
+}
+
 const GetIdempotency = `-- name: GetIdempotency :one
 SELECT run_id, expires_at FROM ingot_idempotency WHERE key_hash = ?
 `
@@ -222,6 +247,21 @@ func (q *Queries) GetSignal(ctx context.Context, signal string) ([]byte, error) 
 	var run_id []byte
 	err := row.Scan(&run_id)
 	return run_id, err
+}
+
+const InsertEndedRun = `-- name: InsertEndedRun :exec
+INSERT INTO ingot_ended_runs (run_id, head, response) VALUES (?, ?, ?)
+`
+
+type InsertEndedRunParams struct {
+	RunID    []byte
+	Head     []byte
+	Response []byte
+}
+
+func (q *Queries) InsertEndedRun(ctx context.Context, arg InsertEndedRunParams) error {
+	_, err := q.db.ExecContext(ctx, InsertEndedRun, arg.RunID, arg.Head, arg.Response)
+	return err
 }
 
 const InsertIdempotency = `-- name: InsertIdempotency :exec
@@ -328,7 +368,7 @@ func (q *Queries) InsertRunEvent(ctx context.Context, arg InsertRunEventParams) 
 }
 
 const InsertStep = `-- name: InsertStep :exec
-INSERT INTO ingot_steps (run_id, seq, op, memo) VALUES (?, ?, ?, ?)
+INSERT INTO ingot_steps (run_id, seq, op, memo, name, kind) VALUES (?, ?, ?, ?, ?, ?)
 `
 
 type InsertStepParams struct {
@@ -336,6 +376,8 @@ type InsertStepParams struct {
 	Seq   int64
 	Op    string
 	Memo  []byte
+	Name  string
+	Kind  string
 }
 
 func (q *Queries) InsertStep(ctx context.Context, arg InsertStepParams) error {
@@ -344,8 +386,49 @@ func (q *Queries) InsertStep(ctx context.Context, arg InsertStepParams) error {
 		arg.Seq,
 		arg.Op,
 		arg.Memo,
+		arg.Name,
+		arg.Kind,
 	)
 	return err
+}
+
+const ListNamedSteps = `-- name: ListNamedSteps :many
+SELECT op, memo, name, kind FROM ingot_steps WHERE run_id = ? ORDER BY seq
+`
+
+type ListNamedStepsRow struct {
+	Op   string
+	Memo []byte
+	Name string
+	Kind string
+}
+
+func (q *Queries) ListNamedSteps(ctx context.Context, runID []byte) ([]ListNamedStepsRow, error) {
+	rows, err := q.db.QueryContext(ctx, ListNamedSteps, runID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListNamedStepsRow
+	for rows.Next() {
+		var i ListNamedStepsRow
+		if err := rows.Scan(
+			&i.Op,
+			&i.Memo,
+			&i.Name,
+			&i.Kind,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const ListParked = `-- name: ListParked :many

@@ -27,13 +27,25 @@ SELECT seq, event FROM ingot_run_events WHERE run_id = ? ORDER BY seq;
 DELETE FROM ingot_run_events WHERE run_id = ?;
 
 -- name: InsertStep :exec
-INSERT INTO ingot_steps (run_id, seq, op, memo) VALUES (?, ?, ?, ?);
+INSERT INTO ingot_steps (run_id, seq, op, memo, name, kind) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: ListSteps :many
 SELECT op, memo FROM ingot_steps WHERE run_id = ? ORDER BY seq;
 
+-- name: ListNamedSteps :many
+SELECT op, memo, name, kind FROM ingot_steps WHERE run_id = ? ORDER BY seq;
+
 -- name: DeleteSteps :exec
 DELETE FROM ingot_steps WHERE run_id = ?;
+
+-- name: InsertEndedRun :exec
+INSERT INTO ingot_ended_runs (run_id, head, response) VALUES (?, ?, ?);
+
+-- name: GetEndedRun :one
+SELECT head, response FROM ingot_ended_runs WHERE run_id = ?;
+
+-- name: DeleteEndedRun :exec
+DELETE FROM ingot_ended_runs WHERE run_id = ?;
 
 -- name: InsertJob :execrows
 INSERT INTO ingot_jobs (run_id, job_id, due_at, attempt, generation, payload) VALUES (?, ?, ?, ?, 0, ?)

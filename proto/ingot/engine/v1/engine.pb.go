@@ -35,6 +35,8 @@ type RunHead struct {
 	// Nanoseconds; 0 for no timeout.
 	StartTimeout  int64 `protobuf:"varint,7,opt,name=start_timeout,json=startTimeout" json:"start_timeout,omitempty"`
 	FinishTimeout int64 `protobuf:"varint,8,opt,name=finish_timeout,json=finishTimeout" json:"finish_timeout,omitempty"`
+	// Absent for runs of other functions than durable endpoints.
+	Endpoint      *Endpoint `protobuf:"bytes,9,opt,name=endpoint" json:"endpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -125,6 +127,127 @@ func (x *RunHead) GetFinishTimeout() int64 {
 	return 0
 }
 
+func (x *RunHead) GetEndpoint() *Endpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
+// Endpoint is how a run of a durable endpoint began.
+type Endpoint struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Method        string                 `protobuf:"bytes,1,opt,name=method" json:"method,omitempty"`
+	TextBody      bool                   `protobuf:"varint,2,opt,name=text_body,json=textBody" json:"text_body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Endpoint) Reset() {
+	*x = Endpoint{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Endpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Endpoint) ProtoMessage() {}
+
+func (x *Endpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
+func (*Endpoint) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Endpoint) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Endpoint) GetTextBody() bool {
+	if x != nil {
+		return x.TextBody
+	}
+	return false
+}
+
+// Response is the answer of a durable endpoint to its client.
+type Response struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        int64                  `protobuf:"varint,1,opt,name=status" json:"status,omitempty"`
+	Headers       map[string]string      `protobuf:"bytes,2,rep,name=headers" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Body          string                 `protobuf:"bytes,3,opt,name=body" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Response) Reset() {
+	*x = Response{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Response) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Response) ProtoMessage() {}
+
+func (x *Response) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Response.ProtoReflect.Descriptor instead.
+func (*Response) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Response) GetStatus() int64 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *Response) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *Response) GetBody() string {
+	if x != nil {
+		return x.Body
+	}
+	return ""
+}
+
 // RunEvent is one of the events that started a run, or where it is.
 type RunEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -142,7 +265,7 @@ type RunEvent struct {
 
 func (x *RunEvent) Reset() {
 	*x = RunEvent{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[1]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -154,7 +277,7 @@ func (x *RunEvent) String() string {
 func (*RunEvent) ProtoMessage() {}
 
 func (x *RunEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[1]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -167,7 +290,7 @@ func (x *RunEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunEvent.ProtoReflect.Descriptor instead.
 func (*RunEvent) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{1}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RunEvent) GetPlace() isRunEvent_Place {
@@ -252,7 +375,7 @@ type RunMeta struct {
 
 func (x *RunMeta) Reset() {
 	*x = RunMeta{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[2]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -264,7 +387,7 @@ func (x *RunMeta) String() string {
 func (*RunMeta) ProtoMessage() {}
 
 func (x *RunMeta) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[2]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -277,7 +400,7 @@ func (x *RunMeta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunMeta.ProtoReflect.Descriptor instead.
 func (*RunMeta) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{2}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RunMeta) GetRequestVersion() int64 {
@@ -335,7 +458,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[3]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -347,7 +470,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[3]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -360,7 +483,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{3}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Event) GetInternalId() []byte {
@@ -436,7 +559,7 @@ type Sessions struct {
 
 func (x *Sessions) Reset() {
 	*x = Sessions{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[4]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -448,7 +571,7 @@ func (x *Sessions) String() string {
 func (*Sessions) ProtoMessage() {}
 
 func (x *Sessions) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[4]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -461,7 +584,7 @@ func (x *Sessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sessions.ProtoReflect.Descriptor instead.
 func (*Sessions) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{4}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Sessions) GetValues() map[string]string {
@@ -491,7 +614,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[5]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -503,7 +626,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[5]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -516,7 +639,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{5}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Job) GetFunctionId() []byte {
@@ -600,7 +723,7 @@ type Gateway struct {
 
 func (x *Gateway) Reset() {
 	*x = Gateway{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[6]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -612,7 +735,7 @@ func (x *Gateway) String() string {
 func (*Gateway) ProtoMessage() {}
 
 func (x *Gateway) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[6]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -625,7 +748,7 @@ func (x *Gateway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gateway.ProtoReflect.Descriptor instead.
 func (*Gateway) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{6}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Gateway) GetOp() string {
@@ -660,13 +783,14 @@ type Pause struct {
 	MaxAttempts   int64  `protobuf:"varint,10,opt,name=max_attempts,json=maxAttempts" json:"max_attempts,omitempty"`
 	Mode          string `protobuf:"bytes,11,opt,name=mode" json:"mode,omitempty"`
 	CoalesceKey   string `protobuf:"bytes,12,opt,name=coalesce_key,json=coalesceKey" json:"coalesce_key,omitempty"`
+	Name          string `protobuf:"bytes,13,opt,name=name" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Pause) Reset() {
 	*x = Pause{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[7]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +802,7 @@ func (x *Pause) String() string {
 func (*Pause) ProtoMessage() {}
 
 func (x *Pause) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[7]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +815,7 @@ func (x *Pause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pause.ProtoReflect.Descriptor instead.
 func (*Pause) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{7}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Pause) GetKind() string {
@@ -778,6 +902,13 @@ func (x *Pause) GetCoalesceKey() string {
 	return ""
 }
 
+func (x *Pause) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 // Defer is a run that is to be started when another one ends. The op that asked for it is the key of its row.
 type Defer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -790,7 +921,7 @@ type Defer struct {
 
 func (x *Defer) Reset() {
 	*x = Defer{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[8]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +933,7 @@ func (x *Defer) String() string {
 func (*Defer) ProtoMessage() {}
 
 func (x *Defer) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[8]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +946,7 @@ func (x *Defer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Defer.ProtoReflect.Descriptor instead.
 func (*Defer) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{8}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Defer) GetSlug() string {
@@ -843,7 +974,7 @@ var File_ingot_engine_v1_engine_proto protoreflect.FileDescriptor
 
 const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\n" +
-	"\x1cingot/engine/v1/engine.proto\x12\x0fingot.engine.v1\"\xa1\x02\n" +
+	"\x1cingot/engine/v1/engine.proto\x12\x0fingot.engine.v1\"\xd8\x02\n" +
 	"\aRunHead\x12\x15\n" +
 	"\x06app_id\x18\x01 \x01(\fR\x05appId\x12\x1f\n" +
 	"\vfunction_id\x18\x02 \x01(\fR\n" +
@@ -853,7 +984,18 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\vidempotency\x18\x05 \x01(\tR\vidempotency\x121\n" +
 	"\x06events\x18\x06 \x03(\v2\x19.ingot.engine.v1.RunEventR\x06events\x12#\n" +
 	"\rstart_timeout\x18\a \x01(\x03R\fstartTimeout\x12%\n" +
-	"\x0efinish_timeout\x18\b \x01(\x03R\rfinishTimeout\"\xb4\x01\n" +
+	"\x0efinish_timeout\x18\b \x01(\x03R\rfinishTimeout\x125\n" +
+	"\bendpoint\x18\t \x01(\v2\x19.ingot.engine.v1.EndpointR\bendpoint\"?\n" +
+	"\bEndpoint\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x1b\n" +
+	"\ttext_body\x18\x02 \x01(\bR\btextBody\"\xb4\x01\n" +
+	"\bResponse\x12\x16\n" +
+	"\x06status\x18\x01 \x01(\x03R\x06status\x12@\n" +
+	"\aheaders\x18\x02 \x03(\v2&.ingot.engine.v1.Response.HeadersEntryR\aheaders\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\tR\x04body\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb4\x01\n" +
 	"\bRunEvent\x124\n" +
 	"\bembedded\x18\x01 \x01(\v2\x16.ingot.engine.v1.EventH\x00R\bembedded\x12\x18\n" +
 	"\x06logged\x18\x02 \x01(\fH\x00R\x06logged\x12\x18\n" +
@@ -900,7 +1042,7 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	" \x01(\v2\x18.ingot.engine.v1.GatewayR\agateway\"-\n" +
 	"\aGateway\x12\x0e\n" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12\x12\n" +
-	"\x04opts\x18\x02 \x01(\fR\x04opts\"\xc8\x02\n" +
+	"\x04opts\x18\x02 \x01(\fR\x04opts\"\xdc\x02\n" +
 	"\x05Pause\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\tR\x02op\x12\x16\n" +
@@ -917,7 +1059,8 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\fmax_attempts\x18\n" +
 	" \x01(\x03R\vmaxAttempts\x12\x12\n" +
 	"\x04mode\x18\v \x01(\tR\x04mode\x12!\n" +
-	"\fcoalesce_key\x18\f \x01(\tR\vcoalesceKey\"I\n" +
+	"\fcoalesce_key\x18\f \x01(\tR\vcoalesceKey\x12\x12\n" +
+	"\x04name\x18\r \x01(\tR\x04name\"I\n" +
 	"\x05Defer\x12\x12\n" +
 	"\x04slug\x18\x01 \x01(\tR\x04slug\x12\x14\n" +
 	"\x05input\x18\x02 \x01(\fR\x05input\x12\x16\n" +
@@ -935,31 +1078,36 @@ func file_ingot_engine_v1_engine_proto_rawDescGZIP() []byte {
 	return file_ingot_engine_v1_engine_proto_rawDescData
 }
 
-var file_ingot_engine_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_ingot_engine_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_ingot_engine_v1_engine_proto_goTypes = []any{
 	(*RunHead)(nil),  // 0: ingot.engine.v1.RunHead
-	(*RunEvent)(nil), // 1: ingot.engine.v1.RunEvent
-	(*RunMeta)(nil),  // 2: ingot.engine.v1.RunMeta
-	(*Event)(nil),    // 3: ingot.engine.v1.Event
-	(*Sessions)(nil), // 4: ingot.engine.v1.Sessions
-	(*Job)(nil),      // 5: ingot.engine.v1.Job
-	(*Gateway)(nil),  // 6: ingot.engine.v1.Gateway
-	(*Pause)(nil),    // 7: ingot.engine.v1.Pause
-	(*Defer)(nil),    // 8: ingot.engine.v1.Defer
-	nil,              // 9: ingot.engine.v1.Sessions.ValuesEntry
+	(*Endpoint)(nil), // 1: ingot.engine.v1.Endpoint
+	(*Response)(nil), // 2: ingot.engine.v1.Response
+	(*RunEvent)(nil), // 3: ingot.engine.v1.RunEvent
+	(*RunMeta)(nil),  // 4: ingot.engine.v1.RunMeta
+	(*Event)(nil),    // 5: ingot.engine.v1.Event
+	(*Sessions)(nil), // 6: ingot.engine.v1.Sessions
+	(*Job)(nil),      // 7: ingot.engine.v1.Job
+	(*Gateway)(nil),  // 8: ingot.engine.v1.Gateway
+	(*Pause)(nil),    // 9: ingot.engine.v1.Pause
+	(*Defer)(nil),    // 10: ingot.engine.v1.Defer
+	nil,              // 11: ingot.engine.v1.Response.HeadersEntry
+	nil,              // 12: ingot.engine.v1.Sessions.ValuesEntry
 }
 var file_ingot_engine_v1_engine_proto_depIdxs = []int32{
-	1, // 0: ingot.engine.v1.RunHead.events:type_name -> ingot.engine.v1.RunEvent
-	3, // 1: ingot.engine.v1.RunEvent.embedded:type_name -> ingot.engine.v1.Event
-	4, // 2: ingot.engine.v1.RunEvent.sessions:type_name -> ingot.engine.v1.Sessions
-	4, // 3: ingot.engine.v1.Event.sessions:type_name -> ingot.engine.v1.Sessions
-	9, // 4: ingot.engine.v1.Sessions.values:type_name -> ingot.engine.v1.Sessions.ValuesEntry
-	6, // 5: ingot.engine.v1.Job.gateway:type_name -> ingot.engine.v1.Gateway
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	3,  // 0: ingot.engine.v1.RunHead.events:type_name -> ingot.engine.v1.RunEvent
+	1,  // 1: ingot.engine.v1.RunHead.endpoint:type_name -> ingot.engine.v1.Endpoint
+	11, // 2: ingot.engine.v1.Response.headers:type_name -> ingot.engine.v1.Response.HeadersEntry
+	5,  // 3: ingot.engine.v1.RunEvent.embedded:type_name -> ingot.engine.v1.Event
+	6,  // 4: ingot.engine.v1.RunEvent.sessions:type_name -> ingot.engine.v1.Sessions
+	6,  // 5: ingot.engine.v1.Event.sessions:type_name -> ingot.engine.v1.Sessions
+	12, // 6: ingot.engine.v1.Sessions.values:type_name -> ingot.engine.v1.Sessions.ValuesEntry
+	8,  // 7: ingot.engine.v1.Job.gateway:type_name -> ingot.engine.v1.Gateway
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_ingot_engine_v1_engine_proto_init() }
@@ -967,7 +1115,7 @@ func file_ingot_engine_v1_engine_proto_init() {
 	if File_ingot_engine_v1_engine_proto != nil {
 		return
 	}
-	file_ingot_engine_v1_engine_proto_msgTypes[1].OneofWrappers = []any{
+	file_ingot_engine_v1_engine_proto_msgTypes[3].OneofWrappers = []any{
 		(*RunEvent_Embedded)(nil),
 		(*RunEvent_Logged)(nil),
 		(*RunEvent_Beside)(nil),
@@ -978,7 +1126,7 @@ func file_ingot_engine_v1_engine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ingot_engine_v1_engine_proto_rawDesc), len(file_ingot_engine_v1_engine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
