@@ -15,6 +15,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
 	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/route"
@@ -37,17 +38,18 @@ func Run(ctx context.Context, cfg config.Config, version Version, log *slog.Logg
 
 // server is the assembled application.
 type server struct {
-	handler  http.Handler
-	realtime *httpapi.Realtime
-	registry *registry.Registry
-	router   *route.Router
-	executor *execute.Executor
-	poller   *appsync.Poller
-	log      *slog.Logger
+	handler     http.Handler
+	realtime    *httpapi.Realtime
+	registry    *registry.Registry
+	router      *route.Router
+	executor    *execute.Executor
+	checkpoints *checkpoint.Checkpoint
+	poller      *appsync.Poller
+	log         *slog.Logger
 }
 
-func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, executor *execute.Executor, poller *appsync.Poller, log *slog.Logger) *server {
-	return &server{handler, live, reg, router, executor, poller, log}
+func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, executor *execute.Executor, checkpoints *checkpoint.Checkpoint, poller *appsync.Poller, log *slog.Logger) *server {
+	return &server{handler, live, reg, router, executor, checkpoints, poller, log}
 }
 
 // Limits of the listener. There is no limit on writing an answer; none of the handlers waits for a slow client while it
@@ -75,6 +77,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("load functions: %w", err)
 	}
 	web := webServer(s.handler, s.log)
+	web.RegisterOnShutdown(s.checkpoints.Close)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

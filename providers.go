@@ -103,8 +103,11 @@ func newGateway(cfg config.Config, clock ports.Clock) (*gatewayhttp.Gateway, fun
 	return g, g.Close
 }
 
-func newCheckpoint(store ports.Store, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, log *slog.Logger) *checkpoint.Checkpoint {
-	return checkpoint.New(advance.New(store, in, log, nil), limits.Limits, clock)
+func newCheckpoint(store ports.Store, history ports.History, catalog ports.Catalog, reg *registry.Registry, in *ingest.Ingest, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *checkpoint.Checkpoint {
+	return checkpoint.New(checkpoint.Deps{
+		Advance: advance.New(store, in, log, nil), Store: store, History: history, Catalog: catalog, Functions: reg, Tracker: in,
+		Limits: limits.Limits, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids,
+	})
 }
 
 func newBroadcast() (*broadcast.Broadcast, func()) {

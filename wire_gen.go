@@ -40,10 +40,8 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	random := system.Random{}
 	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
 	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
-	checkpoint := newCheckpoint(store, ingestIngest, overrides, clock, log)
 	history := historyOf(engine)
 	broadcast, cleanup4 := newBroadcast()
-	publisher := realtime.New(broadcast, clock, iDs)
 	tokens, err := newTokens(cfg)
 	if err != nil {
 		cleanup4()
@@ -52,10 +50,12 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		cleanup()
 		return nil, nil, err
 	}
+	checkpoint := newCheckpoint(store, history, catalog, registryRegistry, ingestIngest, overrides, broadcast, tokens, clock, iDs, log)
+	publisher := realtime.New(broadcast, clock, iDs)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
 	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, checkpoint, store, history, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
-	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, poller, log)
+	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, checkpoint, poller, log)
 	return ingotServer, func() {
 		cleanup4()
 		cleanup3()

@@ -19,7 +19,7 @@ var pureModules = []string{
 
 // extraModules are the libraries that other inner layers may import besides.
 var extraModules = map[layer][]string{
-	app:       {"golang.org/x/sync"},
+	app:       {"github.com/hashicorp/golang-lru", "golang.org/x/sync"},
 	portstest: {"github.com/google/go-cmp", "pgregory.net/rapid"},
 	portsmock: {"go.uber.org/mock"},
 	sim:       {"github.com/google/go-cmp", "pgregory.net/rapid"},

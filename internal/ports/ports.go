@@ -241,7 +241,9 @@ type Worker interface {
 
 // Call is a call to an app.
 type Call struct {
-	URL string
+	// Method is the HTTP method; empty is POST.
+	Method string
+	URL    string
 	// Header holds the headers of the call, without those that the transport owns.
 	Header map[string]string
 	Body   []byte

@@ -86,7 +86,7 @@ func headRecord(s run.State, inLog func(id ulid.ULID) bool) (head *enginev1.RunH
 		StartTimeout: s.Timeouts.Start.Nanoseconds(), FinishTimeout: s.Timeouts.Finish.Nanoseconds(),
 	}
 	if s.Endpoint != nil {
-		head.Endpoint = &enginev1.Endpoint{Method: s.Endpoint.Method, TextBody: s.Endpoint.TextBody}
+		head.Endpoint = &enginev1.Endpoint{Method: s.Endpoint.Method, Language: s.Endpoint.Language}
 	}
 	embedded := inHead(s.Events)
 	for i, tracked := range s.Events {

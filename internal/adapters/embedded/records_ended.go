@@ -26,7 +26,7 @@ func endpointFrom(head *enginev1.RunHead) *run.Endpoint {
 	if record == nil {
 		return nil
 	}
-	return &run.Endpoint{Method: record.GetMethod(), TextBody: record.GetTextBody()}
+	return &run.Endpoint{Method: record.GetMethod(), Language: record.GetLanguage()}
 }
 
 // responseRecord is the answer of a durable endpoint; nil for none.

@@ -43,6 +43,12 @@ func TestAccess(t *testing.T) {
 		{http.MethodPost, "/v1/signals", `{"signal":"x"}`, expect{404, 404}, false},
 		{http.MethodPost, "/v1/checkpoint/x/async", "{}", expect{400, 400}, false},
 		{http.MethodPost, "/v1/http/runs/x/async", "{}", expect{400, 400}, false},
+		{http.MethodPost, "/v1/checkpoint", "{}", expect{400, 400}, false},
+		{http.MethodPost, "/v1/http/runs", "{}", expect{400, 400}, false},
+		{http.MethodPost, "/v1/checkpoint/x/steps", "{}", expect{400, 400}, false},
+		{http.MethodPost, "/v1/http/runs/x/steps", "{}", expect{400, 400}, false},
+		{http.MethodGet, "/v1/checkpoint/x/output", "", expect{401, 401}, true},
+		{http.MethodPost, "/v1/http/runs/x/output?token=x", "", expect{401, 401}, true},
 	}
 	keys := []struct {
 		name, header string
@@ -95,9 +101,11 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, startConfig)
 	for method, paths := range map[string][]string{
-		http.MethodGet:    {"/health", "/dev", "/v0/runs/x/actions", "/v0/runs/x/batch", "/v1/events", "/v1/events/x", "/v1/events/x/runs", "/v1/runs/x"},
-		http.MethodPost:   {"/e/x", "/invoke/x", "/fn/register", "/fn/step-limit", "/fn/state-size-limit", "/v0/telemetry", "/v1/signals", "/v1/checkpoint/x/async", "/v1/http/runs/x/async"},
-		http.MethodDelete: {"/fn/remove", "/fn/step-limit", "/fn/state-size-limit", "/v0/runs/x", "/v1/runs/x"},
+		http.MethodGet:    {"/health", "/dev", "/v0/runs/x/actions", "/v0/runs/x/batch", "/v1/events", "/v1/events/x", "/v1/events/x/runs", "/v1/runs/x", "/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
+		http.MethodPost:   {"/e/x", "/invoke/x", "/fn/register", "/fn/step-limit", "/fn/state-size-limit", "/v0/telemetry", "/v1/signals", "/v1/checkpoint/x/async", "/v1/http/runs/x/async", "/v1/checkpoint", "/v1/http/runs", "/v1/checkpoint/x/steps", "/v1/http/runs/x/steps", "/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
+		http.MethodDelete: {"/fn/remove", "/fn/step-limit", "/fn/state-size-limit", "/v0/runs/x", "/v1/runs/x", "/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
+		http.MethodPut:    {"/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
+		http.MethodPatch:  {"/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
 	} {
 		for _, path := range paths {
 			if w := f.send(method, path, ""); w.Code != http.StatusUnauthorized && path != "/health" {
@@ -105,7 +113,7 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 			}
 		}
 	}
-	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "22"; got != want {
+	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "36"; got != want {
 		t.Errorf("%s routes, want %s: add the new one to TestAccess", got, want)
 	}
 }

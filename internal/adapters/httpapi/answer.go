@@ -21,6 +21,15 @@ func writeError(c echo.Context, status int, code, message string) {
 	_ = writeJSON(c, status, publicError{Code: code, Error: message, Status: status})
 }
 
+// encodeError is the error object as JSON, with a newline.
+func encodeError(status int, message string) []byte {
+	body, err := json.Marshal(publicError{Error: message, Status: status})
+	if err != nil {
+		return nil // texts and numbers always encode
+	}
+	return append(body, '\n')
+}
+
 // jsonType is shared by all answers; nobody changes it.
 var jsonType = []string{echo.MIMEApplicationJSON}
 

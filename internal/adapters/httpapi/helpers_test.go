@@ -15,7 +15,9 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/goleak"
 
+	"github.com/ingothq/ingot/internal/adapters/broadcast"
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
+	"github.com/ingothq/ingot/internal/adapters/tokens"
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/appsync"
 	"github.com/ingothq/ingot/internal/app/checkpoint"
@@ -50,14 +52,15 @@ var (
 // fixture is the API over the application and storage in memory. Time stands still and IDs count up, so that every answer is
 // the same each time. Nothing happens in the background.
 type fixture struct {
-	tb       testing.TB
-	clock    *clock
-	backend  *mem.Backend
-	deps     httpapi.Deps
-	handler  http.Handler
-	log      *bytes.Buffer
-	router   *route.Router
-	executor *execute.Executor
+	tb        testing.TB
+	clock     *clock
+	backend   *mem.Backend
+	deps      httpapi.Deps
+	handler   http.Handler
+	log       *bytes.Buffer
+	router    *route.Router
+	executor  *execute.Executor
+	broadcast *broadcast.Broadcast
 	// answer is what the app answers to a call.
 	answer func(ports.Call) sdk.Response
 }
@@ -71,6 +74,12 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 	log := slog.New(slog.NewTextHandler(f.log, nil))
 	ids := &counter{}
 	reg := registry.New(f.backend, log)
+	f.broadcast = broadcast.New(broadcast.Config{})
+	tb.Cleanup(f.broadcast.Close)
+	signer, err := tokens.New(config.SigningKey)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	in := ingest.New(f.backend, f.clock, ids)
 	limits := &execute.Overrides{}
 	compiles := func(text string) error {
@@ -87,7 +96,10 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 	f.deps = httpapi.Deps{
 		Ingest: in, Sync: appsync.NewSyncer(f.backend, reg, function.Checks{Expression: compiles, Condition: compiles}, log),
 		Runs: f.executor, Signals: f.router,
-		Checkpoints: checkpoint.New(advance.New(f.backend, in, log, nil), limits.Limits, f.clock), Store: f.backend, History: f.backend, Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
+		Checkpoints: checkpoint.New(checkpoint.Deps{
+			Advance: advance.New(f.backend, in, log, nil), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
+			Tracker: in, Limits: limits.Limits, Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,
+		}), Store: f.backend, History: f.backend, Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
 	}
 	for _, change := range edit {
 		change(&f.deps)

@@ -30,7 +30,7 @@ type route struct {
 // routes is everything that is served. Unlike the reference, /invoke wants the signing key: starting functions is not
 // public.
 func (a *api) routes() []route {
-	return append(a.realtimeRoutes(), []route{
+	return slices.Concat(a.realtimeRoutes(), a.checkpointRoutes(), []route{
 		{http.MethodPost, "/e/:key", open, a.receiveEvents},
 		{http.MethodGet, "/health", open, a.health},
 
@@ -54,9 +54,7 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v1/runs/:id", managed, a.run},
 		{http.MethodDelete, "/v1/runs/:id", managed, a.cancel},
 		{http.MethodPost, "/v1/signals", managed, a.signal},
-		{http.MethodPost, "/v1/checkpoint/:run/async", managed, a.checkpointAsync},
-		{http.MethodPost, "/v1/http/runs/:run/async", managed, a.checkpointAsync},
-	}...)
+	})
 }
 
 // router builds the routes. Middleware is put around handlers here, once, where the library would do it per request;

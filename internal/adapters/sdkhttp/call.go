@@ -1,6 +1,7 @@
 package sdkhttp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ func (w *Worker) call(ctx context.Context, c ports.Call) (sdk.Response, error) {
 	if err != nil {
 		return sdk.Response{}, err
 	}
-	first := leg{method: http.MethodPost, url: target, header: headerOf(c.Header)}
+	first := leg{method: cmp.Or(c.Method, http.MethodPost), url: target, header: headerOf(c.Header)}
 	if len(c.Body) > 0 {
 		first.body = &payload{content: c.Body}
 		defer first.body.detach()

@@ -1,4 +1,5 @@
-// Package checkpoint saves steps of a run while the call that makes them goes on.
+// Package checkpoint saves steps of a run while the call, or the client's request, that makes them goes on. It serves durable
+// endpoints: runs that begin inside a request to the app, and whose output their client may fetch later.
 package checkpoint
 
 import (
@@ -11,21 +12,59 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/advance"
+	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
-	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
 // Checkpoint is the use case. It is safe for concurrent use.
 type Checkpoint struct {
-	advance *advance.Advancer
-	limits  func(function uuid.UUID) run.Limits
-	clock   ports.Clock
+	advance   *advance.Advancer
+	store     ports.Store
+	history   ports.History
+	catalog   ports.Catalog
+	functions Functions
+	tracker   advance.Tracker
+	limits    func(function uuid.UUID) run.Limits
+	broadcast ports.Broadcast
+	tokens    ports.Tokens
+	clock     ports.Clock
+	ids       ports.IDs
+	// closed ends when nobody is to be kept waiting any more.
+	closed context.Context
+	close  context.CancelFunc
 }
 
-// New returns the use case. limits are those of a function's runs.
-func New(advancer *advance.Advancer, limits func(function uuid.UUID) run.Limits, clock ports.Clock) *Checkpoint {
-	return &Checkpoint{advance: advancer, limits: limits, clock: clock}
+// Functions finds functions, and is told of new durable endpoints.
+type Functions interface {
+	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
+	PutEndpoint(fn function.Function)
+}
+
+// Deps are what the use case needs.
+type Deps struct {
+	Advance   *advance.Advancer
+	Store     ports.Store
+	History   ports.History
+	Catalog   ports.Catalog
+	Functions Functions
+	Tracker   advance.Tracker
+	// Limits are those of a function's runs.
+	Limits    func(function uuid.UUID) run.Limits
+	Broadcast ports.Broadcast
+	Tokens    ports.Tokens
+	Clock     ports.Clock
+	IDs       ports.IDs
+}
+
+// New returns the use case. Nothing needs to be closed but who waits for a run.
+func New(d Deps) *Checkpoint {
+	closed, end := context.WithCancel(context.Background())
+	return &Checkpoint{
+		closed: closed, close: end,
+		advance: d.Advance, store: d.Store, history: d.History, catalog: d.Catalog, functions: d.Functions, tracker: d.Tracker,
+		limits: d.Limits, broadcast: d.Broadcast, tokens: d.Tokens, clock: d.Clock, ids: d.IDs,
+	}
 }
 
 // InvalidError says what is wrong with a request. Run is zero when the request does not say whose it is.
@@ -49,12 +88,9 @@ func (c *Checkpoint) Async(ctx context.Context, body []byte) error {
 	if err := json.Unmarshal(body, &request); err != nil {
 		return &InvalidError{Reason: "invalid request body: " + err.Error()}
 	}
-	ops, err := sdk.ParseOps(request.Steps)
-	if large := (*sdk.SizeError)(nil); errors.As(err, &large) {
-		return &InvalidError{Run: request.RunID, Reason: "step " + large.Op + " output too large: " + large.Text, TooLarge: true}
-	}
+	ops, err := steps(request.RunID, request.Steps)
 	if err != nil {
-		return &InvalidError{Reason: "invalid request body: " + err.Error()}
+		return err
 	}
 	_, _, err = c.advance.Apply(ctx, advance.Step{
 		Run: request.RunID, Input: run.Checkpointed{Ops: ops, Now: c.clock.Now(), Limits: c.limits(request.FnID)},

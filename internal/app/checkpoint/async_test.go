@@ -46,7 +46,9 @@ func setup(t *testing.T, limits run.Limits) (*checkpoint.Checkpoint, *mem.Backen
 		t.Fatal(err)
 	}
 	advancer := advance.New(backend, ingest.New(backend, clock{}, ids{}), slog.New(slog.DiscardHandler), nil)
-	return checkpoint.New(advancer, func(uuid.UUID) run.Limits { return limits }, clock{}), backend, id
+	return checkpoint.New(checkpoint.Deps{
+		Advance: advancer, Store: backend, History: backend, Clock: clock{}, Limits: func(uuid.UUID) run.Limits { return limits },
+	}), backend, id
 }
 
 func body(id ulid.ULID, steps string) []byte {

@@ -24,7 +24,11 @@ func (x *Executor) call(ctx context.Context, lease ports.Lease, state run.State,
 	if err != nil {
 		return sdk.Response{}, fmt.Errorf("function %s of run %s: %w", state.FunctionID, state.ID, err)
 	}
-	request, err := x.request(lease, state, call, fn, at)
+	build := x.request
+	if state.Endpoint != nil {
+		build = x.endpointRequest
+	}
+	request, err := build(lease, state, call, fn, at)
 	if err != nil {
 		return sdk.Response{TransportError: err.Error()}, nil
 	}

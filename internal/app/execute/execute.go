@@ -201,8 +201,12 @@ func (x *Executor) reply(ctx context.Context, lease ports.Lease, state run.State
 		return nil, err
 	}
 	now := x.clock.Now()
+	interpret := sdk.Interpret
+	if state.Endpoint != nil {
+		interpret = sdk.InterpretEndpoint
+	}
 	return run.Replied{
-		Job: lease.Job, Reply: sdk.Interpret(response, now), CalledAt: calledAt, Now: now, Limits: limits, Backoff: x.backoff(),
+		Job: lease.Job, Reply: interpret(response, now), CalledAt: calledAt, Now: now, Limits: limits, Backoff: x.backoff(),
 	}, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
@@ -28,6 +29,10 @@ type Registry struct {
 	catalog ports.Catalog
 	log     *slog.Logger
 	current atomic.Pointer[snapshot]
+
+	// others are functions that start by no event: those that are archived, which still have runs, and durable endpoints. They
+	// may be many, so only those in use are kept.
+	others *lru.Cache[uuid.UUID, function.Function]
 
 	// reload makes snapshots replace each other in the order in which they were read; it also guards programs.
 	reload   sync.Mutex
@@ -49,9 +54,16 @@ type candidate struct {
 	program *expr.Program
 }
 
+// othersKept bounds the functions that are kept although no event starts them.
+const othersKept = 4096
+
 // New returns an empty registry; Reload fills it.
 func New(catalog ports.Catalog, log *slog.Logger) *Registry {
-	r := &Registry{catalog: catalog, log: log, programs: map[string]*expr.Program{}}
+	others, err := lru.New[uuid.UUID, function.Function](othersKept)
+	if err != nil {
+		panic(err) // a constant size is refused only if it is not positive
+	}
+	r := &Registry{catalog: catalog, log: log, others: others, programs: map[string]*expr.Program{}}
 	r.current.Store(&snapshot{})
 	return r
 }
@@ -70,8 +82,11 @@ func (r *Registry) Reload(ctx context.Context) error {
 	}
 	byID, sdk := make(map[uuid.UUID]function.Function, len(functions)), make(map[uuid.UUID]string, len(apps))
 	for _, fn := range functions {
-		byID[fn.ID] = fn
+		if !fn.IsEndpoint() {
+			byID[fn.ID] = fn
+		}
 	}
+	r.others.Purge()
 	for _, app := range apps {
 		sdk[app.ID] = app.SDK
 	}
@@ -95,6 +110,9 @@ func (r *Registry) Apply(plan function.SyncPlan) {
 	})
 }
 
+// PutEndpoint makes a durable endpoint known that the catalog has stored.
+func (r *Registry) PutEndpoint(fn function.Function) { r.others.Add(fn.ID, fn) }
+
 // Remove forgets an app and its functions.
 func (r *Registry) Remove(app uuid.UUID) {
 	r.change(func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string) {
@@ -110,6 +128,7 @@ func dropApp(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string
 func (r *Registry) change(edit func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string)) {
 	r.reload.Lock()
 	defer r.reload.Unlock()
+	r.others.Purge()
 	old := r.current.Load()
 	functions, sdk := maps.Clone(old.byID), maps.Clone(old.sdk)
 	if functions == nil {
@@ -245,10 +264,14 @@ func (r *Registry) Function(ctx context.Context, id uuid.UUID) (function.Functio
 	if fn, ok := r.current.Load().byID[id]; ok {
 		return fn, nil
 	}
+	if fn, ok := r.others.Get(id); ok {
+		return fn, nil
+	}
 	fn, err := r.catalog.Function(ctx, id)
 	if err != nil {
 		return function.Function{}, fmt.Errorf("read function %s: %w", id, err)
 	}
+	r.others.Add(id, fn)
 	return fn, nil
 }
 

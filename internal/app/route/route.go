@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ingothq/ingot/internal/app/advance"
-	"github.com/ingothq/ingot/internal/domain/duration"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -150,7 +150,7 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 	defer func() { err = advance.Fault(recover(), err) }()
 	schedule := ports.Schedule{Event: e.InternalID}
 	started := map[uuid.UUID]bool{}
-	start := func(fn function.Function) {
+	begin := func(fn function.Function) {
 		if !started[fn.ID] {
 			started[fn.ID] = true
 			schedule.Runs = append(schedule.Runs, r.newRun(fn, e))
@@ -159,7 +159,7 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 	if e.Name == event.FunctionInvoked {
 		target, correlation := event.Target(e.Event)
 		if fn, ok := r.functions.Find(target); ok && target != "" {
-			start(fn)
+			begin(fn)
 		} else {
 			schedule.Publish = r.tracker.Track(notInvoked(target, correlation, r.clock.Now()))
 		}
@@ -170,7 +170,7 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 			r.logger.WarnContext(ctx, "trigger condition failed", "event_id", e.InternalID.String(), "fn_id", match.Function.ID.String(), "error", match.Err)
 			continue
 		}
-		start(match.Function)
+		begin(match.Function)
 	}
 	if err := r.resume(ctx, e); err != nil {
 		return err
@@ -191,11 +191,9 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 // newRun is the run of a function that an event starts.
 func (r *Router) newRun(fn function.Function, e event.Tracked) ports.NewRun {
 	now := r.clock.Now()
-	state, jobs := run.New(run.Spec{
-		ID: r.ids.ULID(now), AppID: fn.AppID, FunctionID: fn.ID, FunctionVersion: fn.Version, Slug: fn.Slug,
-		MaxAttempts: fn.MaxAttempts(), Events: []event.Tracked{e}, Key: e.ID, Now: now,
-		CancelOn: cancelOn(fn), Timeouts: timeouts(fn),
-	})
+	spec := start.Spec(fn, e)
+	spec.ID, spec.Key, spec.Now = r.ids.ULID(now), e.ID, now
+	state, jobs := run.New(spec)
 	key := state.Idempotency
 	if e.ID == e.InternalID.String() {
 		// The event has no ID of its own, so no other event can have the key; the event log routes it once.
@@ -208,25 +206,6 @@ func (r *Router) newRun(fn function.Function, e event.Tracked) ports.NewRun {
 		}
 	}
 	return next
-}
-
-// cancelOn are the events that cancel runs of the function.
-func cancelOn(fn function.Function) []run.CancelOn {
-	var entries []run.CancelOn
-	for _, c := range fn.Settings.Cancel {
-		entries = append(entries, run.CancelOn{Event: c.Event, If: c.If, Timeout: c.Timeout})
-	}
-	return entries
-}
-
-// timeouts are the function's; a text that is no duration counts as absent. Spec 02 §22 #15.
-func timeouts(fn function.Function) run.Timeouts {
-	var t run.Timeouts
-	if fn.Settings.Timeouts != nil {
-		t.Start, _ = duration.ParseDuration(fn.Settings.Timeouts.Start)
-		t.Finish, _ = duration.ParseDuration(fn.Settings.Timeouts.Finish)
-	}
-	return t
 }
 
 // notInvoked tells the invoker that its function does not exist. Spec 02 §2.

@@ -16,8 +16,8 @@ import (
 type Endpoint struct {
 	// Method is the request's HTTP method.
 	Method string
-	// TextBody says that the SDK wrote the request's body as text and not in base64.
-	TextBody bool
+	// Language is that of the app's SDK, "js" or empty for any other; SDKs differ in how they describe the request.
+	Language string
 }
 
 // AdoptAfter is how long nothing may be heard of the request that a run of a durable endpoint began in, before the server
@@ -96,7 +96,7 @@ func (s State) report(in Synced) group {
 
 // syncOps handles the ops of a report. The one that ends the run takes effect after all others, wherever it stands.
 func (s State) syncOps(t *Transition, g *group, in Synced) *outcome {
-	if slices.ContainsFunc(in.Ops, endsRun) {
+	if Ends(in.Ops) {
 		g.in.Limits.StateBytes = maxStateBytes // what the run has done is kept; it needs no room for more
 	}
 	var last *outcome
@@ -126,7 +126,10 @@ func (s State) syncOps(t *Transition, g *group, in Synced) *outcome {
 // maxStateBytes is no limit.
 const maxStateBytes = int(^uint(0) >> 1)
 
-func endsRun(op sdk.Op) bool { return op.Op == sdk.OpRunComplete || op.Op == sdk.OpSyncRunComplete }
+// Ends reports whether a report ends its run.
+func Ends(ops []sdk.Op) bool {
+	return slices.ContainsFunc(ops, func(op sdk.Op) bool { return op.Op == sdk.OpRunComplete || op.Op == sdk.OpSyncRunComplete })
+}
 
 // syncRetry calls the endpoint again for a step that failed, as the second attempt: the first was in the client's request.
 func (s State) syncRetry(parent Job, op sdk.Op, now time.Time) Job {

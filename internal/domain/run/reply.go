@@ -20,7 +20,7 @@ func (s State) replied(in Replied) Transition {
 		return t
 	}
 	if reply.Ops == nil {
-		s.finish(&t, outcome{status: Completed, output: reply.Output}, in.Now)
+		s.finish(&t, outcome{status: Completed, output: reply.Output, response: reply.Response}, in.Now)
 		return t
 	}
 	s.handleOps(&t, in)
@@ -128,7 +128,7 @@ func refuse(ops []sdk.Op) *sdk.Failure {
 		if op.Op == sdk.OpStepError && op.Error == nil {
 			return &sdk.Failure{Text: fmt.Sprintf("OpcodeStepError received without Error field set: %s", op.ID), Name: "Error", Engine: true}
 		}
-		if op.ID == "" && op.Op != sdk.OpNone && op.Op != sdk.OpRunComplete {
+		if op.ID == "" && op.Op != sdk.OpNone && op.Op != sdk.OpRunComplete && op.Op != sdk.OpSyncRunComplete {
 			return &sdk.Failure{Text: fmt.Sprintf("the app answered with a %s op that has no id", op.Op), Name: "Error", Engine: true}
 		}
 	}

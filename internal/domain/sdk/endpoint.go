@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // HTTPResult is the answer of a durable endpoint to its client, as its app reports it with RunComplete:
@@ -116,17 +118,29 @@ func (r EndpointRequest) URL() string { return r.Domain + r.Path }
 
 // EndpointCall is how an endpoint is called again: its request once more, as the client made it.
 type EndpointCall struct {
-	URL, ContentType string
+	Method, URL, ContentType string
 	// Body is nil for a request without one.
 	Body []byte
 }
 
-// Call returns the request to be made anew. text says that the SDK writes bodies as text; the others write them in base64,
-// and what is no base64 is text all the same. The reference repeats the request only for events named
-// "inngest/http.request", and takes every text that happens to be base64 for it.
-func (r EndpointRequest) Call(text bool) EndpointCall {
-	call := EndpointCall{URL: r.URL(), ContentType: r.ContentType, Body: []byte(r.Body)}
-	if !text {
+// LanguageJS is the language of the TypeScript SDK.
+const LanguageJS = "js"
+
+// EndpointLanguage is the language of an SDK that reports runs of durable endpoints, of what its header X-Inngest-Sdk says:
+// LanguageJS, or empty for the Go SDK, which sends none.
+func EndpointLanguage(sdkName string) string {
+	if strings.HasPrefix(sdkName, "inngest-js:") {
+		return LanguageJS
+	}
+	return ""
+}
+
+// Call returns the request to be made anew. The TypeScript SDK writes bodies as text; others write them in base64, and what is
+// no base64 is text all the same. The reference repeats the request only for events named "inngest/http.request", and takes
+// every text that happens to be base64 for it.
+func (r EndpointRequest) Call(language string) EndpointCall {
+	call := EndpointCall{Method: r.Method, URL: r.URL(), ContentType: r.ContentType, Body: []byte(r.Body)}
+	if language != LanguageJS {
 		if decoded, err := base64.StdEncoding.DecodeString(r.Body); err == nil {
 			call.Body = decoded
 		}
@@ -142,6 +156,23 @@ func (r EndpointRequest) Call(text bool) EndpointCall {
 		call.URL += separator + strings.TrimPrefix(r.QueryParams, "?")
 	}
 	return call
+}
+
+// EndpointSignature signs a call of a durable endpoint as its SDK checks it: the TypeScript SDK over the body, and over nothing
+// where the method has none, others over the run's ID. The reference signs the body for all, so that Go apps take its calls for
+// new requests.
+func EndpointSignature(key, language string, call EndpointCall, runID ulid.ULID, unix int64) string {
+	switch {
+	case language != LanguageJS:
+		return Sign(key, []byte(runID.String()), unix)
+	case call.Method != defaultMethod && call.Method != "PUT":
+		return Sign(key, nil, unix)
+	}
+	signature, err := Signature(key, call.Body, unix)
+	if err != nil {
+		return Sign(key, call.Body, unix) // it is no JSON
+	}
+	return signature
 }
 
 // EndpointHeaders returns the headers of a call of a durable endpoint by canonical name. Nothing of the run is in its body,
@@ -181,11 +212,15 @@ func InterpretEndpoint(resp Response, now time.Time) Reply {
 			return Interpret(withStatus(resp, statusOps), now)
 		}
 	}
-	if resp.Status == statusOps || resp.Status == statusStream {
-		// It is the endpoint's own answer, whose status means nothing to the protocol.
-		resp = withStatus(resp, statusOK)
+	if resp.Status < statusOK || resp.Status >= statusError {
+		return Interpret(resp, now)
 	}
-	return Interpret(resp, now)
+	// It is the endpoint's own answer, whose status means nothing to the protocol.
+	reply := Interpret(withStatus(resp, statusOK), now)
+	reply.Response = &HTTPResult{
+		Status: resp.Status, Headers: map[string]string{headerContentType: "application/json"}, Body: string(resp.Body),
+	}
+	return reply
 }
 
 func withStatus(resp Response, status int) Response {

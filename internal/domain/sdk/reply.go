@@ -38,6 +38,8 @@ type Reply struct {
 	Output json.RawMessage
 	// PlainText is true when the body was no JSON: Output is then the body as a JSON string.
 	PlainText bool
+	// Response is the answer of a durable endpoint to its client, when it is the answer to this call; nil otherwise.
+	Response *HTTPResult
 	// Failure is set when the attempt failed.
 	Failure *Failure
 	// RetryAt is the time that the app asked for with Retry-After, clamped; zero when it asked for none.

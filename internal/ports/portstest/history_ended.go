@@ -129,7 +129,7 @@ func atEndpoint(endpoint run.Endpoint) func(*ports.NewRun) {
 func originOfEndpoint(t *testing.T, p Ports) {
 	first := anEvent(p)
 	logged(t, p, first)
-	endpoint := run.Endpoint{Method: "PATCH", TextBody: true}
+	endpoint := run.Endpoint{Method: "PATCH", Language: "js"}
 	next := aRun(p, startedBy(first), atEndpoint(endpoint))
 	schedule(t, p, next)
 	check := func(p Ports) {

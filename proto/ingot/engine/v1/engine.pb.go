@@ -136,9 +136,10 @@ func (x *RunHead) GetEndpoint() *Endpoint {
 
 // Endpoint is how a run of a durable endpoint began.
 type Endpoint struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Method        string                 `protobuf:"bytes,1,opt,name=method" json:"method,omitempty"`
-	TextBody      bool                   `protobuf:"varint,2,opt,name=text_body,json=textBody" json:"text_body,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Method string                 `protobuf:"bytes,1,opt,name=method" json:"method,omitempty"`
+	// "js" or empty.
+	Language      string `protobuf:"bytes,2,opt,name=language" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -180,11 +181,11 @@ func (x *Endpoint) GetMethod() string {
 	return ""
 }
 
-func (x *Endpoint) GetTextBody() bool {
+func (x *Endpoint) GetLanguage() string {
 	if x != nil {
-		return x.TextBody
+		return x.Language
 	}
-	return false
+	return ""
 }
 
 // Response is the answer of a durable endpoint to its client.
@@ -985,10 +986,10 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\x06events\x18\x06 \x03(\v2\x19.ingot.engine.v1.RunEventR\x06events\x12#\n" +
 	"\rstart_timeout\x18\a \x01(\x03R\fstartTimeout\x12%\n" +
 	"\x0efinish_timeout\x18\b \x01(\x03R\rfinishTimeout\x125\n" +
-	"\bendpoint\x18\t \x01(\v2\x19.ingot.engine.v1.EndpointR\bendpoint\"?\n" +
+	"\bendpoint\x18\t \x01(\v2\x19.ingot.engine.v1.EndpointR\bendpoint\">\n" +
 	"\bEndpoint\x12\x16\n" +
-	"\x06method\x18\x01 \x01(\tR\x06method\x12\x1b\n" +
-	"\ttext_body\x18\x02 \x01(\bR\btextBody\"\xb4\x01\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x1a\n" +
+	"\blanguage\x18\x02 \x01(\tR\blanguage\"\xb4\x01\n" +
 	"\bResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x03R\x06status\x12@\n" +
 	"\aheaders\x18\x02 \x03(\v2&.ingot.engine.v1.Response.HeadersEntryR\aheaders\x12\x12\n" +
