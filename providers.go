@@ -20,6 +20,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
+	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
 	"github.com/ingothq/ingot/internal/config"
 	"github.com/ingothq/ingot/internal/domain/expr"
@@ -110,6 +111,10 @@ func newCheckpoint(store ports.Store, history ports.History, catalog ports.Catal
 	})
 }
 
+func newRerun(store ports.Store, history ports.History, reg *registry.Registry, clock ports.Clock, ids ports.IDs) *rerun.Rerun {
+	return rerun.New(store, history, reg, clock, ids)
+}
+
 func newBroadcast() (*broadcast.Broadcast, func()) {
 	b := broadcast.New(broadcast.Config{})
 	return b, b.Close
@@ -123,9 +128,9 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 	}, httpapi.RealtimeConfig{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
-		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Checkpoints: checkpoints, Store: store, History: history,
+		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Checkpoints: checkpoints, Store: store, History: history,
 		Functions: reg, Limits: limits, Realtime: live, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),

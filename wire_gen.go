@@ -39,8 +39,9 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	overrides := &execute.Overrides{}
 	random := system.Random{}
 	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
-	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
 	history := historyOf(engine)
+	rerun := newRerun(store, history, registryRegistry, clock, iDs)
+	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
 	broadcast, cleanup4 := newBroadcast()
 	tokens, err := newTokens(cfg)
 	if err != nil {
@@ -53,7 +54,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	checkpoint := newCheckpoint(store, history, catalog, registryRegistry, ingestIngest, overrides, broadcast, tokens, clock, iDs, log)
 	publisher := realtime.New(broadcast, clock, iDs)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, checkpoint, store, history, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, checkpoint, store, history, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
 	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, checkpoint, poller, log)
 	return ingotServer, func() {

@@ -79,6 +79,7 @@ type Deps struct {
 	Ingest      Ingest
 	Sync        Sync
 	Runs        Runs
+	Reruns      Reruns
 	Signals     Signals
 	Checkpoints Checkpoints
 	Store       ports.Store
