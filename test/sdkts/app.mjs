@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import http from "node:http";
 import * as cancel from "./cancel.mjs";
+import * as rerun from "./rerun.mjs";
 import * as checkpoint from "./checkpoint.mjs";
 import * as defer from "./defer.mjs";
 import * as invoke from "./invoke.mjs";
@@ -11,7 +12,7 @@ import * as signals from "./signals.mjs";
 import * as waits from "./waits.mjs";
 
 /** What is tested beyond the basics; each has its functions and its scenarios. */
-export const subjects = [waits, signals, invoke, cancel, checkpoint, outside, realtime, defer];
+export const subjects = [waits, signals, invoke, cancel, rerun, checkpoint, outside, realtime, defer];
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
