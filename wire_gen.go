@@ -36,12 +36,12 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	queue := queueOf(engine)
 	worker, cleanup2 := newWorker(cfg, clock)
 	gateway, cleanup3 := newGateway(cfg, clock)
+	history := historyOf(engine)
+	router := newRouter(eventLog, store, history, registryRegistry, ingestIngest, clock, iDs, log)
 	overrides := &execute.Overrides{}
 	random := system.Random{}
-	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
-	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
+	executor := newExecutor(cfg, store, queue, worker, gateway, router, registryRegistry, ingestIngest, overrides, clock, random, log)
 	checkpoint := newCheckpoint(store, ingestIngest, overrides, clock, log)
-	history := historyOf(engine)
 	broadcast, cleanup4 := newBroadcast()
 	publisher := realtime.New(broadcast, clock, iDs)
 	tokens, err := newTokens(cfg)

@@ -114,12 +114,12 @@ func (w *World) boot(ctx context.Context) error {
 	ports := faulty{w}
 	w.ingest = ingest.New(ports, w.clock, entropy{w})
 	w.router = route.New(route.Deps{
-		EventLog: ports, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
+		EventLog: ports, Store: ports, Functions: reg, Events: ports, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
 		Pause: func(context.Context, int) { w.stop("pause") }, ResumesAtOnce: 1,
 	})
 	limits := &execute.Overrides{}
 	w.executor = execute.New(execute.Deps{
-		Store: ports, Queue: queue{w}, Worker: w.app, Gateway: w.app, Functions: reg, Tracker: w.ingest, Limits: limits.Limits,
+		Store: ports, Queue: queue{w}, Worker: w.app, Gateway: w.app, Waits: w.router, Functions: reg, Tracker: w.ingest, Limits: limits.Limits,
 		Clock: w.clock, Random: jitter{w}, Log: log, Pause: func(context.Context, int) { w.stop("pause") },
 	}, execute.Config{})
 	return nil
