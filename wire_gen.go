@@ -36,12 +36,12 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	queue := queueOf(engine)
 	worker, cleanup2 := newWorker(cfg, clock)
 	gateway, cleanup3 := newGateway(cfg, clock)
+	history := historyOf(engine)
+	router := newRouter(eventLog, store, history, registryRegistry, ingestIngest, clock, iDs, log)
 	overrides := &execute.Overrides{}
 	random := system.Random{}
-	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
-	history := historyOf(engine)
+	executor := newExecutor(cfg, store, queue, worker, gateway, router, registryRegistry, ingestIngest, overrides, clock, random, log)
 	rerun := newRerun(store, history, registryRegistry, clock, iDs)
-	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
 	broadcast, cleanup4 := newBroadcast()
 	tokens, err := newTokens(cfg)
 	if err != nil {
@@ -51,7 +51,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		cleanup()
 		return nil, nil, err
 	}
-	checkpoint := newCheckpoint(store, history, catalog, registryRegistry, ingestIngest, overrides, broadcast, tokens, clock, iDs, log)
+	checkpoint := newCheckpoint(store, history, catalog, registryRegistry, router, ingestIngest, overrides, broadcast, tokens, clock, iDs, log)
 	publisher := realtime.New(broadcast, clock, iDs)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
 	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, checkpoint, store, history, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)

@@ -80,6 +80,10 @@ func (f faulty) SignalWaiter(ctx context.Context, signal string) (ulid.ULID, err
 	return ask(f.w, "signal waiter", func() (ulid.ULID, error) { return f.w.store.SignalWaiter(ctx, signal) })
 }
 
+func (f faulty) Events(ctx context.Context, q ports.EventQuery) ([]event.Tracked, error) {
+	return ask(f.w, "events", func() ([]event.Tracked, error) { return f.w.backend.Events(ctx, q) })
+}
+
 // queue is the queue as tasks see it.
 type queue struct{ w *World }
 

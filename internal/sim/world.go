@@ -122,16 +122,16 @@ func (w *World) boot(ctx context.Context) error {
 	ports := faulty{w}
 	w.ingest = ingest.New(ports, w.clock, entropy{w})
 	w.router = route.New(route.Deps{
-		EventLog: ports, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
+		EventLog: ports, Store: ports, Functions: reg, Events: ports, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
 		Pause: func(context.Context, int) { w.stop("pause") }, ResumesAtOnce: 1,
 	})
 	w.executor = execute.New(execute.Deps{
-		Store: ports, Queue: queue{w}, Worker: w.app, Gateway: w.app, Functions: reg, Tracker: w.ingest, Limits: limits,
+		Store: ports, Queue: queue{w}, Worker: w.app, Gateway: w.app, Waits: w.router, Functions: reg, Tracker: w.ingest, Limits: limits,
 		Clock: w.clock, Random: jitter{w}, Log: log, Pause: func(context.Context, int) { w.stop("pause") },
 	}, execute.Config{})
 	w.checkpoints = checkpoint.New(checkpoint.Deps{
 		Advance: advance.New(ports, w.ingest, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend, w},
-		Catalog: catalog{w.backend, w}, Functions: reg, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
+		Catalog: catalog{w.backend, w}, Functions: reg, Waits: w.router, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
 	})
 	w.reruns = rerun.New(ports, history{w.backend, w}, reg, w.clock, entropy{w})
 	return nil

@@ -24,6 +24,7 @@ type Checkpoint struct {
 	history   ports.History
 	catalog   ports.Catalog
 	functions Functions
+	waits     Waits
 	tracker   advance.Tracker
 	limits    func(function uuid.UUID) run.Limits
 	broadcast ports.Broadcast
@@ -41,6 +42,11 @@ type Functions interface {
 	PutEndpoint(fn function.Function)
 }
 
+// Waits is told of the waits of a run once they are stored.
+type Waits interface {
+	Began(ctx context.Context, id ulid.ULID, pauses []run.Pause)
+}
+
 // Deps are what the use case needs.
 type Deps struct {
 	Advance   *advance.Advancer
@@ -48,6 +54,7 @@ type Deps struct {
 	History   ports.History
 	Catalog   ports.Catalog
 	Functions Functions
+	Waits     Waits
 	Tracker   advance.Tracker
 	// Limits are those of a function's runs.
 	Limits    func(function uuid.UUID) run.Limits
@@ -62,7 +69,7 @@ func New(d Deps) *Checkpoint {
 	closed, end := context.WithCancel(context.Background())
 	return &Checkpoint{
 		closed: closed, close: end,
-		advance: d.Advance, store: d.Store, history: d.History, catalog: d.Catalog, functions: d.Functions, tracker: d.Tracker,
+		advance: d.Advance, store: d.Store, history: d.History, catalog: d.Catalog, functions: d.Functions, waits: d.Waits, tracker: d.Tracker,
 		limits: d.Limits, broadcast: d.Broadcast, tokens: d.Tokens, clock: d.Clock, ids: d.IDs,
 	}
 }

@@ -356,3 +356,23 @@ func TestAwait_GivesUp(t *testing.T) {
 		}
 	})
 }
+
+// begun notes of which waits it is told.
+type begun map[ulid.ULID][]run.Pause
+
+func (b begun) Began(_ context.Context, id ulid.ULID, pauses []run.Pause) {
+	b[id] = append(b[id], pauses...)
+}
+
+func TestReport_TellsOfWaitsOnceTheyAreStored(t *testing.T) {
+	t.Parallel()
+	told := begun{}
+	e := newEndpoints(t, func(d *checkpoint.Deps) { d.Waits = told })
+	id := testkit.IDs{}.ULID(time.Now())
+	if _, err := e.Start(t.Context(), "", newRun(id, "", `[{"op":"WaitForEvent","id":"w","opts":{"event":"go","timeout":"1h"}}]`)); err != nil {
+		t.Fatal(err)
+	}
+	if waits := told[id]; len(waits) != 1 || waits[0].Event != "go" {
+		t.Errorf("told of %+v", waits)
+	}
+}

@@ -27,6 +27,11 @@ type Functions interface {
 	SDK(app uuid.UUID) string
 }
 
+// Waits is told of the waits of a run once they are stored.
+type Waits interface {
+	Began(ctx context.Context, id ulid.ULID, pauses []run.Pause)
+}
+
 // Config are the executor's settings. Zero fields take the defaults.
 type Config struct {
 	// Workers is the number of jobs in hand at once; 100.
@@ -46,6 +51,7 @@ type Executor struct {
 	queue     ports.Queue
 	worker    ports.Worker
 	gateways  ports.Gateway
+	waits     Waits
 	functions Functions
 	limits    LimitsOf
 	clock     ports.Clock
@@ -64,6 +70,7 @@ type Deps struct {
 	Queue     ports.Queue
 	Worker    ports.Worker
 	Gateway   ports.Gateway
+	Waits     Waits
 	Functions Functions
 	Tracker   advance.Tracker
 	Limits    LimitsOf
@@ -87,7 +94,7 @@ func New(d Deps, config Config) *Executor {
 	}
 	return &Executor{
 		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,
-		gateways: d.Gateway, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
+		gateways: d.Gateway, waits: d.Waits, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
 	}
 }
 
@@ -187,10 +194,15 @@ func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {
 		return err
 	}
 	_, t, err := x.advance.Apply(ctx, advance.Step{Run: job.RunID, Lease: lease, Known: &state, Input: outcome})
-	if err == nil && t.Finish != nil {
+	switch {
+	case err != nil:
+		return err
+	case t.Finish != nil:
 		x.log.DebugContext(ctx, "run ended", "run_id", job.RunID.String(), "status", string(t.Finish.Status))
+	case len(t.Pauses) > 0:
+		x.waits.Began(ctx, job.RunID, t.Pauses)
 	}
-	return err
+	return nil
 }
 
 // reply calls the app and says what it answered.

@@ -42,6 +42,7 @@ type Router struct {
 	advance   *advance.Advancer
 	programs  programs
 	functions Functions
+	events    Events
 	tracker   advance.Tracker
 	clock     ports.Clock
 	ids       ports.IDs
@@ -55,6 +56,7 @@ type Deps struct {
 	EventLog  ports.EventLog
 	Store     ports.Store
 	Functions Functions
+	Events    Events
 	Tracker   advance.Tracker
 	Clock     ports.Clock
 	IDs       ports.IDs
@@ -75,7 +77,7 @@ func New(d Deps) *Router {
 		d.Pause = advance.Pause
 	}
 	return &Router{
-		log: d.EventLog, store: d.Store, functions: d.Functions, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause, atOnce: d.ResumesAtOnce,
+		log: d.EventLog, store: d.Store, functions: d.Functions, events: d.Events, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause, atOnce: d.ResumesAtOnce,
 		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), programs: programs{cache: expr.NewCache(programsKept)},
 	}
 }

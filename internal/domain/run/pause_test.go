@@ -112,7 +112,7 @@ func TestMatched_IgnoresWhatIsNotForTheRun(t *testing.T) {
 		state State
 		in    Matched
 	}{
-		"its own trigger":               {s, Matched{Pause: pause.ID, Event: event.Tracked{InternalID: pause.Ignore}, Now: now}},
+		"its own trigger":               {s, Matched{Pause: pause.ID, Event: event.Tracked{InternalID: pause.Ignore, ReceivedAt: now}, Now: now}},
 		"an event from before the wait": {s, Matched{Pause: pause.ID, Event: old, Now: now}},
 		"an event after the wait":       {s, Matched{Pause: pause.ID, Event: anEvent("go", `{}`), Now: now.Add(2 * time.Hour)}},
 		"an event routed twice":         {consumed, Matched{Pause: pause.ID, Event: anEvent("go", `{}`), Now: now}},
@@ -255,12 +255,12 @@ func TestCancelOn(t *testing.T) {
 			{Event: "stop", If: "async.data.id == 1"}, {Event: "never", If: "false"}, {Event: "late", Timeout: "junk"}, {Event: "soon", Timeout: "1m"},
 		}
 	})
-	if len(s.Pauses) != 2 {
+	if len(s.Pauses) != 3 {
 		t.Fatalf("pauses %+v", s.Pauses)
 	}
 	for id, pause := range s.Pauses {
 		older := anEvent(pause.Event, `{}`)
-		older.InternalID = ulid.ULID{}
+		older.InternalID = ulid.ULID{15: 1}
 		if _, err := Advance(s, Matched{Pause: id, Event: older, Now: now}); !errors.Is(err, ErrIgnored) {
 			t.Errorf("an event older than the run cancels it: %v", err)
 		}

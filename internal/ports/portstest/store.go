@@ -38,6 +38,7 @@ func TestStore(t *testing.T, run Runner) {
 		"Commit/to a run that has ended is ErrNotFound":       commitNotFound,
 		"Commit/by two at once succeeds once":                 commitAtOnce,
 		"Commit/ends the run and publishes":                   commitEnds,
+		"Commit/of an end takes thousands of jobs away":       commitEndsJobs,
 		"Commit/without a lease ends the run under the other": commitCancels,
 		"Commit/is all or nothing":                            commitCut,
 		"Commit/of an end is all or nothing":                  commitEndCut,

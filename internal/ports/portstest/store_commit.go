@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -246,6 +247,30 @@ func commitEnds(t *testing.T, p Ports) {
 	check(p)
 	if p.Restart != nil {
 		check(p.Restart())
+	}
+}
+
+// commitEndsJobs: spec 02 §22 #29.
+func commitEndsJobs(t *testing.T, p Ports) {
+	const jobs = 3500
+	next := aRun(p)
+	schedule(t, p, next)
+	l := lease(t, p)
+	transition := run.Transition{RequestVersion: 2, Current: run.Disposition{Fate: run.FateDone}}
+	for i := range jobs {
+		job := next.Start
+		job.ID, job.Kind, job.At = fmt.Sprintf("job-%d", i), run.KindEdge, p.Now().Add(time.Duration(i%2)*time.Hour)
+		transition.Jobs = append(transition.Jobs, job)
+	}
+	after := commit(t, p, l, next.State, transition)
+	same(t, len(after.Jobs), jobs)
+	commit(t, p, ports.Lease{}, after, ending(p))
+	for range 2 {
+		p.Pass(2 * time.Hour)
+		if left := leaseSoon(t, p); left != nil {
+			t.Fatalf("job %s is left", left.Job.ID)
+		}
+		p = restarted(p)
 	}
 }
 
