@@ -66,7 +66,8 @@ type Store interface {
 	// Load returns a run in progress; ErrNotFound when there is none or it has ended.
 	Load(ctx context.Context, id ulid.ULID) (run.State, error)
 	// Commit makes a transition true, all of it or nothing: steps, jobs, the fate of the leased job, published events,
-	// the end of the run, and the history of all that. It returns the state afterwards (run.State.Apply).
+	// metadata as far as the run has room for it (metadata.Fit), the end of the run, and the history of all that. It returns
+	// the state afterwards (run.State.Apply).
 	// ErrConflict: the run is not at the revision the transition was decided on. ErrLeaseLost: the job is not leased
 	// by the caller. ErrNotFound: the run has ended. *SignalTakenError: a pause of the transition is for a signal that
 	// another run waits for, and does not replace it. A pause that does replace takes the signal from the other run, whose

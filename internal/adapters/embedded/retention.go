@@ -190,6 +190,9 @@ func (r *retention) prune(w *writer) {
 			if _, err := t.exec(t.statements.deleteFinish, id[:]); err != nil {
 				return err
 			}
+			if _, err := t.exec(t.statements.deleteMetadata, id[:]); err != nil {
+				return err
+			}
 		}
 		for _, id := range todo.events {
 			if _, err := t.exec(t.statements.deleteEvent, id[:]); err != nil {

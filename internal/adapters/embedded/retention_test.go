@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/sql/sqlite/db"
@@ -60,6 +61,29 @@ func through(t testing.TB, e *Engine, started event.Tracked) run.State {
 	return next.State
 }
 
+// attach gives a run metadata.
+func attach(t *testing.T, e *Engine, id ulid.ULID) {
+	t.Helper()
+	update := metadata.Update{Target: metadata.OfRun(), Kind: "userland.a", Op: metadata.Set, Values: metadata.Values{"n": json.RawMessage("1")}}
+	if err := e.Metadata().Put(t.Context(), id, []metadata.Update{update}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// attached counts the rows of metadata of a run, whether or not there is such a run.
+func attached(t *testing.T, e *Engine, id ulid.ULID) (rows int) {
+	t.Helper()
+	err := e.db.read(t.Context(), func(q *db.Queries) error {
+		all, err := q.ListMetadata(t.Context(), id[:])
+		rows = len(all)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
 func TestRetention_KeepsTheNewest(t *testing.T) {
 	t.Parallel()
 	for name, dir := range map[string]string{"memory": "", "disk": t.TempDir()} {
@@ -86,6 +110,7 @@ func TestRetention_KeepsTheNewest(t *testing.T) {
 				if i == 0 {
 					first = last
 				}
+				attach(t, e, last.ID)
 			}
 			runs, events, keys := counts(t, e)
 			for what, span := range map[string][3]int{"runs": {runs, 100, 100}, "events": {events, 300, 300}, "keys": {keys, 200, 200}} {
@@ -98,6 +123,11 @@ func TestRetention_KeepsTheNewest(t *testing.T) {
 			}
 			if _, err := e.History().Run(t.Context(), last.ID); err != nil {
 				t.Error(err)
+			}
+			for id, want := range map[ulid.ULID]int{first.ID: 0, last.ID: 1} {
+				if got := attached(t, e, id); got != want {
+					t.Errorf("run %s has %d rows of metadata, want %d", id, got, want)
+				}
 			}
 			for _, needed := range []ulid.ULID{unrouted.InternalID, large.InternalID} {
 				if _, err := e.History().Event(t.Context(), needed); err != nil {

@@ -27,6 +27,8 @@ type statements struct {
 	putPause, deletePause, deleteRunPauses   *sqlite.Stmt
 	getSignal, putSignal, deleteSignal       *sqlite.Stmt
 	putRunPart, deleteRunParts               *sqlite.Stmt
+	insertMetadata, lastMetadata             *sqlite.Stmt
+	deleteMetadata, runExists                *sqlite.Stmt
 }
 
 // prepare prepares them all on the connection that writes.
@@ -53,6 +55,8 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.putPause, db.PutPause}, {&s.deletePause, db.DeletePause}, {&s.deleteRunPauses, db.DeleteRunPauses},
 		{&s.getSignal, db.GetSignal}, {&s.putSignal, db.PutSignal}, {&s.deleteSignal, db.DeleteSignal},
 		{&s.putRunPart, db.PutRunPart}, {&s.deleteRunParts, db.DeleteRunParts},
+		{&s.insertMetadata, db.InsertMetadata}, {&s.lastMetadata, db.LastMetadata}, {&s.deleteMetadata, db.DeleteMetadata},
+		{&s.runExists, db.RunExists},
 	} {
 		stmt, err := conn.Prepare(entry.query)
 		if err != nil {

@@ -102,6 +102,9 @@ func planCommit(c ports.Commit, after run.State) plannedCommit {
 		}
 		p.size += p.jobs.size + p.pauses.size + partsSize(p.parts)
 	}
+	for _, update := range c.Transition.Metadata {
+		p.size += 120 + update.Cost()
+	}
 	p.size += eventsSize(c.Publish)
 	return p
 }
@@ -139,6 +142,9 @@ func (st *store) write(t *tx, p *plannedCommit, current *item, published []event
 		err = st.writeSteps(t, p, current)
 	}
 	if err != nil {
+		return published, err
+	}
+	if err := st.writeMetadata(t, p.State.ID, p.Transition.Metadata); err != nil {
 		return published, err
 	}
 	return st.log.insert(t, p.Publish, published)

@@ -29,6 +29,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/metadata"
 )
 
 // Status is where a run is in its life. The texts are those of the REST API.
@@ -194,6 +195,8 @@ type Transition struct {
 	StartedAt time.Time
 	// Current says what becomes of the job that led here.
 	Current Disposition
+	// Metadata is stored, as far as the run has room for it.
+	Metadata []metadata.Update
 	// Publish are events that are accepted with the transition. An empty ID is filled with the internal ID.
 	Publish []event.Event
 	// Finish ends the run when it is not nil.
@@ -204,7 +207,7 @@ type Transition struct {
 
 // Writes reports whether the transition changes anything that is to be stored.
 func (t Transition) Writes() bool {
-	return len(t.Steps)+len(t.Jobs)+len(t.DropJobs)+len(t.Pauses)+len(t.Drop)+len(t.Defers)+len(t.Publish) > 0 ||
+	return len(t.Steps)+len(t.Jobs)+len(t.DropJobs)+len(t.Pauses)+len(t.Drop)+len(t.Defers)+len(t.Metadata)+len(t.Publish) > 0 ||
 		t.SetPending || t.Finish != nil || t.Current.Fate == FateDone || t.Current.Fate == FateRetry
 }
 

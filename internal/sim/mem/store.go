@@ -7,6 +7,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -96,6 +97,7 @@ func (b *Backend) Commit(ctx context.Context, c ports.Commit) (run.State, error)
 	next := state.Apply(c.Lease.Job, c.Transition)
 	b.moveSignals(state, c)
 	b.apply(c, next)
+	b.attach(next.ID, metadata.Fit(b.attachedBytes(next.ID), c.Transition.Metadata))
 	b.accept(c.Publish)
 	return next, nil
 }
