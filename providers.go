@@ -54,6 +54,12 @@ func storeOf(e *embedded.Engine) ports.Store       { return e.Store() }
 func queueOf(e *embedded.Engine) ports.Queue       { return e.Queue() }
 func catalogOf(e *embedded.Engine) ports.Catalog   { return e.Catalog() }
 func historyOf(e *embedded.Engine) ports.History   { return e.History() }
+func metadataOf(e *embedded.Engine) ports.Metadata { return e.Metadata() }
+
+// newLimits holds the limits of runs.
+func newLimits(cfg config.Config) *execute.Overrides {
+	return &execute.Overrides{NoMetadata: !cfg.Metadata}
+}
 
 func newSyncer(catalog ports.Catalog, reg *registry.Registry, log *slog.Logger) *appsync.Syncer {
 	return appsync.NewSyncer(catalog, reg, function.Checks{Expression: compiles, Condition: expr.CheckRestricted}, log)
@@ -120,13 +126,13 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 	}, httpapi.RealtimeConfig{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
-		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Checkpoints: checkpoints, Store: store, History: history,
+		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
 		Functions: reg, Limits: limits, Realtime: live, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
-		StartOptions: startOptions(cfg),
+		NoMetadata: !cfg.Metadata, StartOptions: startOptions(cfg),
 	})
 }
 

@@ -9,7 +9,6 @@ package ingot
 import (
 	"context"
 	"github.com/ingothq/ingot/internal/adapters/system"
-	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
@@ -36,12 +35,13 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	queue := queueOf(engine)
 	worker, cleanup2 := newWorker(cfg, clock)
 	gateway, cleanup3 := newGateway(cfg, clock)
-	overrides := &execute.Overrides{}
+	overrides := newLimits(cfg)
 	random := system.Random{}
 	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
 	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
 	checkpoint := newCheckpoint(store, ingestIngest, overrides, clock, log)
 	history := historyOf(engine)
+	metadata := metadataOf(engine)
 	broadcast, cleanup4 := newBroadcast()
 	publisher := realtime.New(broadcast, clock, iDs)
 	tokens, err := newTokens(cfg)
@@ -53,7 +53,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		return nil, nil, err
 	}
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, checkpoint, store, history, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
 	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, poller, log)
 	return ingotServer, func() {

@@ -16,6 +16,7 @@ const envPrefix = "INNGEST_"
 const (
 	envDiscoveryPort = "PORT"
 	envFeatureFlags  = envPrefix + "FEATURE_FLAGS"
+	envStepMetadata  = "EXPERIMENTAL_STEP_METADATA"
 )
 
 // layers merges the sources of values, weakest first, and remembers where each value came from.

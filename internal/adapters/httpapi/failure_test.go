@@ -19,6 +19,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
+	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -27,6 +28,7 @@ import (
 type broken struct {
 	ports.Store
 	ports.History
+	ports.Metadata
 }
 
 var errBroken = fmt.Errorf("open /secret/path: %w", ports.ErrUnavailable)
@@ -51,6 +53,11 @@ func (broken) Run(context.Context, ulid.ULID) (ports.RunRecord, error) {
 	return ports.RunRecord{}, errBroken
 }
 
+func (broken) Put(context.Context, ulid.ULID, []metadata.Update) error { return errBroken }
+func (broken) All(context.Context, ulid.ULID) ([]metadata.Stored, error) {
+	return nil, errBroken
+}
+
 func TestStorageFailure(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -68,13 +75,15 @@ func TestStorageFailure(t *testing.T) {
 		{http.MethodGet, "/v1/events/" + unknownID, "", 500, `{"error":"Unable to query events","data":null,"status":500}`},
 		{http.MethodGet, "/v1/events/" + unknownID + "/runs", "", 500, `{"error":"Unable to query event runs","data":null,"status":500}`},
 		{http.MethodGet, "/v1/runs/" + unknownID, "", 500, `{"error":"Unable to load function run: ` + unknownID + `","data":null,"status":500}`},
+		{http.MethodGet, "/v1/runs/" + unknownID + "/metadata", "", 503, `{"error":"the run store is unavailable","data":null,"status":503}`},
+		{http.MethodPost, "/v1/runs/" + unknownID + "/metadata", "{}", 503, `{"error":"the run store is unavailable","data":null,"status":503}`},
 		{http.MethodDelete, "/v1/runs/" + unknownID, "", 500, `{"error":"Unable to load function run: ` + unknownID + `","data":null,"status":500}`},
 	}
 	for _, test := range tests {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, devConfig, func(d *httpapi.Deps) {
-				d.Ingest, d.Sync, d.Runs, d.Store, d.History = broken{}, broken{}, broken{}, broken{}, broken{}
+				d.Ingest, d.Sync, d.Runs, d.Store, d.History, d.Metadata = broken{}, broken{}, broken{}, broken{}, broken{}, broken{}
 			})
 			w := f.send(test.method, test.path, test.body)
 			if w.Code != test.status || w.Body.String() != test.want+"\n" {
