@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -107,6 +108,24 @@ func TestCancel_StorageFailure(t *testing.T) {
 	const want = `{"error":"Unable to cancel function run: the run store is unavailable","data":null,"status":500}` + "\n"
 	if w.Code != http.StatusInternalServerError || w.Body.String() != want {
 		t.Errorf("status %d, body %s", w.Code, w.Body)
+	}
+}
+
+// TestActions_OfARerun has inputs for two steps, of which one has run since.
+func TestActions_OfARerun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, devConfig)
+	state, jobs := run.New(run.Spec{
+		ID: ulid.MustParse(unknownID), Events: []event.Tracked{{}}, MaxAttempts: 1, Now: f.clock.Now(),
+		Steps:  []run.Step{{ID: "ran", Memo: []byte(`{"data":1}`)}},
+		Inputs: map[string]json.RawMessage{"ran": []byte(`[1]`), "next": []byte(`[7,"x"]`)},
+	})
+	if _, err := f.backend.Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{{State: state, Start: jobs[0]}}}); err != nil {
+		t.Fatal(err)
+	}
+	w := f.send(http.MethodGet, "/v0/runs/"+unknownID+"/actions", "")
+	if want := `{"next":{"input":[7,"x"]},"ran":{"data":1}}` + "\n"; w.Body.String() != want {
+		t.Errorf("got %s, want %s", w.Body, want)
 	}
 }
 
