@@ -27,6 +27,8 @@ type Functions interface {
 	// Match returns what the event starts at the instant now.
 	Match(e event.Event, now time.Time) []Match
 	Find(slugOrID string) (function.Function, bool)
+	// Template is a condition of an event that cancels runs, compiled; nil when it is not at hand.
+	Template(text string) *expr.Template
 }
 
 // Match is a function that an event starts, or one whose trigger condition could not be evaluated.
@@ -194,7 +196,7 @@ func (r *Router) newRun(fn function.Function, e event.Tracked) ports.NewRun {
 	state, jobs := run.New(run.Spec{
 		ID: r.ids.ULID(now), AppID: fn.AppID, FunctionID: fn.ID, FunctionVersion: fn.Version, Slug: fn.Slug,
 		MaxAttempts: fn.MaxAttempts(), Events: []event.Tracked{e}, Key: e.ID, Now: now,
-		CancelOn: cancelOn(fn), Timeouts: timeouts(fn),
+		CancelOn: r.cancelOn(fn), Timeouts: timeouts(fn),
 	})
 	key := state.Idempotency
 	if e.ID == e.InternalID.String() {
@@ -211,10 +213,10 @@ func (r *Router) newRun(fn function.Function, e event.Tracked) ports.NewRun {
 }
 
 // cancelOn are the events that cancel runs of the function.
-func cancelOn(fn function.Function) []run.CancelOn {
-	var entries []run.CancelOn
-	for _, c := range fn.Settings.Cancel {
-		entries = append(entries, run.CancelOn{Event: c.Event, If: c.If, Timeout: c.Timeout})
+func (r *Router) cancelOn(fn function.Function) []run.CancelOn {
+	entries := make([]run.CancelOn, len(fn.Settings.Cancel))
+	for i, c := range fn.Settings.Cancel {
+		entries[i] = run.CancelOn{Event: c.Event, If: c.If, Timeout: c.Timeout, Template: r.functions.Template(c.If)}
 	}
 	return entries
 }

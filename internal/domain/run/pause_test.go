@@ -10,6 +10,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
@@ -474,4 +475,32 @@ func TestDefers_WithoutInputAndWithSize(t *testing.T) {
 	if len(next.Publish) != 4 || !strings.HasSuffix(string(next.Publish[1].Data), `"}}`) {
 		t.Errorf("published %d, %s", len(next.Publish), next.Publish[1].Data)
 	}
+}
+
+// BenchmarkNew starts a run of a function that an event cancels.
+func BenchmarkNew(b *testing.B) {
+	const condition = "event.data.userId == async.data.userId && async.data.force"
+	for name, entries := range map[string][]CancelOn{
+		"cancelOn=none": nil, "cancelOn=text": {{Event: "stop", If: condition}}, "cancelOn=compiled": {{Event: "stop", If: condition, Template: template(b, condition)}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			spec := Spec{ID: runID, FunctionID: fnID, MaxAttempts: 5, Key: "k", Now: now, CancelOn: entries,
+				Events: []event.Tracked{{Event: event.Event{Name: "x", Data: json.RawMessage(`{"userId":"u-12345","n":1}`)}}}}
+			b.ReportAllocs()
+			for b.Loop() {
+				if s, _ := New(spec); len(s.Pauses) != len(entries) {
+					b.Fatal("pauses are missing")
+				}
+			}
+		})
+	}
+}
+
+func template(tb testing.TB, condition string) *expr.Template {
+	tb.Helper()
+	compiled, err := expr.CompileTemplate(condition)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return compiled
 }
