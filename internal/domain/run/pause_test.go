@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -503,4 +505,31 @@ func template(tb testing.TB, condition string) *expr.Template {
 		tb.Fatal(err)
 	}
 	return compiled
+}
+
+func TestCancelOn_CompiledOrNotIsTheSame(t *testing.T) {
+	t.Parallel()
+	const condition = `event.data.a == async.data.a && async.data.b == "x"`
+	pauses := func(entry CancelOn) map[uuid.UUID]Pause {
+		s, _ := aRun(func(spec *Spec) { spec.CancelOn = []CancelOn{entry} })
+		return s.Pauses
+	}
+	want := pauses(CancelOn{Event: "stop", If: condition})
+	if len(want) != 1 {
+		t.Fatalf("pauses %+v", want)
+	}
+	if diff := cmp.Diff(want, pauses(CancelOn{Event: "stop", If: condition, Template: template(t, condition)})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestInputMemos(t *testing.T) {
+	t.Parallel()
+	s, _ := aRun(func(spec *Spec) { spec.Inputs = map[string]json.RawMessage{"b": []byte(`[7,"x"]`)} })
+	if diff := cmp.Diff(map[string]json.RawMessage{"b": []byte(`{"input":[7,"x"]}`)}, s.InputMemos()); diff != "" {
+		t.Error(diff)
+	}
+	if s, _ = aRun(); s.InputMemos() != nil {
+		t.Error("a run that is no rerun has inputs")
+	}
 }
