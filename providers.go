@@ -109,8 +109,12 @@ func newGateway(cfg config.Config, clock ports.Clock) (*gatewayhttp.Gateway, fun
 	return g, g.Close
 }
 
-func newCheckpoint(store ports.Store, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, log *slog.Logger) *checkpoint.Checkpoint {
-	return checkpoint.New(advance.New(store, in, log, nil), limits.Limits, clock)
+func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, log *slog.Logger) *checkpoint.Checkpoint {
+	var jobs checkpoint.Jobs
+	if cfg.DispatchValidation {
+		jobs = queue
+	}
+	return checkpoint.New(advance.New(store, in, log, nil), limits.Limits, clock, jobs)
 }
 
 func newBroadcast() (*broadcast.Broadcast, func()) {

@@ -39,7 +39,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	random := system.Random{}
 	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
 	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
-	checkpoint := newCheckpoint(store, ingestIngest, overrides, clock, log)
+	checkpoint := newCheckpoint(cfg, store, queue, ingestIngest, overrides, clock, log)
 	history := historyOf(engine)
 	metadata := metadataOf(engine)
 	broadcast, cleanup4 := newBroadcast()

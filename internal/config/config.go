@@ -107,6 +107,9 @@ type Config struct {
 	FeatureFlags string
 	// Metadata keeps what is attached to runs and steps. Default true; false when $EXPERIMENTAL_STEP_METADATA is "false".
 	Metadata bool
+	// DispatchValidation refuses checkpoints of calls that were made again meanwhile. Default false; true when
+	// $EXPERIMENTAL_ASYNC_DISPATCH_VALIDATION is "true".
+	DispatchValidation bool
 }
 
 // Default is the configuration of a mode when nothing is set. In Start it lacks the required keys.

@@ -91,6 +91,17 @@ func TestLoad_StepMetadata(t *testing.T) {
 	}
 }
 
+func TestLoad_DispatchValidation(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []config.Mode{config.Dev, config.Start} {
+		for value, want := range map[string]bool{"": false, "1": false, "false": false, "true": true} {
+			if got := load(t, mode, config.Sources{Environ: startEnv("EXPERIMENTAL_ASYNC_DISPATCH_VALIDATION=" + value)}); got.DispatchValidation != want {
+				t.Errorf("%s with %q: dispatch validation is %t", mode, value, got.DispatchValidation)
+			}
+		}
+	}
+}
+
 func TestLoad_EmptyVariables(t *testing.T) {
 	t.Parallel()
 	file := `

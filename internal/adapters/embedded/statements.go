@@ -18,7 +18,7 @@ type statements struct {
 	insertRunEvent, deleteRunEvents          *sqlite.Stmt
 	insertStep, deleteSteps                  *sqlite.Stmt
 	insertJob, updateJob, deleteJob, parkJob *sqlite.Stmt
-	deleteRunJobs                            *sqlite.Stmt
+	resetJob, deleteRunJobs                  *sqlite.Stmt
 	getKey, insertKey, deleteKey             *sqlite.Stmt
 	deleteExpiredKeys, deleteOldestKeys      *sqlite.Stmt
 	insertFunctionRun, insertFinish          *sqlite.Stmt
@@ -46,7 +46,7 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.insertRunEvent, db.InsertRunEvent}, {&s.deleteRunEvents, db.DeleteRunEvents},
 		{&s.insertStep, db.InsertStep}, {&s.deleteSteps, db.DeleteSteps},
 		{&s.insertJob, db.InsertJob}, {&s.updateJob, db.UpdateJob}, {&s.deleteJob, db.DeleteJob}, {&s.parkJob, db.ParkJob},
-		{&s.deleteRunJobs, db.DeleteRunJobs},
+		{&s.resetJob, db.ResetJob}, {&s.deleteRunJobs, db.DeleteRunJobs},
 		{&s.getKey, db.GetIdempotency}, {&s.insertKey, db.InsertIdempotency}, {&s.deleteKey, db.DeleteIdempotency},
 		{&s.deleteExpiredKeys, db.DeleteExpiredIdempotency}, {&s.deleteOldestKeys, db.DeleteOldestIdempotency},
 		{&s.insertFunctionRun, db.InsertFunctionRun}, {&s.insertFinish, db.InsertFunctionFinish},

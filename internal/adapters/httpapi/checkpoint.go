@@ -31,8 +31,11 @@ func (a *api) checkpointAsync(c echo.Context) error {
 	err = a.Checkpoints.Async(context.WithoutCancel(c.Request().Context()), body)
 	if invalid := (*checkpoint.InvalidError)(nil); errors.As(err, &invalid) {
 		status := http.StatusBadRequest
-		if invalid.TooLarge {
+		switch {
+		case invalid.TooLarge:
 			status = http.StatusRequestEntityTooLarge
+		case invalid.Stale:
+			status = http.StatusConflict
 		}
 		answer := publicError{Error: invalid.Reason, Status: status}
 		if invalid.Run != (ulid.ULID{}) {

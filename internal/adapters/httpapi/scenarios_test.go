@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 const (
@@ -320,6 +321,7 @@ func sayWaits(s *transcript) {
 	post("checkpoint of a sleep", async, body(`[{"op":"Sleep","id":"c","name":"1s"}]`))
 	post("checkpoint of an end", async, body(`[{"op":"RunComplete","id":"c"}]`))
 	post("checkpoint of a large step", async, body(`[{"op":"StepRun","id":"c","data":"`+strings.Repeat("x", 4<<20)+`"}]`))
+	post("checkpoint of a call that was made again", async, `{"run_id":"`+run+`","qi_id":"`+sdk.QueueItemID("gone")+`","generation_id":7,"steps":[]}`)
 	post("checkpoint that is no JSON", async, `{`)
 	post("checkpoint of an unknown run", async, `{"run_id":"`+unknownID+`","steps":[{"op":"StepRun","id":"a"}]}`)
 	s.say("what was saved", http.MethodGet, "/v0/runs/"+run+"/actions", "")

@@ -178,6 +178,9 @@ type Transition struct {
 	// Jobs are created unless a job with the same ID exists. DropJobs are deleted first, those that exist.
 	Jobs     []Job
 	DropJobs []string
+	// ResetJob is a job whose attempts begin anew when it is handed out again; empty for none. Who has it in hand goes on with
+	// the attempt that it was given, and with what follows from it. It is not the job whose fate is Current.
+	ResetJob string
 	// Pauses are created, Drop are deleted first.
 	Pauses []Pause
 	Drop   []uuid.UUID

@@ -124,6 +124,11 @@ func (b *Backend) apply(c ports.Commit, next run.State) {
 		case run.FateKeep, run.FateNone:
 		}
 	}
+	for _, j := range b.jobs {
+		if j.RunID == next.ID && j.ID == c.Transition.ResetJob {
+			j.Attempt = 0
+		}
+	}
 	b.jobs = slices.DeleteFunc(b.jobs, func(j *job) bool {
 		return j.RunID == next.ID && slices.Contains(c.Transition.DropJobs, j.ID)
 	})
