@@ -55,6 +55,12 @@ func storeOf(e *embedded.Engine) ports.Store       { return e.Store() }
 func queueOf(e *embedded.Engine) ports.Queue       { return e.Queue() }
 func catalogOf(e *embedded.Engine) ports.Catalog   { return e.Catalog() }
 func historyOf(e *embedded.Engine) ports.History   { return e.History() }
+func metadataOf(e *embedded.Engine) ports.Metadata { return e.Metadata() }
+
+// newLimits holds the limits of runs.
+func newLimits(cfg config.Config) *execute.Overrides {
+	return &execute.Overrides{NoMetadata: !cfg.Metadata}
+}
 
 func newSyncer(catalog ports.Catalog, reg *registry.Registry, log *slog.Logger) *appsync.Syncer {
 	return appsync.NewSyncer(catalog, reg, function.Checks{Expression: compiles, Condition: expr.CheckRestricted}, log)
@@ -104,10 +110,14 @@ func newGateway(cfg config.Config, clock ports.Clock) (*gatewayhttp.Gateway, fun
 	return g, g.Close
 }
 
-func newCheckpoint(store ports.Store, history ports.History, catalog ports.Catalog, reg *registry.Registry, router *route.Router, in *ingest.Ingest, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *checkpoint.Checkpoint {
+func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, history ports.History, catalog ports.Catalog, reg *registry.Registry, router *route.Router, in *ingest.Ingest, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *checkpoint.Checkpoint {
+	var jobs checkpoint.Jobs
+	if cfg.DispatchValidation {
+		jobs = queue
+	}
 	return checkpoint.New(checkpoint.Deps{
 		Advance: advance.New(store, in, log, nil), Store: store, History: history, Catalog: catalog, Functions: reg, Waits: router, Tracker: in,
-		Limits: limits.Limits, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids,
+		Limits: limits.Limits, Jobs: jobs, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids,
 	})
 }
 
@@ -128,13 +138,13 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 	}, httpapi.RealtimeConfig{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
-		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Checkpoints: checkpoints, Store: store, History: history,
+		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
 		Functions: reg, Limits: limits, Realtime: live, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
-		StartOptions: startOptions(cfg),
+		NoMetadata: !cfg.Metadata, StartOptions: startOptions(cfg),
 	})
 }
 

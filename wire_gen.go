@@ -9,7 +9,6 @@ package ingot
 import (
 	"context"
 	"github.com/ingothq/ingot/internal/adapters/system"
-	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
@@ -38,7 +37,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	gateway, cleanup3 := newGateway(cfg, clock)
 	history := historyOf(engine)
 	router := newRouter(eventLog, store, history, registryRegistry, ingestIngest, clock, iDs, log)
-	overrides := &execute.Overrides{}
+	overrides := newLimits(cfg)
 	random := system.Random{}
 	executor := newExecutor(cfg, store, queue, worker, gateway, router, registryRegistry, ingestIngest, overrides, clock, random, log)
 	rerun := newRerun(store, history, registryRegistry, clock, iDs)
@@ -51,10 +50,11 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		cleanup()
 		return nil, nil, err
 	}
-	checkpoint := newCheckpoint(store, history, catalog, registryRegistry, router, ingestIngest, overrides, broadcast, tokens, clock, iDs, log)
+	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registryRegistry, router, ingestIngest, overrides, broadcast, tokens, clock, iDs, log)
+	metadata := metadataOf(engine)
 	publisher := realtime.New(broadcast, clock, iDs)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, checkpoint, store, history, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
 	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, checkpoint, poller, log)
 	return ingotServer, func() {

@@ -95,6 +95,10 @@ func (q queue) Return(ctx context.Context, l ports.Lease, at time.Time) error {
 	return q.w.do("return", func() error { return q.w.backend.Queue().Return(ctx, l, at) })
 }
 
+func (q queue) Generation(ctx context.Context, id ulid.ULID, job string) (int, error) {
+	return ask(q.w, "generation", func() (int, error) { return q.w.backend.Queue().Generation(ctx, id, job) })
+}
+
 func (q queue) Park(ctx context.Context, l ports.Lease, reason string) error {
 	return q.w.do("park job", func() error { return q.w.backend.Queue().Park(ctx, l, reason) })
 }

@@ -6,13 +6,14 @@ import * as rerun from "./rerun.mjs";
 import * as checkpoint from "./checkpoint.mjs";
 import * as defer from "./defer.mjs";
 import * as invoke from "./invoke.mjs";
+import * as metadata from "./metadata.mjs";
 import * as outside from "./outside.mjs";
 import * as realtime from "./realtime.mjs";
 import * as signals from "./signals.mjs";
 import * as waits from "./waits.mjs";
 
 /** What is tested beyond the basics; each has its functions and its scenarios. */
-export const subjects = [waits, signals, invoke, cancel, rerun, checkpoint, outside, realtime, defer];
+export const subjects = [waits, signals, invoke, cancel, rerun, checkpoint, outside, realtime, defer, metadata];
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -34,7 +35,7 @@ export async function startApp(lane, server) {
     id: lane.id, baseUrl: server.url, logger: silent, internalLogger: silent, fetch: app.watchedFetch(),
     // With keys the SDK checks the signature of every call and refuses others.
     isDev: !server.keys, signingKey: server.keys?.signing, eventKey: server.keys?.event,
-    ...lane.clientOptions,
+    middleware: [lane.metadataMiddleware()], ...lane.clientOptions,
   });
   const create = (config, trigger, handler) => (lane.major === 3
     ? app.client.createFunction(config, trigger, handler)

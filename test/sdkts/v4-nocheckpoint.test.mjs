@@ -1,7 +1,7 @@
 // SDK major 4 with checkpointing switched off: every step is returned.
 import * as sdk from "inngest-v4";
-import { createDefer } from "inngest-v4/experimental";
+import { createDefer, metadataMiddleware } from "inngest-v4/experimental";
 import { serve } from "inngest-v4/node";
 import { suite } from "./suite.mjs";
 
-suite({ id: "ts4nc", major: 4, sdk, serve, createDefer, clientOptions: { checkpointing: false }, runComplete: false });
+suite({ id: "ts4nc", major: 4, sdk, serve, createDefer, metadataMiddleware, clientOptions: { checkpointing: false }, runComplete: false });

@@ -1,7 +1,7 @@
 // SDK major 4 with its defaults: it checkpoints steps, and falls back to returning them where the server refuses.
 import * as sdk from "inngest-v4";
-import { createDefer } from "inngest-v4/experimental";
+import { createDefer, metadataMiddleware } from "inngest-v4/experimental";
 import { serve } from "inngest-v4/node";
 import { suite } from "./suite.mjs";
 
-suite({ id: "ts4", major: 4, sdk, serve, createDefer, clientOptions: {}, runComplete: true });
+suite({ id: "ts4", major: 4, sdk, serve, createDefer, metadataMiddleware, clientOptions: {}, runComplete: true });

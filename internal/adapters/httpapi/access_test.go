@@ -40,6 +40,8 @@ func TestAccess(t *testing.T) {
 		{http.MethodGet, "/v1/events/" + unknownID + "/runs", "", expect{200, 200}, false},
 		{http.MethodGet, "/v1/runs/" + unknownID, "", expect{404, 404}, false},
 		{http.MethodDelete, "/v1/runs/" + unknownID, "", expect{404, 404}, false},
+		{http.MethodGet, "/v1/runs/" + unknownID + "/metadata", "", expect{404, 404}, false},
+		{http.MethodPost, "/v1/runs/" + unknownID + "/metadata", "{}", expect{404, 404}, false},
 		{http.MethodPost, "/v1/signals", `{"signal":"x"}`, expect{404, 404}, false},
 		{http.MethodPost, "/v1/checkpoint/x/async", "{}", expect{400, 400}, false},
 		{http.MethodPost, "/v1/http/runs/x/async", "{}", expect{400, 400}, false},
@@ -117,7 +119,7 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 			}
 		}
 	}
-	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "40"; got != want {
+	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "42"; got != want {
 		t.Errorf("%s routes, want %s: add the new one to TestAccess", got, want)
 	}
 }

@@ -72,6 +72,8 @@ func TestGolden(t *testing.T) {
 		"v1_waits":     {devConfig, sayWaits},
 		"v1_endpoints": {devConfig, sayEndpoints},
 		"v2":           {devConfig, sayV2},
+		"v1_metadata":  {devConfig, sayMetadata},
+		"metadata_off": {httpapi.Config{Kind: httpapi.KindDev, NoMetadata: true}, sayNoMetadata},
 		"cors":         {devConfig, sayCORS},
 		"routing":      {devConfig, sayRouting},
 	}

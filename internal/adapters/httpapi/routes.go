@@ -53,6 +53,8 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v1/events/:id/runs", managed, a.eventRuns},
 		{http.MethodGet, "/v1/runs/:id", managed, a.run},
 		{http.MethodDelete, "/v1/runs/:id", managed, a.cancel},
+		{http.MethodGet, "/v1/runs/:id/metadata", managed, a.readMetadata},
+		{http.MethodPost, "/v1/runs/:id/metadata", managed, a.putMetadata},
 		{http.MethodPost, "/v1/signals", managed, a.signal},
 	})
 }

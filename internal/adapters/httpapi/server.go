@@ -39,6 +39,8 @@ type Config struct {
 	SigningKey string
 	// EventKeys are accepted by the event API; none accepts every key.
 	EventKeys []string
+	// NoMetadata refuses metadata of runs and steps.
+	NoMetadata bool
 	// Version is reported by /dev.
 	Version string
 	// StartOptions are reported by /dev.
@@ -84,6 +86,7 @@ type Deps struct {
 	Checkpoints Checkpoints
 	Store       ports.Store
 	History     ports.History
+	Metadata    ports.Metadata
 	Functions   Functions
 	Limits      Limits
 	// Realtime serves the realtime routes; nil serves none.

@@ -152,7 +152,7 @@ func (c *Checkpoint) begin(ctx context.Context, fn function.Function, request ne
 		started.TS = c.clock.Now().UnixMilli()
 	}
 	tracked := c.tracker.Track(started)
-	spec := start.Spec(fn, tracked...)
+	spec := start.Spec(fn, c.functions, tracked...)
 	spec.ID, spec.Key, spec.Now = request.RunID, request.RunID.String(), c.clock.Now()
 	spec.Attached, spec.RequestVersion = true, request.RequestVersion
 	spec.Endpoint = &run.Endpoint{Method: request.endpoint.Method, Language: sdk.EndpointLanguage(sdkName)}

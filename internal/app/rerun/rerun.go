@@ -25,6 +25,7 @@ var (
 
 // Functions finds functions, registered or archived.
 type Functions interface {
+	start.Templates
 	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
 }
 
@@ -87,7 +88,7 @@ func (r *Rerun) spec(ctx context.Context, record ports.RunRecord) (run.Spec, err
 		return run.Spec{}, err
 	}
 	now := r.clock.Now()
-	spec := start.Spec(fn, origin.Events...)
+	spec := start.Spec(fn, r.functions, origin.Events...)
 	spec.ID, spec.Now, spec.Endpoint = r.ids.ULID(now), now, origin.Endpoint
 	spec.Key = spec.ID.String()
 	return spec, nil

@@ -15,6 +15,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
@@ -166,6 +167,8 @@ func (h history) Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error) {
 
 // functions are none, or an error.
 type functions struct{ err error }
+
+func (functions) Template(string) *expr.Template { return nil }
 
 func (f functions) Function(context.Context, uuid.UUID) (function.Function, error) {
 	return function.Function{}, f.err

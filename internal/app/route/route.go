@@ -27,6 +27,8 @@ type Functions interface {
 	// Match returns what the event starts at the instant now.
 	Match(e event.Event, now time.Time) []Match
 	Find(slugOrID string) (function.Function, bool)
+	// Template is a condition of an event that cancels runs, compiled; nil when it is not at hand.
+	Template(text string) *expr.Template
 }
 
 // Match is a function that an event starts, or one whose trigger condition could not be evaluated.
@@ -193,7 +195,7 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 // newRun is the run of a function that an event starts.
 func (r *Router) newRun(fn function.Function, e event.Tracked) ports.NewRun {
 	now := r.clock.Now()
-	spec := start.Spec(fn, e)
+	spec := start.Spec(fn, r.functions, e)
 	spec.ID, spec.Key, spec.Now = r.ids.ULID(now), e.ID, now
 	state, jobs := run.New(spec)
 	key := state.Idempotency

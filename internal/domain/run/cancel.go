@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/sdk"
@@ -13,6 +14,8 @@ import (
 type CancelOn struct {
 	// Event is the event's name; If the condition on it, empty for none.
 	Event, If string
+	// Template is If, compiled. Nil is fine, and makes each run compile what it needs.
+	Template *expr.Template
 	// Timeout is how long after its start a run can be cancelled so: a duration or a date, empty for a year.
 	Timeout string
 }
@@ -35,7 +38,7 @@ func (s State) cancelPauses(entries []CancelOn, now time.Time) []Pause {
 		}
 		condition := entry.If
 		if condition != "" {
-			if interpolated, err := expr.Interpolate(condition, s.Events[0].Event); err == nil {
+			if interpolated, err := entry.interpolate(s.Events[0].Event); err == nil {
 				condition = interpolated
 			}
 		}
@@ -55,6 +58,14 @@ func (s State) cancelPauses(entries []CancelOn, now time.Time) []Pause {
 		}
 	}
 	return pauses
+}
+
+// interpolate is the condition with what the run's event decides put in.
+func (c CancelOn) interpolate(e event.Event) (string, error) {
+	if c.Template != nil {
+		return c.Template.Interpolate(e)
+	}
+	return expr.Interpolate(c.If, e)
 }
 
 // cancelled ends the run as cancelled.

@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
@@ -473,5 +476,60 @@ func TestDefers_WithoutInputAndWithSize(t *testing.T) {
 	next, _ = answer(t, s, only(t, next), sdk.Reply{Status: 200})
 	if len(next.Publish) != 4 || !strings.HasSuffix(string(next.Publish[1].Data), `"}}`) {
 		t.Errorf("published %d, %s", len(next.Publish), next.Publish[1].Data)
+	}
+}
+
+// BenchmarkNew starts a run of a function that an event cancels.
+func BenchmarkNew(b *testing.B) {
+	const condition = "event.data.userId == async.data.userId && async.data.force"
+	for name, entries := range map[string][]CancelOn{
+		"cancelOn=none": nil, "cancelOn=text": {{Event: "stop", If: condition}}, "cancelOn=compiled": {{Event: "stop", If: condition, Template: template(b, condition)}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			spec := Spec{ID: runID, FunctionID: fnID, MaxAttempts: 5, Key: "k", Now: now, CancelOn: entries,
+				Events: []event.Tracked{{Event: event.Event{Name: "x", Data: json.RawMessage(`{"userId":"u-12345","n":1}`)}}}}
+			b.ReportAllocs()
+			for b.Loop() {
+				if s, _ := New(spec); len(s.Pauses) != len(entries) {
+					b.Fatal("pauses are missing")
+				}
+			}
+		})
+	}
+}
+
+func template(tb testing.TB, condition string) *expr.Template {
+	tb.Helper()
+	compiled, err := expr.CompileTemplate(condition)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return compiled
+}
+
+func TestCancelOn_CompiledOrNotIsTheSame(t *testing.T) {
+	t.Parallel()
+	const condition = `event.data.a == async.data.a && async.data.b == "x"`
+	pauses := func(entry CancelOn) map[uuid.UUID]Pause {
+		s, _ := aRun(func(spec *Spec) { spec.CancelOn = []CancelOn{entry} })
+		return s.Pauses
+	}
+	want := pauses(CancelOn{Event: "stop", If: condition})
+	if len(want) != 1 {
+		t.Fatalf("pauses %+v", want)
+	}
+	if diff := cmp.Diff(want, pauses(CancelOn{Event: "stop", If: condition, Template: template(t, condition)})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestInputMemos(t *testing.T) {
+	t.Parallel()
+	s, _ := aRun(func(spec *Spec) { spec.Inputs = map[string]json.RawMessage{"b": []byte(`[7,"x"]`)} })
+	if diff := cmp.Diff(map[string]json.RawMessage{"b": []byte(`{"input":[7,"x"]}`)}, s.InputMemos()); diff != "" {
+		t.Error(diff)
+	}
+	if s, _ = aRun(); s.InputMemos() != nil {
+		t.Error("a run that is no rerun has inputs")
 	}
 }

@@ -31,6 +31,8 @@ func TestStore(t *testing.T, run Runner) {
 		"Commit/stores every memo":                            commitMemos,
 		"Commit/keeps the job in hand":                        commitKeeps,
 		"Commit/retries the job":                              commitRetries,
+		"Commit/resets the attempts of a job":                 commitResets,
+		"Commit/resets attempts for after a crash":            commitResetOutlivesACrash,
 		"Commit/creates no second job with an ID":             commitSameJob,
 		"Commit/may replace the job by one with its ID":       commitReplacesJob,
 		"Commit/on an old revision is ErrConflict":            commitConflict,

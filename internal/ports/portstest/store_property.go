@@ -123,6 +123,9 @@ func drawTransition(r *rapid.T, p Ports, s run.State, job run.Job) run.Transitio
 		t.Jobs = append(t.Jobs, next)
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.Jobs)) {
+		if id != job.ID && rapid.IntRange(0, 4).Draw(r, "reset job") == 0 {
+			t.ResetJob = id
+		}
 		if rapid.IntRange(0, 4).Draw(r, "drop job") == 0 {
 			t.DropJobs = append(t.DropJobs, id)
 		}
