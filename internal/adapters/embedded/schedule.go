@@ -17,7 +17,7 @@ import (
 // Schedule implements ports.Store.
 func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
 	planned := make([]plannedRun, len(s.Runs))
-	size := eventsSize(s.Publish)
+	size := eventsSize(s.Publish) + 100*len(s.Ticks)
 	for i, next := range s.Runs {
 		planned[i] = planRun(next)
 		size += planned[i].size
@@ -28,6 +28,11 @@ func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedu
 		size: size,
 		apply: func(t *tx) (err error) {
 			answer = make([]ports.Scheduled, 0, len(planned))
+			if current, err := ticksAre(t, s.Ticks); err != nil {
+				return err
+			} else if !current {
+				return ports.ErrConflict
+			}
 			if s.Event != (ulid.ULID{}) {
 				settled, err := t.exec(t.statements.deleteInbox, s.Event[:])
 				if err != nil {
@@ -36,6 +41,9 @@ func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedu
 				if settled == 0 {
 					return t.refuse(ports.ErrConflict)
 				}
+			}
+			if err := moveTicks(t, s.Ticks); err != nil {
+				return err
 			}
 			if published, err = st.log.insert(t, s.Publish, published[:0]); err != nil {
 				return err

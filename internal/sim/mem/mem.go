@@ -49,6 +49,8 @@ type Backend struct {
 	attached map[ulid.ULID][]metadata.Stored
 	apps     map[uuid.UUID]*function.App
 	funcs    map[uuid.UUID]*fn
+	// ticks is where schedules are.
+	ticks map[schedule]time.Time
 }
 
 // waiting is an event that is not settled.
@@ -83,7 +85,7 @@ func New(clock ports.Clock) *Backend {
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
 		begun: map[ulid.ULID]run.State{}, memos: map[ulid.ULID][]run.Step{}, answers: map[ulid.ULID]*sdk.HTTPResult{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
-		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, attached: map[ulid.ULID][]metadata.Stored{},
+		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
 	}
 }
 

@@ -41,3 +41,9 @@ type IngotPause struct {
 	EventName string
 	Body      []byte
 }
+
+type IngotTick struct {
+	FunctionID string
+	Expression string
+	DealtUntil int64
+}
