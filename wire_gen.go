@@ -55,8 +55,9 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	publisher := realtime.New(broadcast, clock, iDs)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
 	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
+	scheduler := newScheduler(store, catalog, registryRegistry, ingestIngest, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
-	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, checkpoint, poller, log)
+	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, scheduler, executor, checkpoint, poller, log)
 	return ingotServer, func() {
 		cleanup4()
 		cleanup3()

@@ -145,6 +145,8 @@ func TestNext_WhenTheWallClockIsChanged(t *testing.T) {
 		{"repeated hour", "America/New_York", "0,30 1 1 11 *", "2026-10-31 00:00", []string{"2026-11-01 05:00", "2026-11-01 05:30", "2026-11-01 06:00", "2026-11-01 06:30", "2027-11-01 05:00"}},
 		{"midnight is skipped", "Africa/Cairo", "0 0 * * *", "2026-04-22 12:00", []string{"2026-04-22 22:00", "2026-04-24 21:00"}},
 		{"a time after a midnight that is skipped", "Africa/Cairo", "30 5 24 4 *", "2026-04-22 12:00", []string{"2026-04-24 02:30"}},
+		{"the day after a midnight that is skipped is another one", "Africa/Cairo", "0 9 24 * *", "2025-04-24 12:00", []string{"2025-05-24 06:00"}},
+		{"the day of a midnight that is skipped", "Africa/Cairo", "0 9 * * 5", "2023-04-27 12:00", []string{"2023-04-28 06:00"}},
 		{"half an hour", "Australia/Lord_Howe", "15 2 * * *", "2026-10-03 00:00", []string{"2026-10-04 15:15", "2026-10-05 15:15"}},
 		{"half an hour again", "Australia/Lord_Howe", "45 1 * * *", "2026-04-04 00:00", []string{"2026-04-04 14:45", "2026-04-04 15:15", "2026-04-05 15:15"}},
 		{"a day that never was", "Pacific/Apia", "0 12 30 12 *", "2011-12-01 00:00", []string{"2012-12-29 22:00"}},
