@@ -18,7 +18,7 @@ import (
 // pauseRecord is a pause without its ID and the name of its event, which are columns.
 func pauseRecord(pause run.Pause) []byte {
 	record := &enginev1.Pause{
-		Kind: string(pause.Kind), Op: pause.Op, Signal: pause.Signal, Replace: pause.Replace, Expression: pause.Expression,
+		Kind: string(pause.Kind), Op: pause.Op, Name: pause.Name, Signal: pause.Signal, Replace: pause.Replace, Expression: pause.Expression,
 		CreatedAt: optionalNanos(pause.CreatedAt), Expires: optionalNanos(pause.Expires), Job: pause.Job,
 		MaxAttempts: int64(pause.MaxAttempts), Mode: string(pause.Mode), CoalesceKey: pause.CoalesceKey,
 	}
@@ -39,7 +39,7 @@ func pauseFromRecord(id uuid.UUID, eventName string, body []byte) (run.Pause, er
 		return run.Pause{}, damaged("pause record: ignored event", err)
 	}
 	pause := run.Pause{
-		ID: id, Kind: run.PauseKind(record.GetKind()), Op: record.GetOp(), Event: eventName, Signal: record.GetSignal(),
+		ID: id, Kind: run.PauseKind(record.GetKind()), Op: record.GetOp(), Name: record.GetName(), Event: eventName, Signal: record.GetSignal(),
 		Replace: record.GetReplace(), Expression: record.GetExpression(), Ignore: ignore, Job: record.GetJob(),
 		MaxAttempts: int(record.GetMaxAttempts()), Mode: run.Mode(record.GetMode()), CoalesceKey: record.GetCoalesceKey(),
 	}

@@ -165,7 +165,7 @@ func (s State) due(in Due) Transition {
 
 	if job.Kind == KindSleep && job.Attempt == 0 {
 		if !s.has(job.Edge.Outgoing) {
-			t.Steps = []Step{{ID: job.Edge.Outgoing, Memo: sdk.SleepMemo}}
+			t.Steps = []Step{{ID: job.Edge.Outgoing, Name: job.Edge.TargetName, Memo: sdk.SleepMemo}}
 		}
 		if !s.joins(job, job.Mode, t) {
 			t.Current.Fate = FateDone

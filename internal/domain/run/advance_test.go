@@ -59,7 +59,7 @@ func TestAdvance_SavesAStepAndCallsAgain(t *testing.T) {
 	t.Parallel()
 	s, job := aRun()
 	next, s := answer(t, s, job, ops(stepRun("a", `"hi"`)))
-	if diff := cmp.Diff([]Step{{ID: "a", Memo: []byte(`{"data":"hi"}`)}}, next.Steps); diff != "" {
+	if diff := cmp.Diff([]Step{{ID: "a", Name: "a", Memo: []byte(`{"data":"hi"}`)}}, next.Steps); diff != "" {
 		t.Error(diff)
 	}
 	follow := only(t, next)

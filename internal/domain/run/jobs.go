@@ -55,7 +55,7 @@ func (s State) planned(parent Job, op sdk.Op, key string, now time.Time) Job {
 // sleep calls the app again when the time has come.
 func (s State) sleep(parent Job, op sdk.Op, key string, until time.Time) Job {
 	job := s.child(parent, ids.SleepJob(s.key(), op.ID), KindSleep, until)
-	job.Edge.Outgoing = op.ID
+	job.Edge.Outgoing, job.Edge.TargetName = op.ID, displayName(op)
 	job.Mode = Mode(op.Mode)
 	job.CoalesceKey = key
 	return job

@@ -20,8 +20,8 @@ type Pause struct {
 	// ID is derived from the run and the step, so a pause that is made twice is one. Spec 08 §4.
 	ID   uuid.UUID
 	Kind PauseKind
-	// Op is the step that waits, empty for a cancellation.
-	Op string
+	// Op is the step that waits and Name what people know it by; empty for a cancellation.
+	Op, Name string
 	// Event is the name of the event that is waited for, for PauseEvent and PauseCancel.
 	Event string
 	// Signal is the name of the signal that is waited for.
@@ -153,7 +153,7 @@ func (s State) timedOut(in Due, pause Pause) Transition {
 // endWait saves the memo of a wait and, when its group is complete, calls the app.
 func (s State) endWait(t *Transition, current Job, pause Pause, memo json.RawMessage, how waitEnd, now time.Time) {
 	if !s.has(pause.Op) {
-		t.Steps = []Step{{ID: pause.Op, Memo: memo}}
+		t.Steps = []Step{{ID: pause.Op, Name: pause.Name, Memo: memo}}
 	}
 	if s.joins(current, pause.Mode, *t) {
 		t.ForceStepPlan = s.planAfterGroup()

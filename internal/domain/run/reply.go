@@ -255,7 +255,7 @@ func (s State) save(t *Transition, g *group, op sdk.Op, kind Kind, memo []byte) 
 	if size > g.in.Limits.StateBytes {
 		return stateLimitReached(g.in.Limits.StateBytes)
 	}
-	t.Steps = append(t.Steps, Step{ID: op.ID, Memo: memo})
+	t.Steps = append(t.Steps, Step{ID: op.ID, Name: displayName(op), Memo: memo})
 	g.completed, g.completedKind = op.ID, kind
 	if Mode(op.Mode) == ModeRace {
 		g.completedMode = ModeRace

@@ -130,7 +130,7 @@ type Edge struct {
 	Outgoing string
 	// Target is the op that the app shall run, empty for a discovery.
 	Target string
-	// TargetName is the target's display name.
+	// TargetName is the target's display name, or that of the sleep that the job ends.
 	TargetName string
 }
 
@@ -166,7 +166,9 @@ type Gateway struct {
 
 // Step is a memo to be saved.
 type Step struct {
-	ID   string
+	ID string
+	// Name is what people know the step by, empty when that is not known. It is not stored with the memo.
+	Name string
 	Memo json.RawMessage
 }
 

@@ -23,7 +23,7 @@ func (s State) pauseID(op string) uuid.UUID { return ids.PauseID(s.ID.String(), 
 // newPause is the pause of a step, without what it waits for.
 func (s State) newPause(g *group, op sdk.Op, kind PauseKind, expires time.Time) Pause {
 	return Pause{
-		ID: s.pauseID(op.ID), Kind: kind, Op: op.ID, CreatedAt: g.in.Now, Expires: expires, Job: ids.PauseJob(s.key(), op.ID),
+		ID: s.pauseID(op.ID), Kind: kind, Op: op.ID, Name: displayName(op), CreatedAt: g.in.Now, Expires: expires, Job: ids.PauseJob(s.key(), op.ID),
 		MaxAttempts: g.in.Job.MaxAttempts, Mode: Mode(op.Mode), CoalesceKey: g.key,
 	}
 }

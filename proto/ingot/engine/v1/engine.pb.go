@@ -660,6 +660,7 @@ type Pause struct {
 	MaxAttempts   int64  `protobuf:"varint,10,opt,name=max_attempts,json=maxAttempts" json:"max_attempts,omitempty"`
 	Mode          string `protobuf:"bytes,11,opt,name=mode" json:"mode,omitempty"`
 	CoalesceKey   string `protobuf:"bytes,12,opt,name=coalesce_key,json=coalesceKey" json:"coalesce_key,omitempty"`
+	Name          string `protobuf:"bytes,13,opt,name=name" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -774,6 +775,13 @@ func (x *Pause) GetMode() string {
 func (x *Pause) GetCoalesceKey() string {
 	if x != nil {
 		return x.CoalesceKey
+	}
+	return ""
+}
+
+func (x *Pause) GetName() string {
+	if x != nil {
+		return x.Name
 	}
 	return ""
 }
@@ -900,7 +908,7 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	" \x01(\v2\x18.ingot.engine.v1.GatewayR\agateway\"-\n" +
 	"\aGateway\x12\x0e\n" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12\x12\n" +
-	"\x04opts\x18\x02 \x01(\fR\x04opts\"\xc8\x02\n" +
+	"\x04opts\x18\x02 \x01(\fR\x04opts\"\xdc\x02\n" +
 	"\x05Pause\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02op\x18\x02 \x01(\tR\x02op\x12\x16\n" +
@@ -917,7 +925,8 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\fmax_attempts\x18\n" +
 	" \x01(\x03R\vmaxAttempts\x12\x12\n" +
 	"\x04mode\x18\v \x01(\tR\x04mode\x12!\n" +
-	"\fcoalesce_key\x18\f \x01(\tR\vcoalesceKey\"I\n" +
+	"\fcoalesce_key\x18\f \x01(\tR\vcoalesceKey\x12\x12\n" +
+	"\x04name\x18\r \x01(\tR\x04name\"I\n" +
 	"\x05Defer\x12\x12\n" +
 	"\x04slug\x18\x01 \x01(\tR\x04slug\x12\x14\n" +
 	"\x05input\x18\x02 \x01(\fR\x05input\x12\x16\n" +
