@@ -76,13 +76,13 @@ func newPoller(cfg config.Config, syncer *appsync.Syncer, catalog ports.Catalog,
 	})
 }
 
-func newRouter(events ports.EventLog, store ports.Store, reg *registry.Registry, in *ingest.Ingest, clock ports.Clock, ids ports.IDs, log *slog.Logger) *route.Router {
-	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Tracker: in, Clock: clock, IDs: ids, Log: log})
+func newRouter(events ports.EventLog, store ports.Store, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *route.Router {
+	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Tracker: in, Watcher: updates, Clock: clock, IDs: ids, Log: log})
 }
 
-func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, reg *registry.Registry, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
+func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
 	return execute.New(execute.Deps{
-		Store: store, Queue: queue, Worker: worker, Gateway: requests, Functions: reg, Tracker: in, Limits: limits.Limits,
+		Store: store, Queue: queue, Worker: worker, Gateway: requests, Functions: reg, Tracker: in, Watcher: updates, Limits: limits.Limits,
 		Clock: clock, Random: random, Log: log,
 	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
 }
@@ -103,8 +103,8 @@ func newGateway(cfg config.Config, clock ports.Clock) (*gatewayhttp.Gateway, fun
 	return g, g.Close
 }
 
-func newCheckpoint(store ports.Store, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, log *slog.Logger) *checkpoint.Checkpoint {
-	return checkpoint.New(advance.New(store, in, log, nil), limits.Limits, clock)
+func newCheckpoint(store ports.Store, in *ingest.Ingest, updates *realtime.Updates, limits *execute.Overrides, clock ports.Clock, log *slog.Logger) *checkpoint.Checkpoint {
+	return checkpoint.New(advance.New(store, in, updates, log, nil), limits.Limits, clock)
 }
 
 func newBroadcast() (*broadcast.Broadcast, func()) {

@@ -31,7 +31,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		openEngine, eventLogOf, storeOf, queueOf, catalogOf, historyOf,
 		// Realtime.
 		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
-		realtime.New, newRealtime,
+		realtime.New, realtime.NewUpdates, newRealtime,
 		// The application.
 		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, newCheckpoint, wire.Struct(new(execute.Overrides)),
 		// Its edges.

@@ -36,14 +36,15 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	queue := queueOf(engine)
 	worker, cleanup2 := newWorker(cfg, clock)
 	gateway, cleanup3 := newGateway(cfg, clock)
-	overrides := &execute.Overrides{}
-	random := system.Random{}
-	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
-	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
-	checkpoint := newCheckpoint(store, ingestIngest, overrides, clock, log)
-	history := historyOf(engine)
 	broadcast, cleanup4 := newBroadcast()
 	publisher := realtime.New(broadcast, clock, iDs)
+	updates := realtime.NewUpdates(publisher, log)
+	overrides := &execute.Overrides{}
+	random := system.Random{}
+	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, updates, overrides, clock, random, log)
+	router := newRouter(eventLog, store, registryRegistry, ingestIngest, updates, clock, iDs, log)
+	checkpoint := newCheckpoint(store, ingestIngest, updates, overrides, clock, log)
+	history := historyOf(engine)
 	tokens, err := newTokens(cfg)
 	if err != nil {
 		cleanup4()

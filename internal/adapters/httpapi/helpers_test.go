@@ -87,7 +87,7 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 	f.deps = httpapi.Deps{
 		Ingest: in, Sync: appsync.NewSyncer(f.backend, reg, function.Checks{Expression: compiles, Condition: compiles}, log),
 		Runs: f.executor, Signals: f.router,
-		Checkpoints: checkpoint.New(advance.New(f.backend, in, log, nil), limits.Limits, f.clock), Store: f.backend, History: f.backend, Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
+		Checkpoints: checkpoint.New(advance.New(f.backend, in, nil, log, nil), limits.Limits, f.clock), Store: f.backend, History: f.backend, Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
 	}
 	for _, change := range edit {
 		change(&f.deps)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,7 +57,7 @@ func setup(t *testing.T, fail ...error) (*advance.Advancer, *mem.Backend, ports.
 	backend := mem.New(clock{})
 	lease := start(t, backend)
 	var pauses []int
-	advancer := advance.New(&faulty{backend, fail}, ingest.New(backend, clock{}, ids{}), slog.New(slog.DiscardHandler), func(_ context.Context, n int) { pauses = append(pauses, n) })
+	advancer := advance.New(&faulty{backend, fail}, ingest.New(backend, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), func(_ context.Context, n int) { pauses = append(pauses, n) })
 	return advancer, backend, lease, &pauses
 }
 
@@ -180,6 +181,38 @@ func TestApply_SaysWhatIsWrong(t *testing.T) {
 	}
 	if _, _, err := advancer.Apply(t.Context(), advance.Step{Run: lease.Job.RunID, Input: run.CancelRequested{Now: now}}); err == nil {
 		t.Error("an unknown error of the store is passed over")
+	}
+}
+
+// told is a watcher that remembers what it was told, and has a bug.
+type told struct{ transitions []run.Transition }
+
+func (w *told) Advanced(_ context.Context, before run.State, t run.Transition) {
+	w.transitions = append(w.transitions, t)
+	_ = before.Stack[len(before.Stack)] // out of range, always
+}
+
+func TestApply_TellsItsWatcherOfWhatIsDone(t *testing.T) {
+	t.Parallel()
+	var logged strings.Builder
+	backend, watcher := mem.New(clock{}), &told{}
+	lease := start(t, backend)
+	advancer := advance.New(&faulty{backend, []error{ports.ErrConflict, nil, errors.New("bug")}}, ingest.New(backend, clock{}, ids{}), watcher,
+		slog.New(slog.NewTextHandler(&logged, nil)), nil)
+	due := advance.Step{Run: lease.Job.RunID, Lease: lease, Input: run.Due{Job: lease.Job, Now: now, Limits: run.DefaultLimits}}
+	if _, _, err := advancer.Apply(t.Context(), due); err != nil || len(watcher.transitions) != 1 || watcher.transitions[0].Call == nil {
+		t.Fatalf("without a commit: told of %+v, %v", watcher.transitions, err)
+	}
+	step := advance.Step{Run: lease.Job.RunID, Lease: lease, Input: replied(lease, sdk.Op{Op: sdk.OpStepRun, ID: "a", Data: []byte("1")})}
+	state, _, err := advancer.Apply(t.Context(), step)
+	if err != nil || len(state.Stack) != 1 || len(watcher.transitions) != 2 || len(watcher.transitions[1].Steps) != 1 {
+		t.Fatalf("told of %+v, %v", watcher.transitions, err)
+	}
+	if !strings.Contains(logged.String(), "out of range") || !strings.Contains(logged.String(), lease.Job.RunID.String()) {
+		t.Errorf("logged %s", logged.String())
+	}
+	if _, _, err := advancer.Apply(t.Context(), advance.Step{Run: lease.Job.RunID, Input: run.CancelRequested{Now: now}}); err == nil || len(watcher.transitions) != 2 {
+		t.Errorf("told of a commit that failed: %+v, %v", watcher.transitions, err)
 	}
 }
 

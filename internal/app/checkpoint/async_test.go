@@ -45,7 +45,7 @@ func setup(t *testing.T, limits run.Limits) (*checkpoint.Checkpoint, *mem.Backen
 	if _, err := backend.Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{{State: state, Start: jobs[0]}}}); err != nil {
 		t.Fatal(err)
 	}
-	advancer := advance.New(backend, ingest.New(backend, clock{}, ids{}), slog.New(slog.DiscardHandler), nil)
+	advancer := advance.New(backend, ingest.New(backend, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), nil)
 	return checkpoint.New(advancer, func(uuid.UUID) run.Limits { return limits }, clock{}), backend, id
 }
 

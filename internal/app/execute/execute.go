@@ -66,10 +66,12 @@ type Deps struct {
 	Gateway   ports.Gateway
 	Functions Functions
 	Tracker   advance.Tracker
-	Limits    LimitsOf
-	Clock     ports.Clock
-	Random    ports.Random
-	Log       *slog.Logger
+	// Watcher is told of the runs that advance; nil for nobody.
+	Watcher advance.Watcher
+	Limits  LimitsOf
+	Clock   ports.Clock
+	Random  ports.Random
+	Log     *slog.Logger
 	// Pause waits after the n-th failure in a row, n from 1, or until ctx ends. Nil waits 20 ms, doubled each time, to 5 s.
 	Pause func(ctx context.Context, n int)
 }
@@ -86,7 +88,7 @@ func New(d Deps, config Config) *Executor {
 		d.Pause = advance.Pause
 	}
 	return &Executor{
-		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,
+		advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,
 		gateways: d.Gateway, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
 	}
 }
