@@ -23,8 +23,12 @@ type Tracker interface {
 
 // Watcher is told what became of runs.
 type Watcher interface {
+	// Turn is called before a commit on a run, and end when Advanced has been told of it or it has failed. A watcher that
+	// wants to hear of commits in their order waits here for those that it has let begin. The commits of a run exclude each
+	// other anyway.
+	Turn(run ulid.ULID) (end func())
 	// Advanced tells of a transition that was committed, or that needed no commit, and of the run's state before it. It must
-	// return soon: the run goes on after it. Several calls, also for one run, may be made at once.
+	// return soon: the run goes on after it.
 	Advanced(ctx context.Context, before run.State, t run.Transition)
 }
 
@@ -90,7 +94,7 @@ func (a *Advancer) Apply(ctx context.Context, step Step) (run.State, run.Transit
 			a.tell(ctx, state, t)
 			return state, t, nil
 		}
-		next, err := a.write(ctx, ports.Commit{Lease: step.Lease, State: state, Transition: t, Publish: a.tracker.Track(t.Publish...)})
+		next, err := a.commit(ctx, ports.Commit{Lease: step.Lease, State: state, Transition: t, Publish: a.tracker.Track(t.Publish...)})
 		if taken := (*ports.SignalTakenError)(nil); errors.As(err, &taken) {
 			step.Input = run.WithConflict(step.Input, taken.Signal)
 			step.Known = &state
@@ -102,7 +106,6 @@ func (a *Advancer) Apply(ctx context.Context, step Step) (run.State, run.Transit
 		if err != nil {
 			return state, t, fmt.Errorf("commit run %s: %w", state.ID, err)
 		}
-		a.tell(ctx, state, t)
 		return next, t, nil
 	}
 	return run.State{}, run.Transition{}, fmt.Errorf("commit run %s: %w", step.Run, ports.ErrConflict)
@@ -130,6 +133,18 @@ func (a *Advancer) state(ctx context.Context, step Step) (run.State, error) {
 		return run.State{}, fmt.Errorf("load run %s: %w", step.Run, err)
 	}
 	return state, nil
+}
+
+// commit writes and tells the watcher of it.
+func (a *Advancer) commit(ctx context.Context, c ports.Commit) (run.State, error) {
+	if a.watcher != nil {
+		defer a.watcher.Turn(c.State.ID)()
+	}
+	next, err := a.write(ctx, c)
+	if err == nil {
+		a.tell(ctx, c.State, c.Transition)
+	}
+	return next, err
 }
 
 // WriteTries bounds how long what is to be committed is held in memory while the store is unavailable.

@@ -185,7 +185,16 @@ func TestApply_SaysWhatIsWrong(t *testing.T) {
 }
 
 // told is a watcher that remembers what it was told, and has a bug.
-type told struct{ transitions []run.Transition }
+type told struct {
+	transitions []run.Transition
+	// turns are those that have not ended.
+	turns int
+}
+
+func (w *told) Turn(ulid.ULID) func() {
+	w.turns++
+	return func() { w.turns-- }
+}
 
 func (w *told) Advanced(_ context.Context, before run.State, t run.Transition) {
 	w.transitions = append(w.transitions, t)
@@ -211,7 +220,7 @@ func TestApply_TellsItsWatcherOfWhatIsDone(t *testing.T) {
 	if !strings.Contains(logged.String(), "out of range") || !strings.Contains(logged.String(), lease.Job.RunID.String()) {
 		t.Errorf("logged %s", logged.String())
 	}
-	if _, _, err := advancer.Apply(t.Context(), advance.Step{Run: lease.Job.RunID, Input: run.CancelRequested{Now: now}}); err == nil || len(watcher.transitions) != 2 {
+	if _, _, err := advancer.Apply(t.Context(), advance.Step{Run: lease.Job.RunID, Input: run.CancelRequested{Now: now}}); err == nil || len(watcher.transitions) != 2 || watcher.turns != 0 {
 		t.Errorf("told of a commit that failed: %+v, %v", watcher.transitions, err)
 	}
 }

@@ -3,6 +3,9 @@ package realtime
 import (
 	"context"
 	"log/slog"
+	"sync"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/realtime"
@@ -15,17 +18,56 @@ import (
 //
 // A run has one update on the topic $run when it is about to be called for the first time and one when it has ended; each
 // step has one on the topic $step, and on the topic of its own name, when it has got its memo. Like everything that is
-// published, an update may be lost; the one of a start may come again after a crash. Those of commits that were made side
-// by side may come in another order.
+// published, an update may be lost; the one of a start may come again after a crash. They come in the order of the run's
+// commits: clients go when they hear of the end.
 //
 // It implements advance.Watcher, and nothing is encoded for nobody. Spec 04 §10.4–10.6.
 type Updates struct {
 	publisher *Publisher
 	log       *slog.Logger
+
+	mu sync.Mutex
+	// turns are the runs with commits in hand that somebody will hear of.
+	turns map[ulid.ULID]*turn
+}
+
+// turn is had by one commit of a run after the other.
+type turn struct {
+	// taken has room for one.
+	taken chan struct{}
+	// users have the turn or wait for it.
+	users int
 }
 
 // NewUpdates returns updates that are published by a publisher.
-func NewUpdates(publisher *Publisher, log *slog.Logger) *Updates { return &Updates{publisher, log} }
+func NewUpdates(publisher *Publisher, log *slog.Logger) *Updates {
+	return &Updates{publisher: publisher, log: log, turns: map[ulid.ULID]*turn{}}
+}
+
+// Turn waits for the commits of the run that were begun before, if somebody hears of the run: the next call may be made,
+// and its outcome be committed, before the one who committed the last step gets to tell of it.
+func (u *Updates) Turn(id ulid.ULID) (end func()) {
+	if !u.publisher.broadcast.Heard(ids.EnvID(), id.String()) {
+		return func() {}
+	}
+	u.mu.Lock()
+	t := u.turns[id]
+	if t == nil {
+		t = &turn{taken: make(chan struct{}, 1)}
+		u.turns[id] = t
+	}
+	t.users++
+	u.mu.Unlock()
+	t.taken <- struct{}{}
+	return func() {
+		<-t.taken
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if t.users--; t.users == 0 {
+			delete(u.turns, id)
+		}
+	}
+}
 
 // Advanced publishes what a transition has made true of a run, which was in state s before. It does not wait.
 func (u *Updates) Advanced(ctx context.Context, s run.State, t run.Transition) {

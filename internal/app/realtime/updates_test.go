@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -81,4 +82,33 @@ func TestUpdates_FailureIsLoggedOnly(t *testing.T) {
 	if !strings.Contains(log.String(), "update not published") || !strings.Contains(log.String(), aRun) {
 		t.Errorf("logged %s", log)
 	}
+}
+
+func TestUpdates_CommitsThatAreHeardTakeTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		u := updates(w, &bytes.Buffer{})
+		one, other := ulid.MustParse(aRun), ulid.ULID{1}
+		end := u.Turn(one)
+		u.Turn(other)() // waits for nobody
+		second := false
+		go func() {
+			end := u.Turn(one)
+			second = true
+			end()
+		}()
+		synctest.Wait()
+		if second {
+			t.Error("the second commit did not wait for the first")
+		}
+		end()
+		synctest.Wait()
+		if !second || len(u.turns) != 0 {
+			t.Errorf("second %t, %d turns are kept", second, len(u.turns))
+		}
+		w.deaf = true
+		u.Turn(one)
+		u.Turn(one)() // nobody listens, nobody waits
+	})
 }
