@@ -80,9 +80,9 @@ func newRouter(events ports.EventLog, store ports.Store, reg *registry.Registry,
 	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Tracker: in, Watcher: updates, Clock: clock, IDs: ids, Log: log})
 }
 
-func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
+func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, publisher *realtime.Publisher, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
 	return execute.New(execute.Deps{
-		Store: store, Queue: queue, Worker: worker, Gateway: requests, Functions: reg, Tracker: in, Watcher: updates, Limits: limits.Limits,
+		Store: store, Queue: queue, Worker: worker, Gateway: requests, Streams: publisher, Functions: reg, Tracker: in, Watcher: updates, Limits: limits.Limits,
 		Clock: clock, Random: random, Log: log,
 	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
 }

@@ -41,7 +41,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	updates := realtime.NewUpdates(publisher, log)
 	overrides := &execute.Overrides{}
 	random := system.Random{}
-	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, updates, overrides, clock, random, log)
+	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, updates, publisher, overrides, clock, random, log)
 	router := newRouter(eventLog, store, registryRegistry, ingestIngest, updates, clock, iDs, log)
 	checkpoint := newCheckpoint(store, ingestIngest, updates, overrides, clock, log)
 	history := historyOf(engine)

@@ -46,6 +46,7 @@ type Executor struct {
 	queue     ports.Queue
 	worker    ports.Worker
 	gateways  ports.Gateway
+	streams   Streams
 	functions Functions
 	limits    LimitsOf
 	clock     ports.Clock
@@ -60,10 +61,12 @@ type LimitsOf func(function uuid.UUID) run.Limits
 
 // Deps are what the executor needs.
 type Deps struct {
-	Store     ports.Store
-	Queue     ports.Queue
-	Worker    ports.Worker
-	Gateway   ports.Gateway
+	Store   ports.Store
+	Queue   ports.Queue
+	Worker  ports.Worker
+	Gateway ports.Gateway
+	// Streams takes the responses that steps want published; nil for nobody.
+	Streams   Streams
 	Functions Functions
 	Tracker   advance.Tracker
 	// Watcher is told of the runs that advance; nil for nobody.
@@ -89,7 +92,7 @@ func New(d Deps, config Config) *Executor {
 	}
 	return &Executor{
 		advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,
-		gateways: d.Gateway, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
+		gateways: d.Gateway, streams: d.Streams, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
 	}
 }
 
@@ -181,7 +184,7 @@ func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {
 	}
 	var outcome run.Input
 	if due.Call.Gateway != nil {
-		outcome, err = x.gateway(ctx, lease, *due.Call.Gateway, limits)
+		outcome, err = x.gateway(ctx, lease, state, *due.Call.Gateway, limits)
 	} else {
 		outcome, err = x.reply(ctx, lease, state, *due.Call, limits)
 	}
