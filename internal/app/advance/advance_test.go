@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
+	"go.uber.org/mock/gomock"
 
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/ingest"
@@ -19,6 +20,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/internal/ports/portsmock"
 	"github.com/ingothq/ingot/internal/sim/mem"
 )
 
@@ -96,10 +98,25 @@ func TestApply_CommitsTheDecision(t *testing.T) {
 	}
 }
 
+// expecting returns an advancer on a store that fails the test at every call it was not told of, a leased first job of a
+// run, and the run's state.
+func expecting(t *testing.T) (*advance.Advancer, *portsmock.MockStore, ports.Lease, run.State) {
+	t.Helper()
+	backend := mem.New(clock{})
+	lease := start(t, backend)
+	state, err := backend.Load(t.Context(), lease.Job.RunID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := portsmock.NewMockStore(gomock.NewController(t))
+	return advance.New(store, ingest.New(nil, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), nil), store, lease, state
+}
+
 func TestApply_DoesNotCommitWhatChangesNothing(t *testing.T) {
 	t.Parallel()
-	advancer, _, lease, _ := setup(t, errors.New("must not be called"))
-	_, next, err := advancer.Apply(t.Context(), advance.Step{Run: lease.Job.RunID, Lease: lease, Input: run.Due{Job: lease.Job, Now: now, Limits: run.DefaultLimits}})
+	advancer, store, lease, state := expecting(t)
+	store.EXPECT().Load(gomock.Any(), state.ID).Return(state, nil)
+	_, next, err := advancer.Apply(t.Context(), advance.Step{Run: state.ID, Lease: lease, Input: run.Due{Job: lease.Job, Now: now, Limits: run.DefaultLimits}})
 	if err != nil || next.Call == nil {
 		t.Errorf("got %+v, %v", next, err)
 	}
@@ -126,12 +143,10 @@ func TestApply_DecidesAgainOnTheLatestState(t *testing.T) {
 
 func TestApply_GivesUpWhenConflictsDoNotEnd(t *testing.T) {
 	t.Parallel()
-	fail := make([]error, advance.Tries+1)
-	for i := range fail {
-		fail[i] = ports.ErrConflict
-	}
-	advancer, _, lease, _ := setup(t, fail...)
-	_, _, err := advancer.Apply(t.Context(), advance.Step{Run: lease.Job.RunID, Lease: lease, Input: replied(lease, sdk.Op{Op: sdk.OpStepRun, ID: "a"})})
+	advancer, store, lease, state := expecting(t)
+	store.EXPECT().Load(gomock.Any(), state.ID).Return(state, nil).Times(advance.Tries)
+	store.EXPECT().Commit(gomock.Any(), gomock.Any()).Return(run.State{}, ports.ErrConflict).Times(advance.Tries)
+	_, _, err := advancer.Apply(t.Context(), advance.Step{Run: state.ID, Lease: lease, Input: replied(lease, sdk.Op{Op: sdk.OpStepRun, ID: "a"})})
 	if !errors.Is(err, ports.ErrConflict) {
 		t.Errorf("got %v", err)
 	}
