@@ -213,7 +213,7 @@ func (w *told) Turn(ulid.ULID) func() {
 
 func (w *told) Advanced(_ context.Context, before run.State, t run.Transition) {
 	w.transitions = append(w.transitions, t)
-	_ = before.Stack[len(before.Stack)] // out of range, always
+	_ = before.Stack[w.turns+len(before.Stack)] // out of range, always
 }
 
 func TestApply_TellsItsWatcherOfWhatIsDone(t *testing.T) {
