@@ -83,13 +83,13 @@ func newPoller(cfg config.Config, syncer *appsync.Syncer, catalog ports.Catalog,
 	})
 }
 
-func newRouter(events ports.EventLog, store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, clock ports.Clock, ids ports.IDs, log *slog.Logger) *route.Router {
-	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Events: history, Tracker: in, Clock: clock, IDs: ids, Log: log})
+func newRouter(events ports.EventLog, store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *route.Router {
+	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Events: history, Tracker: in, Watcher: updates, Clock: clock, IDs: ids, Log: log})
 }
 
-func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, router *route.Router, reg *registry.Registry, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
+func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, router *route.Router, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, publisher *realtime.Publisher, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
 	return execute.New(execute.Deps{
-		Store: store, Queue: queue, Worker: worker, Gateway: requests, Waits: router, Functions: reg, Tracker: in, Limits: limits.Limits,
+		Store: store, Queue: queue, Worker: worker, Gateway: requests, Streams: publisher, Waits: router, Functions: reg, Tracker: in, Watcher: updates, Limits: limits.Limits,
 		Clock: clock, Random: random, Log: log,
 	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
 }
@@ -110,13 +110,13 @@ func newGateway(cfg config.Config, clock ports.Clock) (*gatewayhttp.Gateway, fun
 	return g, g.Close
 }
 
-func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, history ports.History, catalog ports.Catalog, reg *registry.Registry, router *route.Router, in *ingest.Ingest, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *checkpoint.Checkpoint {
+func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, history ports.History, catalog ports.Catalog, reg *registry.Registry, router *route.Router, in *ingest.Ingest, updates *realtime.Updates, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *checkpoint.Checkpoint {
 	var jobs checkpoint.Jobs
 	if cfg.DispatchValidation {
 		jobs = queue
 	}
 	return checkpoint.New(checkpoint.Deps{
-		Advance: advance.New(store, in, log, nil), Store: store, History: history, Catalog: catalog, Functions: reg, Waits: router, Tracker: in,
+		Advance: advance.New(store, in, updates, log, nil), Store: store, History: history, Catalog: catalog, Functions: reg, Waits: router, Tracker: in,
 		Limits: limits.Limits, Jobs: jobs, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids,
 	})
 }

@@ -30,7 +30,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		openEngine, eventLogOf, storeOf, queueOf, catalogOf, historyOf, metadataOf,
 		// Realtime.
 		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
-		realtime.New, newRealtime,
+		realtime.New, realtime.NewUpdates, newRealtime,
 		// The application.
 		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, newCheckpoint, newRerun, newLimits,
 		// Its edges.

@@ -130,7 +130,7 @@ func (w *World) boot(ctx context.Context) error {
 		Clock: w.clock, Random: jitter{w}, Log: log, Pause: func(context.Context, int) { w.stop("pause") },
 	}, execute.Config{})
 	w.checkpoints = checkpoint.New(checkpoint.Deps{
-		Advance: advance.New(ports, w.ingest, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend, w},
+		Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend, w},
 		Catalog: catalog{w.backend, w}, Functions: reg, Waits: w.router, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
 	})
 	w.reruns = rerun.New(ports, history{w.backend, w}, reg, w.clock, entropy{w})

@@ -98,7 +98,7 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 		Ingest: in, Sync: appsync.NewSyncer(f.backend, reg, function.Checks{Expression: compiles, Condition: compiles}, log),
 		Runs: f.executor, Reruns: rerun.New(f.backend, f.backend, reg, f.clock, ids), Signals: f.router,
 		Checkpoints: checkpoint.New(checkpoint.Deps{
-			Advance: advance.New(f.backend, in, log, nil), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
+			Advance: advance.New(f.backend, in, nil, log, nil), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
 			Tracker: in, Limits: limits.Limits, Jobs: f.backend.Queue(), Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,
 		}), Store: f.backend, History: f.backend, Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
 	}

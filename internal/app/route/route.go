@@ -60,9 +60,11 @@ type Deps struct {
 	Functions Functions
 	Events    Events
 	Tracker   advance.Tracker
-	Clock     ports.Clock
-	IDs       ports.IDs
-	Log       *slog.Logger
+	// Watcher is told of the runs that are resumed; nil for nobody.
+	Watcher advance.Watcher
+	Clock   ports.Clock
+	IDs     ports.IDs
+	Log     *slog.Logger
 	// Pause waits after the n-th failure in a row, n from 1, or until ctx ends. Nil waits 20 ms, doubled each time, to 5 s.
 	Pause func(ctx context.Context, n int)
 	// ResumesAtOnce bounds the runs that one event resumes side by side; 1 resumes them in order and starts no goroutine.
@@ -80,7 +82,7 @@ func New(d Deps) *Router {
 	}
 	return &Router{
 		log: d.EventLog, store: d.Store, functions: d.Functions, events: d.Events, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause, atOnce: d.ResumesAtOnce,
-		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), programs: programs{cache: expr.NewCache(programsKept)},
+		advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), programs: programs{cache: expr.NewCache(programsKept)},
 	}
 }
 
