@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -77,6 +78,14 @@ func (f faulty) Paused(ctx context.Context, e event.Tracked) ([]ports.Paused, er
 
 func (f faulty) SignalWaiter(ctx context.Context, signal string) (ulid.ULID, error) {
 	return ask(f.w, "signal waiter", func() (ulid.ULID, error) { return f.w.store.SignalWaiter(ctx, signal) })
+}
+
+func (f faulty) Fence(ctx context.Context, function uuid.UUID, before time.Time) error {
+	return f.w.do("fence", func() error { return f.w.store.Fence(ctx, function, before) })
+}
+
+func (f faulty) RunsOf(ctx context.Context, q ports.RunsQuery) ([]ulid.ULID, error) {
+	return ask(f.w, "runs of", func() ([]ulid.ULID, error) { return f.w.store.RunsOf(ctx, q) })
 }
 
 // queue is the queue as tasks see it.

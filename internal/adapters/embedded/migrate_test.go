@@ -195,7 +195,8 @@ func TestMigrate_GoesOnWithRunsOfAnEarlierVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = script(conn, "DROP TABLE ingot_pauses; DROP TABLE ingot_signals; DROP TABLE ingot_run_parts; DELETE FROM ingot_schema WHERE version_id > 1")
+	err = script(conn, "DROP TABLE ingot_pauses; DROP TABLE ingot_signals; DROP TABLE ingot_run_parts; "+
+		"DROP TABLE ingot_cancellations; DROP TABLE ingot_paused_functions; DELETE FROM ingot_schema WHERE version_id > 1")
 	if err := errors.Join(err, conn.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -11,13 +11,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// Backend is EventLog, Store, Queue, Catalog and History in one. Safe for concurrent use.
+// Backend is EventLog, Store, Queue, Catalog, History and Cancellations in one. Safe for concurrent use.
 type Backend struct {
 	clock ports.Clock
 
@@ -38,7 +39,12 @@ type Backend struct {
 	// turn is the token of a function's last lease.
 	turn map[uuid.UUID]uint64
 
+	// fences are the times before which no run of a function may have been decided on.
+	fences map[uuid.UUID]time.Time
+	orders map[ulid.ULID]cancellation.Cancellation
+
 	records []*ports.RunRecord
+	paused  []uuid.UUID
 	apps    map[uuid.UUID]*function.App
 	funcs   map[uuid.UUID]*fn
 }
@@ -74,6 +80,7 @@ func New(clock ports.Clock) *Backend {
 		clock: clock, wake: make(chan struct{}), parked: map[string]string{},
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
+		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
 		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{},
 	}
 }
@@ -96,7 +103,7 @@ func (b *Backend) Catalog() ports.Catalog { return b }
 // History returns the backend as that port.
 func (b *Backend) History() ports.History { return b }
 
-// Crash forgets what a process only knows while it runs: who has which job, and which event.
+// Crash forgets what a process only knows while it runs: who has which job, and which event, and what was fenced off.
 func (b *Backend) Crash() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,6 +113,7 @@ func (b *Backend) Crash() {
 	for _, w := range b.inbox {
 		w.taken = false
 	}
+	clear(b.fences)
 	b.awaken()
 }
 
