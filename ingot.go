@@ -15,6 +15,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
 	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/route"
@@ -37,17 +38,18 @@ func Run(ctx context.Context, cfg config.Config, version Version, log *slog.Logg
 
 // server is the assembled application.
 type server struct {
-	handler  http.Handler
-	realtime *httpapi.Realtime
-	registry *registry.Registry
-	router   *route.Router
-	executor *execute.Executor
-	poller   *appsync.Poller
-	log      *slog.Logger
+	handler   http.Handler
+	realtime  *httpapi.Realtime
+	registry  *registry.Registry
+	router    *route.Router
+	executor  *execute.Executor
+	canceller *cancel.Canceller
+	poller    *appsync.Poller
+	log       *slog.Logger
 }
 
-func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, executor *execute.Executor, poller *appsync.Poller, log *slog.Logger) *server {
-	return &server{handler, live, reg, router, executor, poller, log}
+func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, executor *execute.Executor, canceller *cancel.Canceller, poller *appsync.Poller, log *slog.Logger) *server {
+	return &server{handler, live, reg, router, executor, canceller, poller, log}
 }
 
 // Limits of the listener. There is no limit on writing an answer; none of the handlers waits for a slow client while it
@@ -83,6 +85,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		return nil
 	})
 	group.Go(func() error { return s.router.Run(ctx) })
+	group.Go(func() error { return s.canceller.Run(ctx) })
 	group.Go(func() error { return s.poller.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()

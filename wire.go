@@ -28,12 +28,12 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		wire.Struct(new(system.Random)), wire.Bind(new(ports.Random), new(system.Random)),
 		system.NewIDs, wire.Bind(new(ports.IDs), new(*system.IDs)),
 		// Storage.
-		openEngine, eventLogOf, storeOf, queueOf, catalogOf, historyOf,
+		openEngine, eventLogOf, storeOf, queueOf, catalogOf, historyOf, cancellationsOf,
 		// Realtime.
 		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
 		realtime.New, newRealtime,
 		// The application.
-		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, newCheckpoint, wire.Struct(new(execute.Overrides)),
+		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, newCanceller, newPauser, newCheckpoint, wire.Struct(new(execute.Overrides)),
 		// Its edges.
 		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newHandler,
 		newServer,

@@ -40,6 +40,9 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	random := system.Random{}
 	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
 	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
+	cancellations := cancellationsOf(engine)
+	canceller := newCanceller(cancellations, store, registryRegistry, ingestIngest, clock, iDs, log)
+	pauser := newPauser(catalog, store, registryRegistry, clock, log)
 	checkpoint := newCheckpoint(store, ingestIngest, overrides, clock, log)
 	history := historyOf(engine)
 	broadcast, cleanup4 := newBroadcast()
@@ -53,9 +56,9 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		return nil, nil, err
 	}
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, checkpoint, store, history, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, canceller, pauser, checkpoint, store, history, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
-	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, poller, log)
+	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, canceller, poller, log)
 	return ingotServer, func() {
 		cleanup4()
 		cleanup3()

@@ -40,6 +40,11 @@ func TestAccess(t *testing.T) {
 		{http.MethodGet, "/v1/events/" + unknownID + "/runs", "", expect{200, 200}, false},
 		{http.MethodGet, "/v1/runs/" + unknownID, "", expect{404, 404}, false},
 		{http.MethodDelete, "/v1/runs/" + unknownID, "", expect{404, 404}, false},
+		{http.MethodPost, "/v1/apps/a/functions/f/pause", "", expect{404, 404}, false},
+		{http.MethodPost, "/v1/apps/a/functions/f/resume", "", expect{404, 404}, false},
+		{http.MethodGet, "/v1/cancellations", "", expect{200, 200}, false},
+		{http.MethodPost, "/v1/cancellations", "{}", expect{400, 400}, false},
+		{http.MethodDelete, "/v1/cancellations/" + unknownID, "", expect{404, 404}, false},
 		{http.MethodPost, "/v1/signals", `{"signal":"x"}`, expect{404, 404}, false},
 		{http.MethodPost, "/v1/checkpoint/x/async", "{}", expect{400, 400}, false},
 		{http.MethodPost, "/v1/http/runs/x/async", "{}", expect{400, 400}, false},
@@ -95,9 +100,9 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, startConfig)
 	for method, paths := range map[string][]string{
-		http.MethodGet:    {"/health", "/dev", "/v0/runs/x/actions", "/v0/runs/x/batch", "/v1/events", "/v1/events/x", "/v1/events/x/runs", "/v1/runs/x"},
-		http.MethodPost:   {"/e/x", "/invoke/x", "/fn/register", "/fn/step-limit", "/fn/state-size-limit", "/v0/telemetry", "/v1/signals", "/v1/checkpoint/x/async", "/v1/http/runs/x/async"},
-		http.MethodDelete: {"/fn/remove", "/fn/step-limit", "/fn/state-size-limit", "/v0/runs/x", "/v1/runs/x"},
+		http.MethodGet:    {"/health", "/dev", "/v0/runs/x/actions", "/v0/runs/x/batch", "/v1/events", "/v1/events/x", "/v1/events/x/runs", "/v1/runs/x", "/v1/cancellations"},
+		http.MethodPost:   {"/e/x", "/invoke/x", "/fn/register", "/fn/step-limit", "/fn/state-size-limit", "/v0/telemetry", "/v1/signals", "/v1/checkpoint/x/async", "/v1/http/runs/x/async", "/v1/cancellations", "/v1/apps/x/functions/x/pause", "/v1/apps/x/functions/x/resume"},
+		http.MethodDelete: {"/fn/remove", "/fn/step-limit", "/fn/state-size-limit", "/v0/runs/x", "/v1/runs/x", "/v1/cancellations/x"},
 	} {
 		for _, path := range paths {
 			if w := f.send(method, path, ""); w.Code != http.StatusUnauthorized && path != "/health" {
@@ -105,7 +110,7 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 			}
 		}
 	}
-	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "22"; got != want {
+	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "27"; got != want {
 		t.Errorf("%s routes, want %s: add the new one to TestAccess", got, want)
 	}
 }

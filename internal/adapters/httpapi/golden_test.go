@@ -70,6 +70,8 @@ func TestGolden(t *testing.T) {
 		"v1_events":    {devConfig, sayV1Events},
 		"v1_runs":      {devConfig, sayV1Runs},
 		"v1_waits":     {devConfig, sayWaits},
+		"v1_cancels":   {devConfig, sayCancellations},
+		"v1_pausing":   {devConfig, sayPausing},
 		"cors":         {devConfig, sayCORS},
 		"routing":      {devConfig, sayRouting},
 	}

@@ -36,9 +36,6 @@ func TestParseRequest(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"acme-fn", "acme-acme-fn"}, got.Slugs()); diff != "" {
-		t.Errorf("slugs -want +got:\n%s", diff)
-	}
 	bare, err := ParseRequest([]byte(`{"app_id":"a","function_id":"f","started_before":"2026-03-01T11:00:00Z","started_after":null,"if":null}`), noon)
 	if err != nil || !bare.After.IsZero() || bare.Expression != "" {
 		t.Errorf("%+v, %v", bare, err)

@@ -71,9 +71,3 @@ func (r Request) check(now time.Time) (wrong []string) {
 	}
 	return wrong
 }
-
-// Slugs are what the function may be called in the registry, the likeliest first: clients name it by its slug, or by its ID
-// within the app.
-func (r Request) Slugs() []string {
-	return []string{r.Function, r.AppID + "-" + r.Function}
-}
