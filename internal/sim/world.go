@@ -7,7 +7,7 @@
 // know. Apps answer with errors, garbage, or nothing.
 //
 // What must hold is checked while it happens (a memoised step is never run again and never changes, a run starts once
-// for an event) and, once the faults stop, at the end: everything has ended as it should, and every run has told of its
+// for an event, orders about functions are followed) and, once the faults stop, at the end: everything has ended as it should, and every run has told of its
 // end exactly once.
 //
 // That the simulation can see what it looks for is proven with planted bugs: a store that loses the job after a step (a lost
@@ -28,10 +28,13 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/route"
+	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/ports"
@@ -49,9 +52,11 @@ type World struct {
 	// store is what tasks commit to; a test may put a broken one here to prove that its bug is seen.
 	store ports.Store
 
-	ingest   *ingest.Ingest
-	router   *route.Router
-	executor *execute.Executor
+	ingest    *ingest.Ingest
+	router    *route.Router
+	executor  *execute.Executor
+	canceller *cancel.Canceller
+	pauser    *pausing.Pauser
 
 	tasks   []*task
 	current *task
@@ -59,17 +64,25 @@ type World struct {
 	sent    []event.Event
 	// numbers counts the events that are made, pokes those that are to end waits.
 	numbers, pokes int
+	// latest is the program whose event was made last.
+	latest int
 	// stopped are the numbers of events whose runs somebody tried to cancel.
 	stopped map[int]bool
-	trace   []string
-	crashes int
+	// orders are the cancellations that the server may have accepted, completed those that it has worked off.
+	orders, completed []cancellation.Cancellation
+	// paused are the functions that are, for sure; everPaused those that may have been. pausing says that one is being paused
+	// or resumed.
+	paused, everPaused map[string]bool
+	pausing            bool
+	trace              []string
+	crashes            int
 }
 
 // New returns a world with the functions of the workload registered.
 func New(seed uint64) *World {
 	w := &World{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), clock: &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, faults: true,
-		stopped: map[int]bool{},
+		stopped: map[int]bool{}, paused: map[string]bool{}, everPaused: map[string]bool{},
 	}
 	w.backend = mem.New(w.clock)
 	w.store = w.backend
@@ -122,6 +135,14 @@ func (w *World) boot(ctx context.Context) error {
 		Store: ports, Queue: queue{w}, Worker: w.app, Gateway: w.app, Functions: reg, Tracker: w.ingest, Limits: limits.Limits,
 		Clock: w.clock, Random: jitter{w}, Log: log, Pause: func(context.Context, int) { w.stop("pause") },
 	}, execute.Config{})
+	w.canceller = cancel.New(cancel.Deps{
+		Cancellations: orders{w.backend.Cancellations(), w}, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
+		Pause: func(context.Context, int) { w.stop("pause") }, AtOnce: 1,
+	})
+	w.pauser, w.pausing = pausing.New(catalog{w.backend, w}, ports, reg, w.clock, log), false
+	if err := w.canceller.Load(ctx); err != nil {
+		return fmt.Errorf("load cancellations: %w", err)
+	}
 	return nil
 }
 
@@ -133,6 +154,8 @@ func (w *World) register(ctx context.Context) error {
 // task is a coroutine.
 type task struct {
 	name string
+	// at is the call that it has stopped at.
+	at   string
 	next func() (string, bool)
 	stop func()
 	// yield stops the task at a port call; false means that the process has crashed.
@@ -170,6 +193,7 @@ func (w *World) resume(at int) {
 		w.tasks = append(w.tasks[:at], w.tasks[at+1:]...)
 		where = "ended"
 	}
+	t.at = where
 	w.note("%s: %s", t.name, where)
 }
 
