@@ -72,6 +72,7 @@ func (a *app) createFunctions(t *testing.T) {
 	a.createWaits(t)
 	a.createInvokes(t)
 	a.createCancelled(t)
+	a.createOrdered(t)
 	a.createCheckpointed(t)
 	a.createOutside(t)
 	a.create(t, inngestgo.FunctionOpts{ID: "observer", Name: "observer"}, "inngest/function.finished", nil, a.observe)
