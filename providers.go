@@ -15,9 +15,11 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/tokens"
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
@@ -62,6 +64,8 @@ func newLimits(cfg config.Config) *execute.Overrides {
 	return &execute.Overrides{NoMetadata: !cfg.Metadata}
 }
 
+func cancellationsOf(e *embedded.Engine) ports.Cancellations { return e.Cancellations() }
+
 func newSyncer(catalog ports.Catalog, reg *registry.Registry, log *slog.Logger) *appsync.Syncer {
 	return appsync.NewSyncer(catalog, reg, function.Checks{Expression: compiles, Condition: expr.CheckRestricted}, log)
 }
@@ -92,6 +96,14 @@ func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker
 		Store: store, Queue: queue, Worker: worker, Gateway: requests, Streams: publisher, Waits: router, Functions: reg, Tracker: in, Watcher: updates, Limits: limits.Limits,
 		Clock: clock, Random: random, Log: log,
 	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
+}
+
+func newCanceller(orders ports.Cancellations, store ports.Store, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *cancel.Canceller {
+	return cancel.New(cancel.Deps{Cancellations: orders, Store: store, Functions: reg, Tracker: in, Watcher: updates, Clock: clock, IDs: ids, Log: log})
+}
+
+func newPauser(catalog ports.Catalog, store ports.Store, reg *registry.Registry, clock ports.Clock, log *slog.Logger) *pausing.Pauser {
+	return pausing.New(catalog, store, reg, clock, log)
 }
 
 func newWorker(cfg config.Config, clock ports.Clock) (ports.Worker, func()) {
@@ -138,9 +150,9 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 	}, httpapi.RealtimeConfig{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
-		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
+		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Cancellations: canceller, Pauses: pauser, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
 		Functions: reg, Limits: limits, Realtime: live, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),

@@ -44,6 +44,9 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	random := system.Random{}
 	executor := newExecutor(cfg, store, queue, worker, gateway, router, registryRegistry, ingestIngest, updates, publisher, overrides, clock, random, log)
 	rerun := newRerun(store, history, registryRegistry, clock, iDs)
+	cancellations := cancellationsOf(engine)
+	canceller := newCanceller(cancellations, store, registryRegistry, ingestIngest, updates, clock, iDs, log)
+	pauser := newPauser(catalog, store, registryRegistry, clock, log)
 	tokens, err := newTokens(cfg)
 	if err != nil {
 		cleanup4()
@@ -55,9 +58,9 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registryRegistry, router, ingestIngest, updates, overrides, broadcast, tokens, clock, iDs, log)
 	metadata := metadataOf(engine)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
-	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, checkpoint, poller, log)
+	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, checkpoint, canceller, poller, log)
 	return ingotServer, func() {
 		cleanup4()
 		cleanup3()

@@ -68,6 +68,13 @@ var differences = []difference{
 	{recording: "http-cases", where: "v1: signal no id", field: "*", reason: signalName},
 	{recording: "http-cases", where: "v1: metadata unknown run", field: "*", reason: noSuchRun},
 	{recording: "http-cases", where: "v1: metadata bad kind", field: "*", reason: noSuchRun},
+	{recording: "http-cases", where: "v1: cancellations list", field: "status", want: "500", got: "200", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations list", field: "header Content-Type", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations list", field: "body", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations create", field: "status", want: "500", got: "200", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations create", field: "body", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations delete", field: "status", want: "500", got: "404", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations delete", field: "body", reason: bulkCancel},
 	{recording: "http-cases", where: "v1: checkpoint async bad run", field: "*", reason: notSaved},
 	{recording: "http-cases", where: "v1: checkpoint steps unknown run", field: "*", reason: notSaved},
 	{recording: "http-cases", where: "v1: checkpoint empty", field: "*", reason: "a run without an ID, at no address, is refused; the reference makes one"},
@@ -89,6 +96,7 @@ const (
 	exactBody      = "a provider gets the step's own text; the reference sorts its members"
 	signalName     = "a signal without a name is the sender's mistake, 400 and not 500"
 	noSuchRun      = "metadata of a run that is not there is refused; the reference goes looking for an old run and gives no answer for a minute"
+	bulkCancel     = "bulk cancellation is served; the reference has no store for it and answers 500"
 	notSaved       = "a checkpoint of a run that is not there is refused, whatever stands in its path; the reference answers 200 and saves nothing"
 	planFlag       = "the planning flag is set for every parallel group; the reference forgets it after a discovery made by a sleep"
 	listedOnce     = "a run is listed once; the reference lists it as often as an answer finished it"

@@ -43,6 +43,7 @@ type Checkpoint struct {
 // Functions finds functions, and is told of new durable endpoints.
 type Functions interface {
 	start.Templates
+	start.Standings
 	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
 	PutEndpoint(fn function.Function)
 }

@@ -168,6 +168,8 @@ func (h history) Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error) {
 // functions are none, or an error.
 type functions struct{ err error }
 
+func (functions) Standing(uuid.UUID) run.Standing { return run.Standing{} }
+
 func (functions) Template(string) *expr.Template { return nil }
 
 func (f functions) Function(context.Context, uuid.UUID) (function.Function, error) {

@@ -29,6 +29,12 @@ type Function struct {
 	Config json.RawMessage
 }
 
+// Slugs are what a function of the app may be called in the catalog, the likeliest first, when somebody names it by its slug
+// or by its ID within the app.
+func Slugs(app, name string) []string {
+	return []string{name, app + "-" + name}
+}
+
 // Step is the function's one step: where its app is.
 type Step struct {
 	ID, Name, URI string
