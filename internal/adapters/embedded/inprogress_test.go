@@ -2,8 +2,10 @@ package embedded
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
+	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/ingothq/ingot/internal/ports"
@@ -111,12 +114,16 @@ func TestOpen_WithAnUnreadableHead(t *testing.T) {
 	if _, err := e.Store().Schedule(t.Context(), ports.Schedule{Runs: runs}); err != nil {
 		t.Fatal(err)
 	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	bad := runs[0].State.ID
-	err = sqlitex.Execute(e.db.conn, "UPDATE ingot_runs SET head = x'ff' WHERE run_id = ?", &sqlitex.ExecOptions{Args: []any{bad[:]}})
+	conn, err := sqlite.OpenConn(filepath.Join(dir, fileName), sqlite.OpenReadWrite)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Close(t.Context()); err != nil {
+	err = sqlitex.Execute(conn, "UPDATE ingot_runs SET head = x'ff' WHERE run_id = ?", &sqlitex.ExecOptions{Args: []any{bad[:]}})
+	if err := errors.Join(err, conn.Close()); err != nil {
 		t.Fatal(err)
 	}
 	var logged bytes.Buffer

@@ -120,7 +120,7 @@ func TestCancellations_Failure(t *testing.T) {
 			if w.Code != c.status || !strings.Contains(w.Body.String(), `"error":"`+c.want+`"`) {
 				t.Errorf("status %d, body %s", w.Code, w.Body)
 			}
-			if logged := strings.Count(f.log.String(), "/secret/path"); logged != strings.Count(string(http.StatusText(c.status)), "Internal") {
+			if logged := strings.Count(f.log.String(), "/secret/path"); logged != strings.Count(http.StatusText(c.status), "Internal") {
 				t.Errorf("the cause was logged %d times:\n%s", logged, f.log)
 			}
 		})
