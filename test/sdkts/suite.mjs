@@ -8,8 +8,8 @@ const waitMS = 90_000; // for one run, on a machine that does many other things
 const suiteMS = 240_000;
 
 /**
- * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete, createDefer?, keys? }.
- * createDefer: of the SDK, where it has defers.
+ * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete, createDefer?, endpoints?, keys? }.
+ * createDefer, endpoints: of the SDK, where it has defers and durable endpoints.
  * runComplete: the SDK ends runs by an opcode, for which the read API knows no output (Spec 04 §7.2).
  * keys: { signing, event } of a production server; without them it is a development server.
  */
