@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ingothq/ingot/internal/config"
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 // quiet is a development server that looks for no apps.
@@ -159,6 +160,38 @@ func TestRun_DevTellsOfItsOptions(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in\n%s", want, body)
 		}
+	}
+}
+
+func TestRun_SwitchesOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		set                  func(*config.Config)
+		metadata, checkpoint int
+	}{
+		"defaults":            {func(*config.Config) {}, http.StatusOK, http.StatusOK},
+		"no metadata":         {func(cfg *config.Config) { cfg.Metadata = false }, http.StatusForbidden, http.StatusOK},
+		"dispatch validation": {func(cfg *config.Config) { cfg.DispatchValidation = true }, http.StatusOK, http.StatusConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := quiet()
+			c.set(&cfg)
+			p, a := start(t, cfg), newApp(t, "1h")
+			p.ask(http.MethodPost, "/fn/register", a.registration())
+			event := p.send("any", `{"name":"app/event"}`)
+			<-a.slept
+			_, body := p.ask(http.MethodGet, "/v1/events/"+event+"/runs", "")
+			_, rest, _ := strings.Cut(body, `"run_id":"`)
+			run, _, _ := strings.Cut(rest, `"`)
+			if status, body := p.ask(http.MethodPost, "/v1/runs/"+run+"/metadata", `{"target":{},"metadata":[]}`); status != c.metadata {
+				t.Errorf("metadata: status %d, body %s", status, body)
+			}
+			stale := `{"run_id":"` + run + `","qi_id":"` + sdk.QueueItemID("gone") + `","generation_id":1,"steps":[]}`
+			if status, body := p.ask(http.MethodPost, "/v1/checkpoint/"+run+"/async", stale); status != c.checkpoint {
+				t.Errorf("checkpoint: status %d, body %s", status, body)
+			}
+		})
 	}
 }
 

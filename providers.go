@@ -20,6 +20,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
+	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
 	"github.com/ingothq/ingot/internal/config"
 	"github.com/ingothq/ingot/internal/domain/expr"
@@ -54,6 +55,12 @@ func storeOf(e *embedded.Engine) ports.Store       { return e.Store() }
 func queueOf(e *embedded.Engine) ports.Queue       { return e.Queue() }
 func catalogOf(e *embedded.Engine) ports.Catalog   { return e.Catalog() }
 func historyOf(e *embedded.Engine) ports.History   { return e.History() }
+func metadataOf(e *embedded.Engine) ports.Metadata { return e.Metadata() }
+
+// newLimits holds the limits of runs.
+func newLimits(cfg config.Config) *execute.Overrides {
+	return &execute.Overrides{NoMetadata: !cfg.Metadata}
+}
 
 func newSyncer(catalog ports.Catalog, reg *registry.Registry, log *slog.Logger) *appsync.Syncer {
 	return appsync.NewSyncer(catalog, reg, function.Checks{Expression: compiles, Condition: expr.CheckRestricted}, log)
@@ -76,13 +83,13 @@ func newPoller(cfg config.Config, syncer *appsync.Syncer, catalog ports.Catalog,
 	})
 }
 
-func newRouter(events ports.EventLog, store ports.Store, reg *registry.Registry, in *ingest.Ingest, clock ports.Clock, ids ports.IDs, log *slog.Logger) *route.Router {
-	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Tracker: in, Clock: clock, IDs: ids, Log: log})
+func newRouter(events ports.EventLog, store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *route.Router {
+	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Events: history, Tracker: in, Watcher: updates, Clock: clock, IDs: ids, Log: log})
 }
 
-func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, reg *registry.Registry, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
+func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, router *route.Router, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, publisher *realtime.Publisher, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
 	return execute.New(execute.Deps{
-		Store: store, Queue: queue, Worker: worker, Gateway: requests, Functions: reg, Tracker: in, Limits: limits.Limits,
+		Store: store, Queue: queue, Worker: worker, Gateway: requests, Streams: publisher, Waits: router, Functions: reg, Tracker: in, Watcher: updates, Limits: limits.Limits,
 		Clock: clock, Random: random, Log: log,
 	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
 }
@@ -103,11 +110,19 @@ func newGateway(cfg config.Config, clock ports.Clock) (*gatewayhttp.Gateway, fun
 	return g, g.Close
 }
 
-func newCheckpoint(store ports.Store, history ports.History, catalog ports.Catalog, reg *registry.Registry, in *ingest.Ingest, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *checkpoint.Checkpoint {
+func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, history ports.History, catalog ports.Catalog, reg *registry.Registry, router *route.Router, in *ingest.Ingest, updates *realtime.Updates, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *checkpoint.Checkpoint {
+	var jobs checkpoint.Jobs
+	if cfg.DispatchValidation {
+		jobs = queue
+	}
 	return checkpoint.New(checkpoint.Deps{
-		Advance: advance.New(store, in, log, nil), Store: store, History: history, Catalog: catalog, Functions: reg, Tracker: in,
-		Limits: limits.Limits, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids,
+		Advance: advance.New(store, in, updates, log, nil), Store: store, History: history, Catalog: catalog, Functions: reg, Waits: router, Tracker: in,
+		Limits: limits.Limits, Jobs: jobs, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids,
 	})
+}
+
+func newRerun(store ports.Store, history ports.History, reg *registry.Registry, clock ports.Clock, ids ports.IDs) *rerun.Rerun {
+	return rerun.New(store, history, reg, clock, ids)
 }
 
 func newBroadcast() (*broadcast.Broadcast, func()) {
@@ -123,13 +138,13 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 	}, httpapi.RealtimeConfig{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
-		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Checkpoints: checkpoints, Store: store, History: history,
+		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
 		Functions: reg, Limits: limits, Realtime: live, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
-		StartOptions: startOptions(cfg),
+		NoMetadata: !cfg.Metadata, StartOptions: startOptions(cfg),
 	})
 }
 

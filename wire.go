@@ -12,7 +12,6 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/gatewayhttp"
 	"github.com/ingothq/ingot/internal/adapters/system"
 	"github.com/ingothq/ingot/internal/adapters/tokens"
-	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
@@ -28,12 +27,12 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		wire.Struct(new(system.Random)), wire.Bind(new(ports.Random), new(system.Random)),
 		system.NewIDs, wire.Bind(new(ports.IDs), new(*system.IDs)),
 		// Storage.
-		openEngine, eventLogOf, storeOf, queueOf, catalogOf, historyOf,
+		openEngine, eventLogOf, storeOf, queueOf, catalogOf, historyOf, metadataOf,
 		// Realtime.
 		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
-		realtime.New, newRealtime,
+		realtime.New, realtime.NewUpdates, newRealtime,
 		// The application.
-		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, newCheckpoint, wire.Struct(new(execute.Overrides)),
+		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, newCheckpoint, newRerun, newLimits,
 		// Its edges.
 		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newHandler,
 		newServer,

@@ -9,7 +9,6 @@ package ingot
 import (
 	"context"
 	"github.com/ingothq/ingot/internal/adapters/system"
-	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
@@ -36,12 +35,15 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	queue := queueOf(engine)
 	worker, cleanup2 := newWorker(cfg, clock)
 	gateway, cleanup3 := newGateway(cfg, clock)
-	overrides := &execute.Overrides{}
-	random := system.Random{}
-	executor := newExecutor(cfg, store, queue, worker, gateway, registryRegistry, ingestIngest, overrides, clock, random, log)
-	router := newRouter(eventLog, store, registryRegistry, ingestIngest, clock, iDs, log)
 	history := historyOf(engine)
 	broadcast, cleanup4 := newBroadcast()
+	publisher := realtime.New(broadcast, clock, iDs)
+	updates := realtime.NewUpdates(publisher, log)
+	router := newRouter(eventLog, store, history, registryRegistry, ingestIngest, updates, clock, iDs, log)
+	overrides := newLimits(cfg)
+	random := system.Random{}
+	executor := newExecutor(cfg, store, queue, worker, gateway, router, registryRegistry, ingestIngest, updates, publisher, overrides, clock, random, log)
+	rerun := newRerun(store, history, registryRegistry, clock, iDs)
 	tokens, err := newTokens(cfg)
 	if err != nil {
 		cleanup4()
@@ -50,10 +52,10 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		cleanup()
 		return nil, nil, err
 	}
-	checkpoint := newCheckpoint(store, history, catalog, registryRegistry, ingestIngest, overrides, broadcast, tokens, clock, iDs, log)
-	publisher := realtime.New(broadcast, clock, iDs)
+	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registryRegistry, router, ingestIngest, updates, overrides, broadcast, tokens, clock, iDs, log)
+	metadata := metadataOf(engine)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, checkpoint, store, history, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
 	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, checkpoint, poller, log)
 	return ingotServer, func() {

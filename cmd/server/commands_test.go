@@ -127,7 +127,7 @@ func TestRun_PassesEveryServedFlag(t *testing.T) {
 			"--sqlite-dir", "data", "--poll-interval", "7", "--retry-interval", "3", "--queue-workers", "9", "--tick", "20")
 		want := config.Config{
 			Mode: config.Dev, Host: "localhost", SDKURLs: []string{"http://a", "https://b"}, PollInterval: 7 * time.Second,
-			RetryInterval: 3 * time.Second, QueueWorkers: 9, Tick: 20 * time.Millisecond, Persist: true, SQLiteDir: "data", AllowPrivateGateway: true,
+			RetryInterval: 3 * time.Second, QueueWorkers: 9, Tick: 20 * time.Millisecond, Persist: true, SQLiteDir: "data", AllowPrivateGateway: true, Metadata: true,
 		}
 		if diff := cmp.Diff(want, *w.served, ignorePort); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

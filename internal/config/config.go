@@ -105,6 +105,11 @@ type Config struct {
 	DiscoveryPort string
 	// FeatureFlags are flags of the dashboard that GET /dev reports, "a=true,b=false": the text of INNGEST_FEATURE_FLAGS.
 	FeatureFlags string
+	// Metadata keeps what is attached to runs and steps. Default true; false when $EXPERIMENTAL_STEP_METADATA is "false".
+	Metadata bool
+	// DispatchValidation refuses checkpoints of calls that were made again meanwhile. Default false; true when
+	// $EXPERIMENTAL_ASYNC_DISPATCH_VALIDATION is "true".
+	DispatchValidation bool
 }
 
 // Default is the configuration of a mode when nothing is set. In Start it lacks the required keys.
@@ -122,6 +127,7 @@ func Default(mode Mode) Config {
 
 		AllowPrivateGateway: mode == Dev,
 		SQLiteDir:           defaultSQLiteDir,
+		Metadata:            true,
 	}
 }
 

@@ -16,6 +16,9 @@ const envPrefix = "INNGEST_"
 const (
 	envDiscoveryPort = "PORT"
 	envFeatureFlags  = envPrefix + "FEATURE_FLAGS"
+	envStepMetadata  = "EXPERIMENTAL_STEP_METADATA"
+
+	envDispatchValidation = "EXPERIMENTAL_ASYNC_DISPATCH_VALIDATION"
 )
 
 // layers merges the sources of values, weakest first, and remembers where each value came from.

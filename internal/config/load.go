@@ -80,6 +80,10 @@ func Load(mode Mode, sources Sources, log *slog.Logger) (Config, error) {
 	cfg.File = file
 	cfg.DiscoveryPort, _ = lookupEnv(sources.Environ, envDiscoveryPort)
 	cfg.FeatureFlags, _ = lookupEnv(sources.Environ, envFeatureFlags)
+	metadata, _ := lookupEnv(sources.Environ, envStepMetadata)
+	cfg.Metadata = metadata != "false"
+	validation, _ := lookupEnv(sources.Environ, envDispatchValidation)
+	cfg.DispatchValidation = validation == "true"
 	return cfg, nil
 }
 

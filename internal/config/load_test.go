@@ -20,7 +20,7 @@ func TestLoad_DefaultsOfModes(t *testing.T) {
 		t.Parallel()
 		want := config.Config{
 			Mode: config.Dev, Host: "0.0.0.0", Port: 8288, Discovery: true, PollHealthy: true, PollInterval: 5 * time.Second,
-			QueueWorkers: 100, Tick: 150 * time.Millisecond, SQLiteDir: ".inngest", AllowPrivateGateway: true,
+			QueueWorkers: 100, Tick: 150 * time.Millisecond, SQLiteDir: ".inngest", AllowPrivateGateway: true, Metadata: true,
 		}
 		got := load(t, config.Dev, config.Sources{})
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -34,7 +34,7 @@ func TestLoad_DefaultsOfModes(t *testing.T) {
 		t.Parallel()
 		want := config.Config{
 			Mode: config.Start, Host: "0.0.0.0", Port: 8288, PollInterval: 5 * time.Second, QueueWorkers: 100,
-			Tick: 150 * time.Millisecond, SigningKey: "0123abcd", EventKeys: []config.Secret{"key"}, Persist: true, SQLiteDir: ".inngest",
+			Tick: 150 * time.Millisecond, SigningKey: "0123abcd", EventKeys: []config.Secret{"key"}, Persist: true, SQLiteDir: ".inngest", Metadata: true,
 		}
 		got := load(t, config.Start, config.Sources{Environ: startEnv()})
 		if got.SigningKey != want.SigningKey {
@@ -73,6 +73,31 @@ func TestLoad_VariablesThatAreNoKeys(t *testing.T) {
 		}
 		if got = load(t, mode, config.Sources{Environ: startEnv("INNGEST_CONFIG=" + file)}); got.DiscoveryPort != "" || got.FeatureFlags != "" {
 			t.Errorf("%s without them: discovery port %q, feature flags %q", mode, got.DiscoveryPort, got.FeatureFlags)
+		}
+	}
+}
+
+func TestLoad_StepMetadata(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []config.Mode{config.Dev, config.Start} {
+		for value, want := range map[string]bool{"": true, "true": true, "0": true, "false": false} {
+			if got := load(t, mode, config.Sources{Environ: startEnv("EXPERIMENTAL_STEP_METADATA=" + value)}); got.Metadata != want {
+				t.Errorf("%s with %q: metadata is %t", mode, value, got.Metadata)
+			}
+		}
+		if !load(t, mode, config.Sources{Environ: startEnv()}).Metadata {
+			t.Errorf("%s: no metadata", mode)
+		}
+	}
+}
+
+func TestLoad_DispatchValidation(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []config.Mode{config.Dev, config.Start} {
+		for value, want := range map[string]bool{"": false, "1": false, "false": false, "true": true} {
+			if got := load(t, mode, config.Sources{Environ: startEnv("EXPERIMENTAL_ASYNC_DISPATCH_VALIDATION=" + value)}); got.DispatchValidation != want {
+				t.Errorf("%s with %q: dispatch validation is %t", mode, value, got.DispatchValidation)
+			}
 		}
 	}
 }

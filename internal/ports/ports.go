@@ -65,8 +65,10 @@ type Store interface {
 	Schedule(ctx context.Context, s Schedule) ([]Scheduled, error)
 	// Load returns a run in progress; ErrNotFound when there is none or it has ended.
 	Load(ctx context.Context, id ulid.ULID) (run.State, error)
-	// Commit makes a transition true, all of it or nothing: steps, jobs, the fate of the leased job, published events,
-	// the end of the run, and the history of all that. It returns the state afterwards (run.State.Apply).
+	// Commit makes a transition true, all of it or nothing: steps, jobs, the fate of the leased job, the attempts of a job
+	// that is reset, leased or not, published events,
+	// metadata as far as the run has room for it (metadata.Fit), the end of the run, and the history of all that. It returns
+	// the state afterwards (run.State.Apply).
 	// ErrConflict: the run is not at the revision the transition was decided on. ErrLeaseLost: the job is not leased
 	// by the caller. ErrNotFound: the run has ended. *SignalTakenError: a pause of the transition is for a signal that
 	// another run waits for, and does not replace it. A pause that does replace takes the signal from the other run, whose
@@ -141,6 +143,9 @@ type Queue interface {
 	// Park takes a job that cannot be worked on out of the queue and records why, where an operator sees it. The run
 	// stays as it is.
 	Park(ctx context.Context, l Lease, reason string) error
+	// Generation is how often a job of a run was handed out, as the latest Lease of it says. ErrNotFound: the queue has no
+	// such job, because it is done, dropped or parked.
+	Generation(ctx context.Context, run ulid.ULID, job string) (int, error)
 }
 
 // Lease is a job in the caller's hands.

@@ -81,6 +81,8 @@ var differences = []difference{
 	{recording: "http-cases", where: "register: duplicate function ids", field: "*", reason: laterWins},
 	{recording: "http-cases", where: "register: *", field: "body.message", reason: notApplied},
 	{recording: "http-cases", where: "v1: signal no id", field: "*", reason: signalName},
+	{recording: "http-cases", where: "v1: metadata unknown run", field: "*", reason: noSuchRun},
+	{recording: "http-cases", where: "v1: metadata bad kind", field: "*", reason: noSuchRun},
 	{recording: "http-cases", where: "v1: checkpoint async bad run", field: "*", reason: notSaved},
 	{recording: "http-cases", where: "v1: checkpoint steps unknown run", field: "*", reason: notSaved},
 	{recording: "http-cases", where: "v1: checkpoint empty", field: "*", reason: "a run without an ID, at no address, is refused; the reference makes one"},
@@ -101,6 +103,7 @@ const (
 	completeOutput = "the output of a run that a RunComplete op ended is shown; the reference shows an empty text"
 	exactBody      = "a provider gets the step's own text; the reference sorts its members"
 	signalName     = "a signal without a name is the sender's mistake, 400 and not 500"
+	noSuchRun      = "metadata of a run that is not there is refused; the reference goes looking for an old run and gives no answer for a minute"
 	notSaved       = "a checkpoint of a run that is not there is refused, whatever stands in its path; the reference answers 200 and saves nothing"
 	planFlag       = "the planning flag is set for every parallel group; the reference forgets it after a discovery made by a sleep"
 	listedOnce     = "a run is listed once; the reference lists it as often as an answer finished it"

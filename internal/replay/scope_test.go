@@ -35,7 +35,6 @@ var casesOutOfScope = map[string]string{
 	"v1: run jobs *":                    "the read of a run's queue items is not served yet",
 	"v1: app functions*":                "the read of an app's functions is not served yet",
 	"v1: cancellations *":               "bulk cancellation has no store in the reference either",
-	"v1: metadata *":                    "step metadata is not served yet",
 	"v1: prom":                          "a cloud route",
 	"v1: userland traces *":             "traces of user code are not taken yet",
 	"v0: telemetry":                     "telemetry of the dashboard",

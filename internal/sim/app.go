@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -31,6 +34,8 @@ type program struct {
 	stages [][]item
 	// trigger is the event that starts it, "sim/<name>" if empty; cancel is the one that cancels it.
 	trigger, cancel string
+	// saves has the app save its steps while a call goes on, and do the next one at once.
+	saves bool
 }
 
 // wait is a step that waits for an event with the number of the run's own.
@@ -67,6 +72,7 @@ func newApp(w *World) *app {
 		{name: "asks", stages: [][]item{{invoke("i1", "sim-fails"), invoke("i2", "sim-none"), {id: "p"}}, {{id: "b"}}}},
 		{name: "fetches", stages: [][]item{{{id: "f", op: "Gateway", opts: `{"url":"http://other.test/"}`}}, {{id: "b"}}}},
 		{name: "defers", stages: [][]item{{{id: "a"}}, {{id: "d", op: "DeferAdd", opts: `{"fn_slug":"sim-later","input":{"n":%d}}`}}}},
+		{name: "saves", stages: [][]item{{{id: "a"}}, {{id: "b"}}, {{id: "nap", sleep: "1m"}}, {{id: "c"}}, {{id: "d"}}}, saves: true},
 		{name: "later", stages: [][]item{{{id: "a"}}}, trigger: event.DeferredSchedule},
 		{name: "stops", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "3h"}}, {{id: "b"}}}, cancel: "sim/stop"},
 	}}
@@ -129,27 +135,42 @@ type callBody struct {
 }
 
 // Call implements ports.Worker.
-func (a *app) Call(_ context.Context, c ports.Call) (sdk.Response, error) {
+func (a *app) Call(ctx context.Context, c ports.Call) (sdk.Response, error) {
 	a.w.stop("call " + c.URL)
 	u, err := url.Parse(c.URL)
 	if err != nil {
 		return sdk.Response{}, err
+	}
+	if strings.HasPrefix(c.URL, endpointDomain) {
+		return a.callEndpoint(ctx, u, c), nil
 	}
 	var body callBody
 	if err := json.Unmarshal(c.Body, &body); err != nil {
 		return sdk.Response{}, fmt.Errorf("call body: %w", err)
 	}
 	name, target := u.Query().Get("fnId"), u.Query().Get("stepId")
-	a.w.check.called(name, target, body)
-	if a.w.faults && a.failures[body.Ctx.RunID] < 3 && a.w.chance(8) {
-		a.failures[body.Ctx.RunID]++
-		response := a.spoilt(a.w.rng.IntN(4))
-		a.w.stop("answer spoilt")
+	id, err := ulid.ParseStrict(body.Ctx.RunID)
+	if err != nil {
+		return sdk.Response{}, fmt.Errorf("run of call: %w", err)
+	}
+	a.w.check.called(name, target, body, a.w.repeats(id))
+	if response, spoilt := a.spoil(body.Ctx.RunID); spoilt {
 		return response, nil
 	}
-	response := a.answer(a.program(name), target, body)
+	response := a.answer(ctx, a.program(name), target, body)
 	a.w.stop("answer")
 	return response, nil
+}
+
+// spoil gives a bad answer once in a while, but not so often that a run's attempts are used up.
+func (a *app) spoil(run string) (sdk.Response, bool) {
+	if !a.w.faults || a.failures[run] == 3 || !a.w.chance(8) {
+		return sdk.Response{}, false
+	}
+	a.failures[run]++
+	response := a.spoilt(a.w.rng.IntN(4))
+	a.w.stop("answer spoilt")
+	return response, true
 }
 
 // Ping implements ports.Worker; apps of the simulation are registered from the start.
@@ -190,7 +211,7 @@ func reply(status int, body string) sdk.Response {
 }
 
 // answer does what an SDK does: run the step asked for, or the next one, or plan what can run in parallel.
-func (a *app) answer(p program, target string, body callBody) sdk.Response {
+func (a *app) answer(ctx context.Context, p program, target string, body callBody) sdk.Response {
 	for _, stage := range p.stages {
 		var open []item
 		for _, it := range stage {
@@ -206,7 +227,7 @@ func (a *app) answer(p program, target string, body callBody) sdk.Response {
 			}
 		}
 		if len(open) > 0 {
-			return a.stage(open, len(stage) > 1, target, body)
+			return a.stage(ctx, p, open, len(stage) > 1, target, body)
 		}
 	}
 	return reply(200, strconv.Quote("done "+body.Event.ID))
@@ -219,12 +240,12 @@ func (a *app) fail(memo string) sdk.Response {
 	return response
 }
 
-func (a *app) stage(open []item, parallel bool, target string, body callBody) sdk.Response {
+func (a *app) stage(ctx context.Context, p program, open []item, parallel bool, target string, body callBody) sdk.Response {
 	var ops []map[string]any
 	for _, it := range open {
 		switch {
 		case it.id == target, !parallel && target == sdk.NoTarget && !body.Ctx.Disable && it.sleep == "" && it.op == "":
-			return a.runStep(it, body)
+			return a.runStep(ctx, p, it, target, body)
 		case it.op != "":
 			opts := strings.ReplaceAll(it.opts, "%d", strconv.Itoa(body.Event.Data.N))
 			ops = append(ops, map[string]any{"op": it.op, "id": it.id, "name": it.id, "opts": json.RawMessage(opts)})
@@ -237,12 +258,20 @@ func (a *app) stage(open []item, parallel bool, target string, body callBody) sd
 	return opsReply(ops...)
 }
 
-func (a *app) runStep(it item, body callBody) sdk.Response {
+func (a *app) runStep(ctx context.Context, p program, it item, target string, body callBody) sdk.Response {
 	a.w.check.ran(it.id, body)
 	if it.final {
 		return opsReply(map[string]any{"op": "StepFailed", "id": it.id, "error": map[string]string{"name": "Error", "message": "boom"}})
 	}
-	return opsReply(map[string]any{"op": "StepRun", "id": it.id, "data": body.Ctx.RunID + " " + it.id + " " + strconv.Itoa(a.w.check.runs(it.id, body))})
+	data := body.Ctx.RunID + " " + it.id + " " + strconv.Itoa(a.w.check.runs(it.id, body))
+	op := map[string]any{"op": "StepRun", "id": it.id, "data": data}
+	if !p.saves || target != sdk.NoTarget || a.w.checkpoints.Async(ctx, encode(map[string]any{"run_id": body.Ctx.RunID, "steps": []any{op}})) != nil {
+		return opsReply(op) // what could not be saved, perhaps, is answered
+	}
+	steps := map[string]json.RawMessage{it.id: encode(map[string]string{"data": data})}
+	maps.Copy(steps, body.Steps)
+	body.Steps = steps
+	return a.answer(ctx, p, target, body)
 }
 
 func opsReply(ops ...map[string]any) sdk.Response {

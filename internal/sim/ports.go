@@ -8,6 +8,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -79,6 +80,10 @@ func (f faulty) SignalWaiter(ctx context.Context, signal string) (ulid.ULID, err
 	return ask(f.w, "signal waiter", func() (ulid.ULID, error) { return f.w.store.SignalWaiter(ctx, signal) })
 }
 
+func (f faulty) Events(ctx context.Context, q ports.EventQuery) ([]event.Tracked, error) {
+	return ask(f.w, "events", func() ([]event.Tracked, error) { return f.w.backend.Events(ctx, q) })
+}
+
 // queue is the queue as tasks see it.
 type queue struct{ w *World }
 
@@ -90,6 +95,38 @@ func (q queue) Return(ctx context.Context, l ports.Lease, at time.Time) error {
 	return q.w.do("return", func() error { return q.w.backend.Queue().Return(ctx, l, at) })
 }
 
+func (q queue) Generation(ctx context.Context, id ulid.ULID, job string) (int, error) {
+	return ask(q.w, "generation", func() (int, error) { return q.w.backend.Queue().Generation(ctx, id, job) })
+}
+
 func (q queue) Park(ctx context.Context, l ports.Lease, reason string) error {
 	return q.w.do("park job", func() error { return q.w.backend.Queue().Park(ctx, l, reason) })
+}
+
+// history is the history as tasks see it.
+type history struct {
+	ports.History
+	w *World
+}
+
+func (h history) Run(ctx context.Context, id ulid.ULID) (ports.RunRecord, error) {
+	return ask(h.w, "read run", func() (ports.RunRecord, error) { return h.History.Run(ctx, id) })
+}
+
+func (h history) Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error) {
+	return ask(h.w, "read steps", func() ([]run.Step, error) { return h.History.Steps(ctx, id) })
+}
+
+func (h history) Origin(ctx context.Context, id ulid.ULID) (ports.Origin, error) {
+	return ask(h.w, "read origin", func() (ports.Origin, error) { return h.History.Origin(ctx, id) })
+}
+
+// catalog is the catalog as tasks see it.
+type catalog struct {
+	ports.Catalog
+	w *World
+}
+
+func (c catalog) Sync(ctx context.Context, plan function.SyncPlan) error {
+	return c.w.do("sync", func() error { return c.Catalog.Sync(ctx, plan) })
 }

@@ -80,6 +80,10 @@ func (w *World) step(ctx context.Context) error {
 		w.send(ctx)
 	case w.chance(20):
 		w.poke(ctx)
+	case w.chance(30):
+		w.visit(ctx)
+	case w.chance(60):
+		w.rerun(ctx)
 	case w.chance(60):
 		return w.crash(ctx)
 	case w.chance(80):

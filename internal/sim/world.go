@@ -6,6 +6,9 @@
 // stopped at, and forgets all leases. Ports also fail: before their effect, or after it, so that the caller does not
 // know. Apps answer with errors, garbage, or nothing.
 //
+// The workload has a function for each thing that an SDK can ask of a run, clients of durable endpoints whose apps die in the
+// middle of a request, apps that save their steps while a call goes on, and reruns of any run from any of its steps.
+//
 // What must hold is checked while it happens (a memoised step is never run again and never changes, a run starts once
 // for an event) and, once the faults stop, at the end: everything has ended as it should, and every run has told of its
 // end exactly once.
@@ -28,9 +31,12 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/app/advance"
+	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/registry"
+	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -49,9 +55,11 @@ type World struct {
 	// store is what tasks commit to; a test may put a broken one here to prove that its bug is seen.
 	store ports.Store
 
-	ingest   *ingest.Ingest
-	router   *route.Router
-	executor *execute.Executor
+	ingest      *ingest.Ingest
+	router      *route.Router
+	executor    *execute.Executor
+	checkpoints *checkpoint.Checkpoint
+	reruns      *rerun.Rerun
 
 	tasks   []*task
 	current *task
@@ -114,14 +122,18 @@ func (w *World) boot(ctx context.Context) error {
 	ports := faulty{w}
 	w.ingest = ingest.New(ports, w.clock, entropy{w})
 	w.router = route.New(route.Deps{
-		EventLog: ports, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
+		EventLog: ports, Store: ports, Functions: reg, Events: ports, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
 		Pause: func(context.Context, int) { w.stop("pause") }, ResumesAtOnce: 1,
 	})
-	limits := &execute.Overrides{}
 	w.executor = execute.New(execute.Deps{
-		Store: ports, Queue: queue{w}, Worker: w.app, Gateway: w.app, Functions: reg, Tracker: w.ingest, Limits: limits.Limits,
+		Store: ports, Queue: queue{w}, Worker: w.app, Gateway: w.app, Waits: w.router, Functions: reg, Tracker: w.ingest, Limits: limits,
 		Clock: w.clock, Random: jitter{w}, Log: log, Pause: func(context.Context, int) { w.stop("pause") },
 	}, execute.Config{})
+	w.checkpoints = checkpoint.New(checkpoint.Deps{
+		Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend, w},
+		Catalog: catalog{w.backend, w}, Functions: reg, Waits: w.router, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
+	})
+	w.reruns = rerun.New(ports, history{w.backend, w}, reg, w.clock, entropy{w})
 	return nil
 }
 

@@ -217,6 +217,16 @@ func (a *app) send(t *testing.T, event string, data object) string {
 	return id
 }
 
+// sendAt is send for an event whose runs start at a time.
+func (a *app) sendAt(t *testing.T, event string, data object, at time.Time) string {
+	t.Helper()
+	id, err := a.client.Send(t.Context(), inngestgo.GenericEvent[object]{Name: event, Data: data, Timestamp: at.UnixMilli()})
+	if err != nil {
+		t.Fatalf("send %s: %v", event, err)
+	}
+	return id
+}
+
 // finish sends an event with this key, waits for its run and checks how the server says it ended, and that the app
 // saw that run and no other.
 func (a *app) finish(t *testing.T, event, key, status string) harness.Run {

@@ -16,6 +16,7 @@ import werkzeug.serving
 import cancels
 import invokes
 import outside
+import reruns
 import waits
 from harness import Keys
 from provider import Provider
@@ -142,7 +143,7 @@ class App:
         add("large", self._large)
         add("many", self._many)
         add("numbers", self._numbers)
-        for subject in (waits, invokes, cancels, outside):
+        for subject in (waits, invokes, cancels, outside, reruns):
             subject.add_functions(self, add)
         observe = self.client.create_function(
             fn_id="observer", trigger=inngest.TriggerEvent(event="inngest/function.finished")

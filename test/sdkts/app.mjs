@@ -2,17 +2,19 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import http from "node:http";
 import * as cancel from "./cancel.mjs";
+import * as rerun from "./rerun.mjs";
 import * as checkpoint from "./checkpoint.mjs";
 import * as defer from "./defer.mjs";
 import * as endpoint from "./endpoint.mjs";
 import * as invoke from "./invoke.mjs";
+import * as metadata from "./metadata.mjs";
 import * as outside from "./outside.mjs";
 import * as realtime from "./realtime.mjs";
 import * as signals from "./signals.mjs";
 import * as waits from "./waits.mjs";
 
 /** What is tested beyond the basics; each has its functions and its scenarios. */
-export const subjects = [waits, signals, invoke, cancel, checkpoint, outside, realtime, defer, endpoint];
+export const subjects = [waits, signals, invoke, cancel, rerun, checkpoint, outside, realtime, defer, metadata, endpoint];
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -34,7 +36,7 @@ export async function startApp(lane, server) {
     id: lane.id, baseUrl: server.url, logger: silent, internalLogger: silent, fetch: app.watchedFetch(),
     // With keys the SDK checks the signature of every call and refuses others.
     isDev: !server.keys, signingKey: server.keys?.signing, eventKey: server.keys?.event,
-    ...lane.clientOptions,
+    middleware: [lane.metadataMiddleware()], ...lane.clientOptions,
   };
   app.client = new lane.sdk.Inngest(options);
   app.endpoints = endpoint.endpoints(app, lane, options);

@@ -21,6 +21,8 @@ export function functions({ add, app, lane, stepOf }) {
     return stepOf(context, "after", 1);
   });
 
+  add("start-timeout", { retries: 0, timeouts: { start: "1s" } }, async (context) => stepOf(context, "one", 1));
+
   add("finish-timeout", { retries: 0, timeouts: { finish: "5s" } }, async (context) => {
     await stepOf(context, "before", 1);
     await context.step.sleep("nap", "60s");
@@ -60,6 +62,16 @@ export function scenarios(world) {
     sawOnce(key, "held");
     assert.equal(world.app.times(key, "after").length, 0, "the cancelled run went on");
     await world.server.cancel(run); // an ended run: nothing to do (Spec 04 §7.2)
+  });
+
+  test("cancelled when the time to start is up", async () => {
+    const key = "start-timeout";
+    // It is to start when its event says, which is too late.
+    const run = await world.server.awaitRun(await start(key, { key }, Date.now() + 30_000), waitMS);
+    assert.equal(run.status, "Cancelled");
+    assert.equal((await world.finished(run.run_id))._inngest.status, "Cancelled");
+    assert.deepEqual(world.app.runs(key), [], "it was called");
+    await finish(key, "Completed", 1, { key: `${key} in time` });
   });
 
   test("cancelled when the time to finish is up", async () => {

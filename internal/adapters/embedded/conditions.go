@@ -12,6 +12,10 @@ import (
 // the name, and who asks for candidates evaluates it.
 const maxFiled = 4096
 
+// pastConditions bounds the compiled conditions that are kept although no pause has them any more. Functions whose runs do
+// not overlap would else have theirs compiled for every run. Conditions that differ in literals only count as one.
+const pastConditions = 256
+
 // conditions are the pauses for one name of an event, filed by what their conditions demand of it, so that an event finds
 // the few that it may end among many.
 type conditions struct {
@@ -20,8 +24,9 @@ type conditions struct {
 	index  *expr.Index[*waiting]
 }
 
-func newConditions() conditions {
-	return conditions{always: map[*waiting]struct{}{}, index: expr.NewIndex[*waiting]()}
+// newConditions is without conditions. past, which all of them share, has what was compiled before.
+func newConditions(past *expr.Cache) conditions {
+	return conditions{always: map[*waiting]struct{}{}, index: expr.NewSharedIndex[*waiting](past)}
 }
 
 func (c *conditions) add(w *waiting, expression string) {

@@ -34,7 +34,7 @@ func underTest(t *testing.T, cfg Config) portstest.Ports {
 	cfg.fault = injected.check
 	e := mustOpen(t, cfg)
 	p := portstest.Ports{
-		EventLog: e.EventLog(), Store: e.Store(), Queue: e.Queue(), Catalog: e.Catalog(), History: e.History(),
+		EventLog: e.EventLog(), Store: e.Store(), Queue: e.Queue(), Catalog: e.Catalog(), History: e.History(), Metadata: e.Metadata(),
 		Now: time.Now, Pass: pass, Settle: synctest.Wait, FailWrite: injected.set,
 	}
 	if cfg.Dir != "" {

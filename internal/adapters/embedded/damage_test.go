@@ -68,6 +68,7 @@ func TestDamage_IsParkedAndTheRestGoesOn(t *testing.T) {
 		INSERT INTO ingot_runs VALUES (`+run+`, 0, x'ff', x'ff');
 		INSERT INTO ingot_pauses VALUES (`+run+`, x'00', 'bad', x''), (x'00', x'00000000000000000000000000000001', 'bad', x''), (`+run+`, x'00000000000000000000000000000001', 'bad', x'ff'),
 			(`+run+`, x'00000000000000000000000000000002', 'good', x'0a056576656e74');
+		INSERT INTO ingot_metadata VALUES (`+run+`, 0, '', -1, '', 'userland.a', 'set', x'ff', 1, 1);
 		INSERT INTO ingot_signals VALUES ('bad', x'00');
 		INSERT INTO ingot_jobs (run_id, job_id, due_at, attempt, generation, payload) VALUES (`+run+`, 'bad', 0, 0, 0, x'ff'), (x'00', 'short', 0, 0, 0, x'ff');
 		INSERT INTO function_finishes (run_id, status) VALUES (x'0011', 'Completed');
@@ -122,6 +123,9 @@ func TestDamage_IsParkedAndTheRestGoesOn(t *testing.T) {
 	_, err = e.Store().Load(t.Context(), ulid.ULID{15: 1})
 	if !errors.Is(err, errDamaged) || isPortError(err) {
 		t.Errorf("load of a damaged run: %v", err)
+	}
+	if _, err := e.Metadata().All(t.Context(), ulid.ULID{15: 1}); !errors.Is(err, errDamaged) {
+		t.Errorf("damaged metadata: %v", err)
 	}
 	if _, err := e.History().Events(t.Context(), ports.EventQuery{}); !errors.Is(err, errDamaged) {
 		t.Errorf("list with a damaged event: %v", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 	"zombiezen.com/go/sqlite"
 
+	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/sql/sqlite/db"
 )
@@ -213,7 +214,10 @@ func translateRead(ctx context.Context, err error) error {
 
 // isPortError tells whether an error says already what it means to the caller.
 func isPortError(err error) bool {
-	for _, known := range []error{ports.ErrNotFound, ports.ErrConflict, ports.ErrLeaseLost, ports.ErrClosed, ports.ErrUnavailable} {
+	for _, known := range []error{
+		ports.ErrNotFound, ports.ErrConflict, ports.ErrLeaseLost, ports.ErrClosed, ports.ErrUnavailable,
+		metadata.ErrUpdateTooLarge, metadata.ErrRunFull,
+	} {
 		if errors.Is(err, known) {
 			return true
 		}

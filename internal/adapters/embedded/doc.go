@@ -36,7 +36,8 @@
 // inbox of events to be routed, runs, their memos, jobs and pauses, whose a signal is, idempotency keys, and what was
 // parked. A run in progress is one row that its commits rewrite and that is kept small, one row a memo, one row a job, one
 // row a pause; what may be large or changes seldom, such as deferred runs, is in rows of parts. When it ends they are all
-// deleted in the same transaction that writes its end into the history.
+// deleted in the same transaction that writes its end into the history. What is attached to a run and its steps
+// (metadata.go) lives as long as its history.
 //
 // # Invariants
 //

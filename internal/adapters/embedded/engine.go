@@ -88,6 +88,9 @@ func (e *Engine) Catalog() ports.Catalog {
 // History returns the port of what happened.
 func (e *Engine) History() ports.History { return history{db: e.db} }
 
+// Metadata returns the port of what is attached to runs and steps.
+func (e *Engine) Metadata() ports.Metadata { return attachments{writer: e.writer, db: e.db} }
+
 // Close finishes the writes that were accepted, refuses new ones with ports.ErrClosed, wakes everybody who waits, and
 // leaves a database file that the reference can open. A second call returns the first's result. When ctx ends first,
 // Close returns its cause and goes on in the background; a process that ends then leaves the file as a crash would,

@@ -337,6 +337,11 @@ func (l *eventLog) Park(ctx context.Context, id ulid.ULID, reason string) error 
 
 // settle forgets an event that no longer needs routing.
 func (l *eventLog) settle(id ulid.ULID) {
+	l.forget(id)
+	l.writer.keep.settled(id) // which asks whether it is needed, so not under the lock
+}
+
+func (l *eventLog) forget(id ulid.ULID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.known, id)

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/sql/sqlite/db"
@@ -25,6 +26,7 @@ type pauses struct {
 	mu    sync.RWMutex
 	all   map[pauseKey]*waiting
 	names map[string]*awaited
+	past  *expr.Cache
 }
 
 // pauseKey names a pause.
@@ -49,7 +51,7 @@ type awaited struct {
 }
 
 func newPauses(cfg Config) *pauses {
-	return &pauses{cfg: cfg, all: map[pauseKey]*waiting{}, names: map[string]*awaited{}}
+	return &pauses{cfg: cfg, all: map[pauseKey]*waiting{}, names: map[string]*awaited{}, past: expr.NewCache(pastConditions)}
 }
 
 // restore loads every pause for an event.
@@ -110,7 +112,7 @@ func (p *pauses) add(runID ulid.ULID, pause run.Pause, body []byte) {
 	}
 	on := p.names[pause.Event]
 	if on == nil {
-		on = &awaited{name: pause.Event, conditions: newConditions()}
+		on = &awaited{name: pause.Event, conditions: newConditions(p.past)}
 		p.names[pause.Event] = on
 	}
 	w := &waiting{pauseKey: key, body: body, on: on}

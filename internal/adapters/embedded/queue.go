@@ -239,8 +239,33 @@ func (q *queue) next(ctx context.Context) (*item, error) {
 // lease is an item as its taker sees it. On an error the lease names the job, but has not all of it.
 func (q *queue) lease(it *item) (ports.Lease, error) {
 	job, err := jobFromRecord(it.payload)
-	job.ID, job.RunID, job.At, job.Attempt = it.id, it.run, fromNanos(it.due), int(it.attempt)
+	job.ID, job.RunID = it.id, it.run
+	q.mu.Lock() // attempts may be reset while the job is in hand
+	defer q.mu.Unlock()
+	job.At, job.Attempt = fromNanos(it.due), int(it.attempt)
 	return ports.Lease{Job: job, Generation: int(it.generation), Token: it.token}, err
+}
+
+// Generation implements ports.Queue.
+func (q *queue) Generation(ctx context.Context, run ulid.ULID, job string) (int, error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	it := q.items[jobKey{run, job}]
+	if it == nil {
+		return 0, fmt.Errorf("generation of job %s: %w", job, ports.ErrNotFound)
+	}
+	return int(it.generation), nil
+}
+
+// attempted tells whether attempts of a job are counted. It can only be so again after a commit of its run.
+func (q *queue) attempted(run ulid.ULID, job string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	it := q.items[jobKey{run, job}]
+	return it != nil && it.attempt > 0
 }
 
 // claim marks a leased job as being settled by its holder; nobody else may settle it meanwhile.
@@ -347,6 +372,8 @@ type changes struct {
 	// current is the leased item and its fate.
 	current *item
 	fate    run.Disposition
+	// reset is a job whose attempts are forgotten; zero for none.
+	reset jobKey
 	// dropped are jobs that are forgotten before new ones are added, whoever has them in hand.
 	dropped []jobKey
 	// ended is the run whose jobs are all forgotten, with their IDs.
@@ -382,6 +409,9 @@ func (q *queue) apply(c changes) {
 		default:
 			it.state = itemLeased
 		}
+	}
+	if it := q.items[c.reset]; it != nil {
+		it.attempt = 0
 	}
 	for _, key := range c.dropped {
 		if it := q.items[key]; it != nil {

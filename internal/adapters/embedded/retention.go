@@ -35,13 +35,16 @@ type retention struct {
 	events   fifo[ulid.ULID]
 	// needed counts the runs in progress that an event started.
 	needed map[ulid.ULID]int
+	// aside are events whose time has come but that are needed; freed are those that are no longer. Neither is in events.
+	aside map[ulid.ULID]struct{}
+	freed fifo[ulid.ULID]
 	// keys counts the stored idempotency keys.
 	keys       int
 	nextExpiry time.Time
 }
 
 func newRetention(cfg Config) *retention {
-	return &retention{cfg: cfg, needs: func(ulid.ULID) bool { return false }, needed: map[ulid.ULID]int{}}
+	return &retention{cfg: cfg, needs: func(ulid.ULID) bool { return false }, needed: map[ulid.ULID]int{}, aside: map[ulid.ULID]struct{}{}}
 }
 
 // restore reads what there is.
@@ -131,9 +134,28 @@ func (r *retention) ended(s run.State) {
 		id := s.Events[i].InternalID
 		if r.needed[id]--; r.needed[id] <= 0 {
 			delete(r.needed, id)
+			r.free(id)
 		}
 	}
 }
+
+// settled notes that an event no longer needs routing.
+func (r *retention) settled(id ulid.ULID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.free(id)
+}
+
+// free lets go of an event that was set aside, unless it is still needed. The caller holds mu.
+func (r *retention) free(id ulid.ULID) {
+	if _, waits := r.aside[id]; waits && !r.isNeeded(id) {
+		delete(r.aside, id)
+		r.freed.push(id)
+	}
+}
+
+// isNeeded tells whether an event must stay whatever its age. The caller holds mu.
+func (r *retention) isNeeded(id ulid.ULID) bool { return r.needed[id] > 0 || r.needs(id) }
 
 // work is what one transaction of the retention deletes.
 type work struct {
@@ -143,7 +165,8 @@ type work struct {
 }
 
 // plan chooses what to delete now: nothing until a whole batch is due, so that an idle server writes nothing and a busy
-// one pays for few transactions. Events that are still needed go to the end of the line.
+// one pays for few transactions. An event that is still needed is set aside until it no longer is, so that none is looked at
+// again and again while the runs that need it sleep.
 func (r *retention) plan(now time.Time) work {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,14 +176,17 @@ func (r *retention) plan(now time.Time) work {
 			w.runs = append(w.runs, r.finished.pop())
 		}
 	}
-	if keep := r.cfg.KeepEvents; keep >= 0 && r.events.len() >= keep+pruneBatch {
+	if keep := r.cfg.KeepEvents; keep >= 0 && r.freed.len()+r.events.len() >= keep+pruneBatch {
 		for range pruneBatch {
-			id := r.events.pop()
-			if r.needed[id] > 0 || r.needs(id) {
-				r.events.push(id)
-				continue
+			from := &r.events
+			if r.freed.len() > 0 {
+				from = &r.freed
 			}
-			w.events = append(w.events, id)
+			if id := from.pop(); r.isNeeded(id) {
+				r.aside[id] = struct{}{}
+			} else {
+				w.events = append(w.events, id)
+			}
 		}
 	}
 	if keep := r.cfg.KeepKeys; keep >= 0 && r.keys >= keep+pruneBatch {
@@ -194,6 +220,9 @@ func (r *retention) prune(w *writer) {
 				return err
 			}
 			if _, err := t.exec(t.statements.deleteEnded, id[:]); err != nil {
+				return err
+			}
+			if _, err := t.exec(t.statements.deleteMetadata, id[:]); err != nil {
 				return err
 			}
 		}
@@ -233,7 +262,7 @@ func (r *retention) restoreWork(w work) {
 		r.finished.push(id)
 	}
 	for _, id := range w.events {
-		r.events.push(id)
+		r.freed.push(id)
 	}
 	if w.expired {
 		r.nextExpiry = r.nextExpiry.Add(expiryInterval)

@@ -1,7 +1,9 @@
 package embedded
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/sql/sqlite/db"
@@ -60,6 +63,29 @@ func through(t testing.TB, e *Engine, started event.Tracked) run.State {
 	return next.State
 }
 
+// attach gives a run metadata.
+func attach(t *testing.T, e *Engine, id ulid.ULID) {
+	t.Helper()
+	update := metadata.Update{Target: metadata.OfRun(), Kind: "userland.a", Op: metadata.Set, Values: metadata.Values{"n": json.RawMessage("1")}}
+	if err := e.Metadata().Put(t.Context(), id, []metadata.Update{update}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// attached counts the rows of metadata of a run, whether or not there is such a run.
+func attached(t *testing.T, e *Engine, id ulid.ULID) (rows int) {
+	t.Helper()
+	err := e.db.read(t.Context(), func(q *db.Queries) error {
+		all, err := q.ListMetadata(t.Context(), id[:])
+		rows = len(all)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
 func TestRetention_KeepsTheNewest(t *testing.T) {
 	t.Parallel()
 	for name, dir := range map[string]string{"memory": "", "disk": t.TempDir()} {
@@ -86,6 +112,7 @@ func TestRetention_KeepsTheNewest(t *testing.T) {
 				if i == 0 {
 					first = last
 				}
+				attach(t, e, last.ID)
 			}
 			runs, events, keys := counts(t, e)
 			for what, span := range map[string][3]int{"runs": {runs, 100, 100}, "events": {events, 300, 300}, "keys": {keys, 200, 200}} {
@@ -98,6 +125,11 @@ func TestRetention_KeepsTheNewest(t *testing.T) {
 			}
 			if _, err := e.History().Run(t.Context(), last.ID); err != nil {
 				t.Error(err)
+			}
+			for id, want := range map[ulid.ULID]int{first.ID: 0, last.ID: 1} {
+				if got := attached(t, e, id); got != want {
+					t.Errorf("run %s has %d rows of metadata, want %d", id, got, want)
+				}
 			}
 			for _, needed := range []ulid.ULID{unrouted.InternalID, large.InternalID} {
 				if _, err := e.History().Event(t.Context(), needed); err != nil {
@@ -206,5 +238,105 @@ func TestRetention_TriesAgain(t *testing.T) {
 	}
 	if after, _, _ := counts(t, e); after > before {
 		t.Errorf("%d runs are left", after)
+	}
+}
+
+// sleeping is a retention that keeps 100 events while runs that some of the older ones started go on.
+func sleeping(runs int) *retention {
+	r := newRetention(Config{KeepRuns: -1, KeepEvents: 100, KeepKeys: -1})
+	for range runs {
+		started := []event.Tracked{benchEvent()}
+		r.accepted(started)
+		r.started(run.State{Events: started}, false)
+	}
+	return r
+}
+
+// BenchmarkRetention_ManySleepers chooses what to delete after one event more that nobody needs, while many runs sleep.
+func BenchmarkRetention_ManySleepers(b *testing.B) {
+	for _, runs := range []int{0, 1e3, 1e5} {
+		b.Run(fmt.Sprintf("runs=%d", runs), func(b *testing.B) {
+			r := sleeping(runs)
+			deleted, done := 0, 0
+			b.ReportAllocs()
+			for b.Loop() {
+				var id ulid.ULID
+				done++
+				binary.BigEndian.PutUint64(id[:], uint64(done))
+				r.accepted([]event.Tracked{{InternalID: id}})
+				deleted += len(r.plan(time.Time{}).events)
+			}
+			b.ReportMetric(float64(done-deleted), "left")
+		})
+	}
+}
+
+// passEvents has the retention see n events that nobody needs, and returns all that it deletes meanwhile.
+func passEvents(r *retention, n int) (deleted []ulid.ULID) {
+	for range n {
+		r.accepted([]event.Tracked{benchEvent()})
+		deleted = append(deleted, r.plan(time.Time{}).events...)
+	}
+	return deleted
+}
+
+func TestRetention_SetsNeededEventsAsideUntilTheyAreNot(t *testing.T) {
+	t.Parallel()
+	const keep, runs = 100, 600
+	r := newRetention(Config{KeepRuns: -1, KeepEvents: keep, KeepKeys: -1})
+	looked, routing := map[ulid.ULID]int{}, map[ulid.ULID]bool{}
+	r.needs = func(id ulid.ULID) bool { looked[id]++; return routing[id] }
+	var living []run.State
+	for range runs {
+		s := run.State{Events: []event.Tracked{benchEvent(), benchEvent()}}
+		r.accepted(s.Events)
+		r.started(s, false)
+		living = append(living, s)
+	}
+	unrouted := benchEvent()
+	routing[unrouted.InternalID] = true
+	r.accepted([]event.Tracked{unrouted})
+
+	for _, id := range passEvents(r, 10*pruneBatch) {
+		if r.needed[id] > 0 || routing[id] {
+			t.Fatalf("event %s is deleted although it is needed", id)
+		}
+	}
+	if len(r.aside) != 2*runs+1 || looked[unrouted.InternalID] != 1 || r.events.len() > keep+2*pruneBatch {
+		t.Errorf("%d events are aside, %d wait, the one to be routed was looked at %d times", len(r.aside), r.events.len(), looked[unrouted.InternalID])
+	}
+
+	// One run of two that share an event, and a run that starts from an old event again.
+	again := run.State{Events: living[1].Events}
+	r.started(again, false)
+	for _, s := range living {
+		r.ended(s)
+	}
+	routing[unrouted.InternalID] = false
+	r.settled(unrouted.InternalID)
+	r.settled(unrouted.InternalID)
+	if len(r.aside) != 2 || r.freed.len() != 2*runs-1 {
+		t.Errorf("%d events are aside, %d are free", len(r.aside), r.freed.len())
+	}
+	freed := map[ulid.ULID]bool{unrouted.InternalID: true}
+	for _, s := range living {
+		freed[s.Events[0].InternalID], freed[s.Events[1].InternalID] = true, true
+	}
+	count := 0
+	for _, id := range passEvents(r, 2*pruneBatch) {
+		if freed[id] {
+			count++
+		}
+	}
+	if count != 2*runs-1 {
+		t.Errorf("%d events that are needed no longer are deleted, want %d", count, 2*runs-1)
+	}
+
+	// What is free may be needed once more before it is deleted.
+	r.ended(again)
+	r.started(again, false)
+	passEvents(r, 2*pruneBatch)
+	if len(r.aside) != 2 || r.freed.len() != 0 {
+		t.Errorf("%d events are aside, %d are free", len(r.aside), r.freed.len())
 	}
 }

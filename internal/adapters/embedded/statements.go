@@ -19,7 +19,7 @@ type statements struct {
 	insertStep, deleteSteps                  *sqlite.Stmt
 	insertEnded, deleteEnded                 *sqlite.Stmt
 	insertJob, updateJob, deleteJob, parkJob *sqlite.Stmt
-	deleteRunJobs                            *sqlite.Stmt
+	resetJob, deleteRunJobs                  *sqlite.Stmt
 	getKey, insertKey, deleteKey             *sqlite.Stmt
 	deleteExpiredKeys, deleteOldestKeys      *sqlite.Stmt
 	insertFunctionRun, insertFinish          *sqlite.Stmt
@@ -28,6 +28,8 @@ type statements struct {
 	putPause, deletePause, deleteRunPauses   *sqlite.Stmt
 	getSignal, putSignal, deleteSignal       *sqlite.Stmt
 	putRunPart, deleteRunParts               *sqlite.Stmt
+	insertMetadata, lastMetadata             *sqlite.Stmt
+	deleteMetadata, runExists                *sqlite.Stmt
 }
 
 // prepare prepares them all on the connection that writes.
@@ -46,7 +48,7 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.insertStep, db.InsertStep}, {&s.deleteSteps, db.DeleteSteps},
 		{&s.insertEnded, db.InsertEndedRun}, {&s.deleteEnded, db.DeleteEndedRun},
 		{&s.insertJob, db.InsertJob}, {&s.updateJob, db.UpdateJob}, {&s.deleteJob, db.DeleteJob}, {&s.parkJob, db.ParkJob},
-		{&s.deleteRunJobs, db.DeleteRunJobs},
+		{&s.resetJob, db.ResetJob}, {&s.deleteRunJobs, db.DeleteRunJobs},
 		{&s.getKey, db.GetIdempotency}, {&s.insertKey, db.InsertIdempotency}, {&s.deleteKey, db.DeleteIdempotency},
 		{&s.deleteExpiredKeys, db.DeleteExpiredIdempotency}, {&s.deleteOldestKeys, db.DeleteOldestIdempotency},
 		{&s.insertFunctionRun, db.InsertFunctionRun}, {&s.insertFinish, db.InsertFunctionFinish},
@@ -55,6 +57,8 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.putPause, db.PutPause}, {&s.deletePause, db.DeletePause}, {&s.deleteRunPauses, db.DeleteRunPauses},
 		{&s.getSignal, db.GetSignal}, {&s.putSignal, db.PutSignal}, {&s.deleteSignal, db.DeleteSignal},
 		{&s.putRunPart, db.PutRunPart}, {&s.deleteRunParts, db.DeleteRunParts},
+		{&s.insertMetadata, db.InsertMetadata}, {&s.lastMetadata, db.LastMetadata}, {&s.deleteMetadata, db.DeleteMetadata},
+		{&s.runExists, db.RunExists},
 	} {
 		stmt, err := conn.Prepare(entry.query)
 		if err != nil {

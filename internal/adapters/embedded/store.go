@@ -39,6 +39,9 @@ func (st *store) Commit(ctx context.Context, c ports.Commit) (run.State, error) 
 	}
 	after := c.State.Apply(c.Lease.Job, c.Transition)
 	p := planCommit(c, after)
+	if job := c.Transition.ResetJob; job != "" && st.queue.attempted(c.State.ID, job) {
+		p.reset = job
+	}
 	var published []event.Tracked
 	err = st.writer.do(ctx, &operation{
 		size: p.size,
@@ -83,7 +86,9 @@ type plannedCommit struct {
 	parts  []part
 	// ended and response are the records of a run that ends, nil for none.
 	ended, response []byte
-	size            int
+	// reset is the job whose attempts are written anew; empty when they are none anyway.
+	reset string
+	size  int
 }
 
 func planCommit(c ports.Commit, after run.State) plannedCommit {
@@ -104,6 +109,9 @@ func planCommit(c ports.Commit, after run.State) plannedCommit {
 			p.parts = append(p.parts, consumedPart(after.Consumed))
 		}
 		p.size += p.jobs.size + p.pauses.size + partsSize(p.parts)
+	}
+	for _, update := range c.Transition.Metadata {
+		p.size += 120 + update.Cost()
 	}
 	p.size += eventsSize(c.Publish)
 	return p
@@ -144,6 +152,9 @@ func (st *store) write(t *tx, p *plannedCommit, current *item, published []event
 	if err != nil {
 		return published, err
 	}
+	if err := st.writeMetadata(t, p.State.ID, p.Transition.Metadata); err != nil {
+		return published, err
+	}
 	return st.log.insert(t, p.Publish, published)
 }
 
@@ -166,6 +177,11 @@ func (st *store) writeSteps(t *tx, p *plannedCommit, current *item) error {
 		}
 		next := p.Transition.Current
 		if _, err := t.exec(t.statements.updateJob, nanos(next.At), next.Attempt, generation, id, jobID); err != nil {
+			return err
+		}
+	}
+	if p.reset != "" {
+		if _, err := t.exec(t.statements.resetJob, id, p.reset); err != nil {
 			return err
 		}
 	}
@@ -276,6 +292,9 @@ func (st *store) committed(p *plannedCommit, current *item, published []event.Tr
 		st.pauses.apply(p.State.ID, p.Transition.Drop, p.pauses.pauses, p.pauses.bodies)
 		for _, jobID := range p.Transition.DropJobs {
 			done.dropped = append(done.dropped, jobKey{p.State.ID, jobID})
+		}
+		if p.reset != "" {
+			done.reset = jobKey{p.State.ID, p.reset}
 		}
 		done.add(p.jobs)
 	}

@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -113,5 +115,18 @@ func BenchmarkRestartWaits(b *testing.B) {
 				b.StartTimer()
 			}
 		})
+	}
+}
+
+// BenchmarkPauseOfOneRun files and forgets the pause of a run that is the only one of its kind, as a function that an event
+// cancels has it whose runs do not overlap.
+func BenchmarkPauseOfOneRun(b *testing.B) {
+	p := newPauses(Config{}.withDefaults())
+	next := waitingRun("bench/done", waitCondition(1), benchEvent())
+	planned := planPauses(slices.Collect(maps.Values(next.State.Pauses)))
+	b.ReportAllocs()
+	for b.Loop() {
+		p.apply(next.State.ID, nil, planned.pauses, planned.bodies)
+		p.end(&next.State)
 	}
 }

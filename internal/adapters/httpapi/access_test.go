@@ -40,6 +40,8 @@ func TestAccess(t *testing.T) {
 		{http.MethodGet, "/v1/events/" + unknownID + "/runs", "", expect{200, 200}, false},
 		{http.MethodGet, "/v1/runs/" + unknownID, "", expect{404, 404}, false},
 		{http.MethodDelete, "/v1/runs/" + unknownID, "", expect{404, 404}, false},
+		{http.MethodGet, "/v1/runs/" + unknownID + "/metadata", "", expect{404, 404}, false},
+		{http.MethodPost, "/v1/runs/" + unknownID + "/metadata", "{}", expect{404, 404}, false},
 		{http.MethodPost, "/v1/signals", `{"signal":"x"}`, expect{404, 404}, false},
 		{http.MethodPost, "/v1/checkpoint/x/async", "{}", expect{400, 400}, false},
 		{http.MethodPost, "/v1/http/runs/x/async", "{}", expect{400, 400}, false},
@@ -47,6 +49,10 @@ func TestAccess(t *testing.T) {
 		{http.MethodPost, "/v1/http/runs", "{}", expect{400, 400}, false},
 		{http.MethodPost, "/v1/checkpoint/x/steps", "{}", expect{400, 400}, false},
 		{http.MethodPost, "/v1/http/runs/x/steps", "{}", expect{400, 400}, false},
+		{http.MethodPost, "/api/v2/runs/" + unknownID + "/rerun", "", expect{404, 404}, false},
+		{http.MethodPost, "/api/v2/runs/" + unknownID + "/cancel", "", expect{404, 404}, false},
+		{http.MethodPost, "/v2/runs/" + unknownID + "/rerun", "", expect{404, 404}, false},
+		{http.MethodPost, "/v2/runs/" + unknownID + "/cancel", "", expect{404, 404}, false},
 		{http.MethodGet, "/v1/checkpoint/x/output", "", expect{401, 401}, true},
 		{http.MethodPost, "/v1/http/runs/x/output?token=x", "", expect{401, 401}, true},
 	}
@@ -102,7 +108,7 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 	f := newFixture(t, startConfig)
 	for method, paths := range map[string][]string{
 		http.MethodGet:    {"/health", "/dev", "/v0/runs/x/actions", "/v0/runs/x/batch", "/v1/events", "/v1/events/x", "/v1/events/x/runs", "/v1/runs/x", "/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
-		http.MethodPost:   {"/e/x", "/invoke/x", "/fn/register", "/fn/step-limit", "/fn/state-size-limit", "/v0/telemetry", "/v1/signals", "/v1/checkpoint/x/async", "/v1/http/runs/x/async", "/v1/checkpoint", "/v1/http/runs", "/v1/checkpoint/x/steps", "/v1/http/runs/x/steps", "/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
+		http.MethodPost:   {"/e/x", "/invoke/x", "/fn/register", "/fn/step-limit", "/fn/state-size-limit", "/v0/telemetry", "/v1/signals", "/v1/checkpoint/x/async", "/v1/http/runs/x/async", "/v1/checkpoint", "/v1/http/runs", "/v1/checkpoint/x/steps", "/v1/http/runs/x/steps", "/v1/checkpoint/x/output", "/v1/http/runs/x/output", "/api/v2/runs/x/rerun", "/api/v2/runs/x/cancel", "/v2/runs/x/rerun", "/v2/runs/x/cancel"},
 		http.MethodDelete: {"/fn/remove", "/fn/step-limit", "/fn/state-size-limit", "/v0/runs/x", "/v1/runs/x", "/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
 		http.MethodPut:    {"/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
 		http.MethodPatch:  {"/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
@@ -113,7 +119,7 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 			}
 		}
 	}
-	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "36"; got != want {
+	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "42"; got != want {
 		t.Errorf("%s routes, want %s: add the new one to TestAccess", got, want)
 	}
 }

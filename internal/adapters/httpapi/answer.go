@@ -53,14 +53,14 @@ func writeBody(c echo.Context, status int, body []byte) error {
 
 // envelope wraps the answers of /v1. Spec 04 §4.2.
 type envelope struct {
-	Data     any      `json:"data"`
-	Metadata metadata `json:"metadata"`
+	Data     any          `json:"data"`
+	Metadata envelopeMeta `json:"metadata"`
 }
 
-type metadata struct {
+type envelopeMeta struct {
 	FetchedAt time.Time `json:"fetched_at"`
 }
 
 func (a *api) writeData(c echo.Context, data any) error {
-	return writeJSON(c, http.StatusOK, envelope{data, metadata{a.Clock.Now()}})
+	return writeJSON(c, http.StatusOK, envelope{data, envelopeMeta{a.Clock.Now()}})
 }

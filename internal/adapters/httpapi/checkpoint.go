@@ -74,8 +74,11 @@ func (a *api) checkpointFailed(c echo.Context, err error) error {
 		return nil
 	}
 	status := http.StatusBadRequest
-	if invalid.TooLarge {
+	switch {
+	case invalid.TooLarge:
 		status = http.StatusRequestEntityTooLarge
+	case invalid.Stale:
+		status = http.StatusConflict
 	}
 	answer := publicError{Error: invalid.Reason, Status: status}
 	if invalid.Run != (ulid.ULID{}) {

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
+	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -27,6 +29,7 @@ import (
 type broken struct {
 	ports.Store
 	ports.History
+	ports.Metadata
 }
 
 var errBroken = fmt.Errorf("open /secret/path: %w", ports.ErrUnavailable)
@@ -51,6 +54,11 @@ func (broken) Run(context.Context, ulid.ULID) (ports.RunRecord, error) {
 	return ports.RunRecord{}, errBroken
 }
 
+func (broken) Put(context.Context, ulid.ULID, []metadata.Update) error { return errBroken }
+func (broken) All(context.Context, ulid.ULID) ([]metadata.Stored, error) {
+	return nil, errBroken
+}
+
 func TestStorageFailure(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -68,13 +76,15 @@ func TestStorageFailure(t *testing.T) {
 		{http.MethodGet, "/v1/events/" + unknownID, "", 500, `{"error":"Unable to query events","data":null,"status":500}`},
 		{http.MethodGet, "/v1/events/" + unknownID + "/runs", "", 500, `{"error":"Unable to query event runs","data":null,"status":500}`},
 		{http.MethodGet, "/v1/runs/" + unknownID, "", 500, `{"error":"Unable to load function run: ` + unknownID + `","data":null,"status":500}`},
+		{http.MethodGet, "/v1/runs/" + unknownID + "/metadata", "", 503, `{"error":"the run store is unavailable","data":null,"status":503}`},
+		{http.MethodPost, "/v1/runs/" + unknownID + "/metadata", "{}", 503, `{"error":"the run store is unavailable","data":null,"status":503}`},
 		{http.MethodDelete, "/v1/runs/" + unknownID, "", 500, `{"error":"Unable to load function run: ` + unknownID + `","data":null,"status":500}`},
 	}
 	for _, test := range tests {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, devConfig, func(d *httpapi.Deps) {
-				d.Ingest, d.Sync, d.Runs, d.Store, d.History = broken{}, broken{}, broken{}, broken{}, broken{}
+				d.Ingest, d.Sync, d.Runs, d.Store, d.History, d.Metadata = broken{}, broken{}, broken{}, broken{}, broken{}, broken{}
 			})
 			w := f.send(test.method, test.path, test.body)
 			if w.Code != test.status || w.Body.String() != test.want+"\n" {
@@ -98,6 +108,24 @@ func TestCancel_StorageFailure(t *testing.T) {
 	const want = `{"error":"Unable to cancel function run: the run store is unavailable","data":null,"status":500}` + "\n"
 	if w.Code != http.StatusInternalServerError || w.Body.String() != want {
 		t.Errorf("status %d, body %s", w.Code, w.Body)
+	}
+}
+
+// TestActions_OfARerun has inputs for two steps, of which one has run since.
+func TestActions_OfARerun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, devConfig)
+	state, jobs := run.New(run.Spec{
+		ID: ulid.MustParse(unknownID), Events: []event.Tracked{{}}, MaxAttempts: 1, Now: f.clock.Now(),
+		Steps:  []run.Step{{ID: "ran", Memo: []byte(`{"data":1}`)}},
+		Inputs: map[string]json.RawMessage{"ran": []byte(`[1]`), "next": []byte(`[7,"x"]`)},
+	})
+	if _, err := f.backend.Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{{State: state, Start: jobs[0]}}}); err != nil {
+		t.Fatal(err)
+	}
+	w := f.send(http.MethodGet, "/v0/runs/"+unknownID+"/actions", "")
+	if want := `{"next":{"input":[7,"x"]},"ran":{"data":1}}` + "\n"; w.Body.String() != want {
+		t.Errorf("got %s, want %s", w.Body, want)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/registry"
+	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -95,11 +96,11 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 	}, execute.Config{})
 	f.deps = httpapi.Deps{
 		Ingest: in, Sync: appsync.NewSyncer(f.backend, reg, function.Checks{Expression: compiles, Condition: compiles}, log),
-		Runs: f.executor, Signals: f.router,
+		Runs: f.executor, Reruns: rerun.New(f.backend, f.backend, reg, f.clock, ids), Signals: f.router,
 		Checkpoints: checkpoint.New(checkpoint.Deps{
-			Advance: advance.New(f.backend, in, log, nil), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
-			Tracker: in, Limits: limits.Limits, Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,
-		}), Store: f.backend, History: f.backend, Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
+			Advance: advance.New(f.backend, in, nil, log, nil), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
+			Tracker: in, Limits: limits.Limits, Jobs: f.backend.Queue(), Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,
+		}), Store: f.backend, History: f.backend, Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
 	}
 	for _, change := range edit {
 		change(&f.deps)

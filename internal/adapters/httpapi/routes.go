@@ -30,7 +30,7 @@ type route struct {
 // routes is everything that is served. Unlike the reference, /invoke wants the signing key: starting functions is not
 // public.
 func (a *api) routes() []route {
-	return slices.Concat(a.realtimeRoutes(), a.checkpointRoutes(), []route{
+	return slices.Concat(a.realtimeRoutes(), a.checkpointRoutes(), a.v2Routes(), []route{
 		{http.MethodPost, "/e/:key", open, a.receiveEvents},
 		{http.MethodGet, "/health", open, a.health},
 
@@ -53,6 +53,8 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v1/events/:id/runs", managed, a.eventRuns},
 		{http.MethodGet, "/v1/runs/:id", managed, a.run},
 		{http.MethodDelete, "/v1/runs/:id", managed, a.cancel},
+		{http.MethodGet, "/v1/runs/:id/metadata", managed, a.readMetadata},
+		{http.MethodPost, "/v1/runs/:id/metadata", managed, a.putMetadata},
 		{http.MethodPost, "/v1/signals", managed, a.signal},
 	})
 }

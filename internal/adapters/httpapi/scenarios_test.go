@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 const (
@@ -320,9 +321,64 @@ func sayWaits(s *transcript) {
 	post("checkpoint of a sleep", async, body(`[{"op":"Sleep","id":"c","name":"1s"}]`))
 	post("checkpoint of an end", async, body(`[{"op":"RunComplete","id":"c"}]`))
 	post("checkpoint of a large step", async, body(`[{"op":"StepRun","id":"c","data":"`+strings.Repeat("x", 4<<20)+`"}]`))
+	post("checkpoint of a call that was made again", async, `{"run_id":"`+run+`","qi_id":"`+sdk.QueueItemID("gone")+`","generation_id":7,"steps":[]}`)
 	post("checkpoint that is no JSON", async, `{`)
 	post("checkpoint of an unknown run", async, `{"run_id":"`+unknownID+`","steps":[{"op":"StepRun","id":"a"}]}`)
 	s.say("what was saved", http.MethodGet, "/v0/runs/"+run+"/actions", "")
 }
 
 const unknownFn = "881ded5d-7c0a-50d6-8a8d-451a82d0ca42"
+
+func sayMetadata(s *transcript) {
+	s.send(http.MethodPost, "/fn/register", registration(""))
+	s.send(http.MethodPost, "/e/k", `{"name":"app/event"}`)
+	s.answer = answers(
+		appAnswer(http.StatusPartialContent, `[{"op":"StepRun","id":"a","data":1,"metadata":[`+
+			`{"scope":"step","kind":"userland.default","op":"set","values":{"from":"op"}},{"scope":"run","kind":"inngest.usage","op":"set","values":{}}]}]`),
+		appAnswer(http.StatusPartialContent, `[{"op":"StepError","id":"b","error":{"name":"Error","message":"m"},"metadata":[`+
+			`{"scope":"step_attempt","kind":"userland.default","op":"merge","values":{"attempt":"first"}}]}]`),
+		appAnswer(http.StatusOK, `"done"`),
+	)
+	s.route()
+	path := "/v1/runs/" + s.backend.Runs()[0].RunID.String() + "/metadata"
+	post := func(title, body string) {
+		s.tb.Helper()
+		s.say(title, http.MethodPost, path, body)
+	}
+	read := func(title string) {
+		s.tb.Helper()
+		s.say(title, http.MethodGet, path, "")
+	}
+	read("nothing yet")
+	post("of the run", `{"target":{"run_id":"ignored"},"metadata":[{"kind":"userland.default","op":"merge","values":{"big":9007199254740993,"a":[1,"<&>"]}}]}`)
+	s.clock.advance(time.Second)
+	post("more of the run", `{"metadata":[{"kind":"userland.default","op":"add","values":{"big":2,"n":1}},{"kind":"userland.default","op":"delete","values":{"a":null}}]}`)
+	post("of a step", `{"target":{"step_id":"step-1","step_index":1},"metadata":[{"kind":"inngest.score","op":"set","values":{"quality":{"value":0.5}}}]}`)
+	post("of an attempt", `{"target":{"step_id":"step-1","step_attempt":0},"metadata":[{"kind":"userland.default","op":"set","values":{"x":1}}]}`)
+	post("of a span", `{"target":{"step_id":"step-1","step_attempt":0,"span_id":"00f067aa0ba902b7"},"metadata":[{"kind":"userland.default","op":"set","values":{"x":2}}]}`)
+	post("nothing", `{"target":{},"metadata":[]}`)
+	read("what was sent")
+	s.work()
+	read("with what came with steps")
+	post("not JSON", `{nope`)
+	post("an op that there is not", `{"metadata":[{"kind":"userland.a","op":"replace","values":{}}]}`)
+	post("an attempt of no step", `{"target":{"step_attempt":1},"metadata":[]}`)
+	post("a kind that is not to be written", `{"metadata":[{"kind":"inngest.timing","op":"set","values":{}}]}`)
+	post("a score that is none", `{"metadata":[{"kind":"userland.a"},{"kind":"inngest.score","op":"set","values":{"it's":{"value":1}}}]}`)
+	post("more than an update may have", `{"metadata":[{"kind":"userland.a","op":"set","values":{"a":"`+strings.Repeat("x", 64<<10)+`"}}]}`)
+	post("more than a run may have", `{"metadata":[`+strings.TrimSuffix(strings.Repeat(`{"kind":"userland.a","op":"set","values":{"a":"`+strings.Repeat("x", 60<<10)+`"}},`, 18), ",")+`]}`)
+	post("a body of more than 2 MiB", strings.Repeat(" ", 2<<20+1))
+	s.clock.advance(time.Hour)
+	s.work()
+	post("after the end", `{"metadata":[{"kind":"userland.default","op":"set","values":{"ended":true}}]}`)
+	read("after the end")
+	s.say("of an unknown run", http.MethodPost, "/v1/runs/"+unknownID+"/metadata", `{"target":{},"metadata":[]}`)
+	s.say("of an unknown run", http.MethodGet, "/v1/runs/"+unknownID+"/metadata", "")
+	s.say("of an id that is none", http.MethodPost, "/v1/runs/nope/metadata", `{}`)
+	s.say("of an id that is none", http.MethodGet, "/v1/runs/nope/metadata", "")
+}
+
+func sayNoMetadata(s *transcript) {
+	s.say("write", http.MethodPost, "/v1/runs/nope/metadata", `{nope`)
+	s.say("read", http.MethodGet, "/v1/runs/nope/metadata", "")
+}

@@ -39,6 +39,8 @@ type Config struct {
 	SigningKey string
 	// EventKeys are accepted by the event API; none accepts every key.
 	EventKeys []string
+	// NoMetadata refuses metadata of runs and steps.
+	NoMetadata bool
 	// Version is reported by /dev.
 	Version string
 	// StartOptions are reported by /dev.
@@ -79,10 +81,12 @@ type Deps struct {
 	Ingest      Ingest
 	Sync        Sync
 	Runs        Runs
+	Reruns      Reruns
 	Signals     Signals
 	Checkpoints Checkpoints
 	Store       ports.Store
 	History     ports.History
+	Metadata    ports.Metadata
 	Functions   Functions
 	Limits      Limits
 	// Realtime serves the realtime routes; nil serves none.

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -9,32 +8,16 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// actions is GET /v0/runs/{run}/actions: the memos that did not fit into a call. Spec 01 §8.5.
+// actions is GET /v0/runs/{run}/actions: the memos that did not fit into a call, and the inputs of steps that a rerun changes
+// and that have not run. Spec 01 §8.5.
 func (a *api) actions(c echo.Context) error {
 	return a.withState(c, func(state run.State) []byte {
-		body := []byte{'{'}
-		for i, id := range state.Stack {
-			if i > 0 {
-				body = append(body, ',')
-			}
-			body = appendText(body, id)
-			body = append(body, ':')
-			body = append(body, state.Steps[id]...)
-		}
-		return append(body, "}\n"...)
+		return sdk.AppendActions(nil, state.Stack, state.Steps, state.InputMemos())
 	})
-}
-
-// appendText appends a JSON string. Ids of steps are the app's, who may have put anything into them.
-func appendText(dst []byte, text string) []byte {
-	quoted, err := json.Marshal(text)
-	if err != nil { // no string is refused
-		return append(dst, `""`...)
-	}
-	return append(dst, quoted...)
 }
 
 // batch is GET /v0/runs/{run}/batch: the events of the run.

@@ -90,12 +90,12 @@ func (s *Syncer) Apply(ctx context.Context, request function.Request) (Result, e
 		s.log.WarnContext(ctx, "app sync refused", "app_name", request.AppName, "reason", outcome.Refused.Text, "error", plan.App.Error)
 		return Result{}, &RefusedError{Refusal: *outcome.Refused}
 	}
-	result := Result{AppID: outcome.AppID, Modified: outcome.Modified, Message: unsupported(plan.Put)}
+	result := Result{AppID: outcome.AppID, Modified: outcome.Modified, Message: notes(plan.Put)}
 	if outcome.Modified {
 		s.log.InfoContext(ctx, "app synced", "app_name", request.AppName, "app_id", result.AppID.String(), "count", len(plan.Put))
 	}
 	if result.Message != "" {
-		s.log.WarnContext(ctx, "app uses settings that are not applied yet", "app_name", request.AppName, "reason", result.Message)
+		s.log.WarnContext(ctx, "app uses settings that are not applied", "app_name", request.AppName, "reason", result.Message)
 	}
 	return result, nil
 }
@@ -174,16 +174,25 @@ func (s *Syncer) Remove(ctx context.Context, url string) error {
 	return nil
 }
 
-// unsupported names the settings of functions that are stored but not applied, empty when there are none.
-func unsupported(functions []function.Function) string {
-	var notes []string
-	for _, fn := range functions {
-		if names := function.Unsupported(fn); len(names) > 0 {
-			notes = append(notes, fn.Slug+": "+strings.Join(names, ", "))
+// notes tell of the settings of functions that are stored but not applied, empty when there are none.
+func notes(functions []function.Function) string {
+	var all []string
+	for _, note := range []struct {
+		text string
+		of   func(function.Function) []string
+	}{
+		{"this server stores the following settings but does not apply them yet: ", function.Unsupported},
+		{"the following timeouts cannot be read and are not applied: ", function.Unreadable},
+	} {
+		var found []string
+		for _, fn := range functions {
+			if names := note.of(fn); len(names) > 0 {
+				found = append(found, fn.Slug+": "+strings.Join(names, ", "))
+			}
+		}
+		if len(found) > 0 {
+			all = append(all, note.text+strings.Join(found, "; "))
 		}
 	}
-	if len(notes) == 0 {
-		return ""
-	}
-	return "this server stores the following settings but does not apply them yet: " + strings.Join(notes, "; ")
+	return strings.Join(all, "; ")
 }

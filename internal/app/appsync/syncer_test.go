@@ -135,7 +135,7 @@ func TestRegister_NamesSettingsThatAreNotApplied(t *testing.T) {
 	if got.Message != want {
 		t.Errorf("message is %q, want %q", got.Message, want)
 	}
-	if !strings.Contains(w.logged.String(), "settings that are not applied yet") {
+	if !strings.Contains(w.logged.String(), "settings that are not applied") {
 		t.Errorf("logged %s", w.logged)
 	}
 	if again := w.register([]byte(body)); again.Message != "" || again.Modified {

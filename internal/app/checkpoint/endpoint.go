@@ -152,7 +152,7 @@ func (c *Checkpoint) begin(ctx context.Context, fn function.Function, request ne
 		started.TS = c.clock.Now().UnixMilli()
 	}
 	tracked := c.tracker.Track(started)
-	spec := start.Spec(fn, tracked...)
+	spec := start.Spec(fn, c.functions, tracked...)
 	spec.ID, spec.Key, spec.Now = request.RunID, request.RunID.String(), c.clock.Now()
 	spec.Attached, spec.RequestVersion = true, request.RequestVersion
 	spec.Endpoint = &run.Endpoint{Method: request.endpoint.Method, Language: sdk.EndpointLanguage(sdkName)}
@@ -198,7 +198,7 @@ func (c *Checkpoint) report(ctx context.Context, id ulid.ULID, ops []sdk.Op) err
 	if err != nil {
 		return fmt.Errorf("checkpoint run %s: %w", id, err)
 	}
-	_, _, err = c.advance.Apply(ctx, advance.Step{Run: id, Known: &state, Input: run.Synced{
+	_, t, err := c.advance.Apply(ctx, advance.Step{Run: id, Known: &state, Input: run.Synced{
 		Ops: ops, MaxAttempts: fn.MaxAttempts(), Now: c.clock.Now(), Limits: c.limits(state.FunctionID),
 	}})
 	refused := (*run.CheckpointError)(nil)
@@ -211,6 +211,8 @@ func (c *Checkpoint) report(ctx context.Context, id ulid.ULID, ops []sdk.Op) err
 		return c.reportLate(ctx, id, ops)
 	case err != nil:
 		return fmt.Errorf("checkpoint run %s: %w", id, err)
+	case len(t.Pauses) > 0:
+		c.waits.Began(ctx, id, t.Pauses)
 	}
 	return nil
 }

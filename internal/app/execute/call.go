@@ -53,7 +53,7 @@ func (x *Executor) request(lease ports.Lease, state run.State, call run.Call, fn
 		JobID: job.ID, RequestID: request, GenerationID: lease.Generation,
 		Attempt: call.Attempt, MaxAttempts: call.MaxAttempts,
 		DisableImmediateExecution: call.DisableImmediateExecution, RequestVersion: call.RequestVersion,
-		Stack: state.Stack, Current: call.Current, Steps: state.Steps, Inputs: state.Inputs, Defers: state.Abortable(), Language: language,
+		Stack: state.Stack, Current: call.Current, Steps: state.Steps, Inputs: state.InputMemos(), Defers: state.Abortable(), Language: language,
 		Events: make([]json.RawMessage, len(state.Events)),
 	}
 	for i, e := range state.Events {

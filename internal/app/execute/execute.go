@@ -27,6 +27,11 @@ type Functions interface {
 	SDK(app uuid.UUID) string
 }
 
+// Waits is told of the waits of a run once they are stored.
+type Waits interface {
+	Began(ctx context.Context, id ulid.ULID, pauses []run.Pause)
+}
+
 // Config are the executor's settings. Zero fields take the defaults.
 type Config struct {
 	// Workers is the number of jobs in hand at once; 100.
@@ -46,6 +51,8 @@ type Executor struct {
 	queue     ports.Queue
 	worker    ports.Worker
 	gateways  ports.Gateway
+	waits     Waits
+	streams   Streams
 	functions Functions
 	limits    LimitsOf
 	clock     ports.Clock
@@ -60,16 +67,21 @@ type LimitsOf func(function uuid.UUID) run.Limits
 
 // Deps are what the executor needs.
 type Deps struct {
-	Store     ports.Store
-	Queue     ports.Queue
-	Worker    ports.Worker
-	Gateway   ports.Gateway
+	Store   ports.Store
+	Queue   ports.Queue
+	Worker  ports.Worker
+	Gateway ports.Gateway
+	Waits   Waits
+	// Streams takes the responses that steps want published; nil for nobody.
+	Streams   Streams
 	Functions Functions
 	Tracker   advance.Tracker
-	Limits    LimitsOf
-	Clock     ports.Clock
-	Random    ports.Random
-	Log       *slog.Logger
+	// Watcher is told of the runs that advance; nil for nobody.
+	Watcher advance.Watcher
+	Limits  LimitsOf
+	Clock   ports.Clock
+	Random  ports.Random
+	Log     *slog.Logger
 	// Pause waits after the n-th failure in a row, n from 1, or until ctx ends. Nil waits 20 ms, doubled each time, to 5 s.
 	Pause func(ctx context.Context, n int)
 }
@@ -86,8 +98,8 @@ func New(d Deps, config Config) *Executor {
 		d.Pause = advance.Pause
 	}
 	return &Executor{
-		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,
-		gateways: d.Gateway, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
+		advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,
+		gateways: d.Gateway, waits: d.Waits, streams: d.Streams, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
 	}
 }
 
@@ -179,7 +191,7 @@ func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {
 	}
 	var outcome run.Input
 	if due.Call.Gateway != nil {
-		outcome, err = x.gateway(ctx, lease, *due.Call.Gateway, limits)
+		outcome, err = x.gateway(ctx, lease, state, *due.Call.Gateway, limits)
 	} else {
 		outcome, err = x.reply(ctx, lease, state, *due.Call, limits)
 	}
@@ -187,10 +199,15 @@ func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {
 		return err
 	}
 	_, t, err := x.advance.Apply(ctx, advance.Step{Run: job.RunID, Lease: lease, Known: &state, Input: outcome})
-	if err == nil && t.Finish != nil {
+	switch {
+	case err != nil:
+		return err
+	case t.Finish != nil:
 		x.log.DebugContext(ctx, "run ended", "run_id", job.RunID.String(), "status", string(t.Finish.Status))
+	case len(t.Pauses) > 0:
+		x.waits.Began(ctx, job.RunID, t.Pauses)
 	}
-	return err
+	return nil
 }
 
 // reply calls the app and says what it answered.

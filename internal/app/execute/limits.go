@@ -11,6 +11,9 @@ import (
 // Overrides are limits that were set for single functions while the server runs. They are for tests of apps, are not
 // stored, and are gone after a restart. Safe for concurrent use. Spec 04 §5.3.
 type Overrides struct {
+	// NoMetadata drops what apps attach to steps and runs. It is set before the first use.
+	NoMetadata bool
+
 	mu     sync.RWMutex
 	steps  map[uuid.UUID]int
 	states map[uuid.UUID]int
@@ -19,6 +22,7 @@ type Overrides struct {
 // Limits returns the limits of a function's runs.
 func (o *Overrides) Limits(fn uuid.UUID) run.Limits {
 	limits := run.DefaultLimits
+	limits.Metadata = !o.NoMetadata
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	if n, ok := o.steps[fn]; ok {

@@ -125,6 +125,19 @@ func TestRequest_CarriesAllEventsOfABatch(t *testing.T) {
 	}
 }
 
+func TestRequest_CarriesTheInputsOfARerun(t *testing.T) {
+	t.Parallel()
+	state := stateOf(1, 2)
+	state.Inputs = map[string]json.RawMessage{"next": json.RawMessage(`[7]`), state.Stack[0]: json.RawMessage(`[1]`)}
+	got, err := New(Deps{Functions: &functions{}}, Config{}).request(aLease(), state, run.Call{Target: "step"}, aFunction(), callAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `"steps":{"` + state.Stack[0] + `":{"data":"xx"},"next":{"input":[7]}}`; !strings.Contains(string(got.Body), want) {
+		t.Errorf("body is %s, want %s in it", got.Body, want)
+	}
+}
+
 func BenchmarkRequest(b *testing.B) {
 	for _, steps := range []int{0, 50} {
 		for _, signed := range []string{"", "signkey-test-00112233"} {

@@ -29,6 +29,7 @@ type world struct {
 	t         *testing.T
 	backend   *mem.Backend
 	app       *app
+	waits     *waits
 	functions functions
 	logged    *testkit.Output
 	pauses    *testkit.Pauses
@@ -42,10 +43,10 @@ func setup(t *testing.T, options ...func(*world)) *world {
 	clock := testkit.Clock{}
 	backend := mem.New(clock)
 	log := &testkit.Output{}
-	w := &world{t: t, backend: backend, app: &app{}, logged: log, pauses: &testkit.Pauses{}}
+	w := &world{t: t, backend: backend, app: &app{}, waits: &waits{}, logged: log, pauses: &testkit.Pauses{}}
 	w.functions = functions{known: map[uuid.UUID]function.Function{aFunction().ID: aFunction()}}
 	w.deps = Deps{
-		Store: backend, Queue: backend.Queue(), Worker: w.app, Functions: &w.functions,
+		Store: backend, Queue: backend.Queue(), Worker: w.app, Waits: w.waits, Functions: &w.functions,
 		Tracker: ingest.New(backend, clock, testkit.IDs{}), Limits: (&Overrides{}).Limits, Clock: clock, Random: jitter(7 * time.Second),
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Pause: w.pauses.Add,
 	}
@@ -117,6 +118,22 @@ func aFunction() function.Function {
 	return function.Function{
 		ID: ids.FunctionID("fn", uri), AppID: ids.AppID("app"), Version: 1, Name: "fn", Slug: "app-fn",
 		Step: function.Step{ID: "step", Name: "step", URI: uri},
+	}
+}
+
+// waits notes of which waits it is told.
+type waits struct {
+	began map[ulid.ULID][]run.Pause
+	then  func()
+}
+
+func (w *waits) Began(_ context.Context, id ulid.ULID, pauses []run.Pause) {
+	if w.began == nil {
+		w.began = map[ulid.ULID][]run.Pause{}
+	}
+	w.began[id] = append(w.began[id], pauses...)
+	if w.then != nil {
+		w.then()
 	}
 }
 

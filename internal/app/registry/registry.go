@@ -45,6 +45,8 @@ type snapshot struct {
 	// byEvent holds, for the event text of a trigger, what it may start, in the order of the functions' triggers.
 	byEvent map[string][]candidate
 	sdk     map[uuid.UUID]string
+	// templates are the conditions of events that cancel runs, by text.
+	templates map[string]*expr.Template
 }
 
 // candidate is a trigger of a function.
@@ -145,6 +147,12 @@ func (r *Registry) index(functions map[uuid.UUID]function.Function, sdk map[uuid
 		bySlug:  make(map[string]uuid.UUID, len(functions)),
 		byEvent: make(map[string][]candidate, len(functions)),
 		sdk:     sdk,
+
+		templates: map[string]*expr.Template{},
+	}
+	var kept map[string]*expr.Template
+	if old := r.current.Load(); old != nil {
+		kept = old.templates
 	}
 	used := map[string]*expr.Program{}
 	bySlug := func(a, b function.Function) int {
@@ -163,10 +171,31 @@ func (r *Registry) index(functions map[uuid.UUID]function.Function, sdk map[uuid
 			}
 			s.byEvent[trigger.Event] = append(s.byEvent[trigger.Event], candidate{fn.ID, program})
 		}
+		for _, cancel := range fn.Settings.Cancel {
+			s.addTemplate(cancel.If, kept)
+		}
 	}
 	r.programs = used // what no function uses any more is let go
 	return s
 }
+
+// addTemplate compiles the condition of an event that cancels runs, unless it is among those kept. One that does not compile is
+// left to who starts a run.
+func (s *snapshot) addTemplate(text string, kept map[string]*expr.Template) {
+	if text == "" || s.templates[text] != nil {
+		return
+	}
+	template := kept[text]
+	if template == nil {
+		template, _ = expr.CompileTemplate(text)
+	}
+	if template != nil {
+		s.templates[text] = template
+	}
+}
+
+// Template is the condition, compiled, of an event that cancels runs of some active function; nil for another text.
+func (r *Registry) Template(text string) *expr.Template { return r.current.Load().templates[text] }
 
 // program compiles a condition, once for all functions and syncs that use its text.
 func (r *Registry) program(used map[string]*expr.Program, text string) (*expr.Program, error) {

@@ -364,6 +364,32 @@ func TestPrograms_AreSharedAndLetGo(t *testing.T) {
 	}
 }
 
+func TestTemplates_AreSharedAndLetGo(t *testing.T) {
+	t.Parallel()
+	const condition = "event.data.n == async.data.n"
+	cancelled := func(name string, conditions ...string) function.Function {
+		fn := aFunction(name)
+		for _, text := range conditions {
+			fn.Settings.Cancel = append(fn.Settings.Cancel, function.Cancel{Event: "stop", If: text})
+		}
+		return fn
+	}
+	w := setup()
+	w.Apply(putting(cancelled("a", condition, "event."), cancelled("b", condition, "")))
+	shared := w.Template(condition)
+	if shared == nil || w.Template("event.") != nil || w.Template("") != nil || w.Template("event.data.other") != nil {
+		t.Fatalf("templates kept: %v", w.current.Load().templates)
+	}
+	w.Apply(putting(cancelled("b")))
+	if w.Template(condition) != shared {
+		t.Error("a text that is known was compiled again, or let go")
+	}
+	w.Apply(putting(cancelled("a")))
+	if kept := w.current.Load().templates; len(kept) != 0 {
+		t.Errorf("templates kept: %v", kept)
+	}
+}
+
 func TestRegistry_IsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	w := setup()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,6 +44,29 @@ func TestDo_StartsARunOfEachFunction(t *testing.T) {
 			t.Errorf("events of the run -want +got:\n%s", diff)
 		}
 	})
+}
+
+func TestDo_PutsTheEventIntoTheConditionsOfCancellations(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	fn := aFunction("one")
+	fn.Settings.Cancel = []function.Cancel{{Event: "stop", If: "event.data.n == async.data.n"}, {Event: "halt"}}
+	w.functions.matches = []Match{{Function: fn}}
+	w.router().Do(t.Context(), w.accept(anEvent()))
+	state, err := w.backend.Load(t.Context(), w.backend.Runs()[0].RunID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, pause := range state.Pauses {
+		got[pause.Event] = pause.Expression
+	}
+	if diff := cmp.Diff(map[string]string{"stop": "1.0 == async.data.n", "halt": ""}, got); diff != "" {
+		t.Error(diff)
+	}
+	if want := []string{"event.data.n == async.data.n", ""}; !slices.Equal(w.functions.texts, want) {
+		t.Errorf("compiled conditions asked for: %q", w.functions.texts)
+	}
 }
 
 func TestDo_SettlesAnEventThatStartsNothing(t *testing.T) {

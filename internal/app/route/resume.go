@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -36,28 +35,24 @@ func (r *Router) resume(ctx context.Context, e event.Tracked) error {
 	if len(paused) == 0 {
 		return nil
 	}
-	now := r.clock.Now()
-	subject := expr.NewSubject(e.Event, now)
-	met := slices.DeleteFunc(paused, func(p ports.Paused) bool { return !r.meets(ctx, subject, p) })
-	return r.each(ctx, met, func(ctx context.Context, p ports.Paused) error {
-		return r.advanceRun(ctx, p.Run, run.Matched{Pause: p.Pause.ID, Event: e, Now: now})
-	})
+	return r.match(ctx, e, paused)
 }
 
-// each calls f for each of the pauses, some at once, and returns the first error. With one at once no goroutine is started.
-func (r *Router) each(ctx context.Context, paused []ports.Paused, f func(ctx context.Context, p ports.Paused) error) error {
-	if r.atOnce == 1 {
-		for _, p := range paused {
-			if err := f(ctx, p); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+// each calls f for each run with its pauses, some runs at once, and returns the first error. The pauses come by run. With
+// one at once no goroutine is started.
+func (r *Router) each(ctx context.Context, paused []ports.Paused, f func(ctx context.Context, id ulid.ULID, in run.Matched) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.atOnce)
-	for _, p := range paused {
-		group.Go(func() error { return f(ctx, p) })
+	for len(paused) > 0 {
+		id, in := paused[0].Run, run.Matched{Pause: paused[0].Pause.ID}
+		for paused = paused[1:]; len(paused) > 0 && paused[0].Run == id; paused = paused[1:] {
+			in.Also = append(in.Also, paused[0].Pause.ID)
+		}
+		if r.atOnce > 1 {
+			group.Go(func() error { return f(ctx, id, in) })
+		} else if err := f(ctx, id, in); err != nil {
+			return err
+		}
 	}
 	return group.Wait()
 }

@@ -27,6 +27,8 @@ type Functions interface {
 	// Match returns what the event starts at the instant now.
 	Match(e event.Event, now time.Time) []Match
 	Find(slugOrID string) (function.Function, bool)
+	// Template is a condition of an event that cancels runs, compiled; nil when it is not at hand.
+	Template(text string) *expr.Template
 }
 
 // Match is a function that an event starts, or one whose trigger condition could not be evaluated.
@@ -42,6 +44,7 @@ type Router struct {
 	advance   *advance.Advancer
 	programs  programs
 	functions Functions
+	events    Events
 	tracker   advance.Tracker
 	clock     ports.Clock
 	ids       ports.IDs
@@ -55,10 +58,13 @@ type Deps struct {
 	EventLog  ports.EventLog
 	Store     ports.Store
 	Functions Functions
+	Events    Events
 	Tracker   advance.Tracker
-	Clock     ports.Clock
-	IDs       ports.IDs
-	Log       *slog.Logger
+	// Watcher is told of the runs that are resumed; nil for nobody.
+	Watcher advance.Watcher
+	Clock   ports.Clock
+	IDs     ports.IDs
+	Log     *slog.Logger
 	// Pause waits after the n-th failure in a row, n from 1, or until ctx ends. Nil waits 20 ms, doubled each time, to 5 s.
 	Pause func(ctx context.Context, n int)
 	// ResumesAtOnce bounds the runs that one event resumes side by side; 1 resumes them in order and starts no goroutine.
@@ -75,8 +81,8 @@ func New(d Deps) *Router {
 		d.Pause = advance.Pause
 	}
 	return &Router{
-		log: d.EventLog, store: d.Store, functions: d.Functions, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause, atOnce: d.ResumesAtOnce,
-		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), programs: programs{cache: expr.NewCache(programsKept)},
+		log: d.EventLog, store: d.Store, functions: d.Functions, events: d.Events, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause, atOnce: d.ResumesAtOnce,
+		advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), programs: programs{cache: expr.NewCache(programsKept)},
 	}
 }
 
@@ -191,7 +197,7 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 // newRun is the run of a function that an event starts.
 func (r *Router) newRun(fn function.Function, e event.Tracked) ports.NewRun {
 	now := r.clock.Now()
-	spec := start.Spec(fn, e)
+	spec := start.Spec(fn, r.functions, e)
 	spec.ID, spec.Key, spec.Now = r.ids.ULID(now), e.ID, now
 	state, jobs := run.New(spec)
 	key := state.Idempotency

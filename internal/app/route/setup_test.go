@@ -13,6 +13,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/ports"
@@ -100,8 +101,10 @@ func withID(id string) func(*event.Event) { return func(e *event.Event) { e.ID =
 type functions struct {
 	matches []Match
 	known   map[string]function.Function
-	asked   []time.Time
-	bug     func()
+	// asked are the instants of Match, texts those of Template.
+	texts []string
+	asked []time.Time
+	bug   func()
 }
 
 func (f *functions) Match(_ event.Event, now time.Time) []Match {
@@ -115,6 +118,12 @@ func (f *functions) Match(_ event.Event, now time.Time) []Match {
 func (f *functions) Find(slugOrID string) (function.Function, bool) {
 	fn, ok := f.known[slugOrID]
 	return fn, ok
+}
+
+func (f *functions) Template(text string) *expr.Template {
+	f.texts = append(f.texts, text)
+	template, _ := expr.CompileTemplate(text) // nil for a text that does not compile
+	return template
 }
 
 // matching makes every event start the functions.

@@ -4,23 +4,30 @@ package start
 import (
 	"github.com/ingothq/ingot/internal/domain/duration"
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 )
 
+// Templates are the conditions, compiled, of events that cancel runs.
+type Templates interface {
+	// Template is that of the text; nil when it is not at hand.
+	Template(text string) *expr.Template
+}
+
 // Spec is a run of the function that the events start, without an ID, a key and a time.
-func Spec(fn function.Function, events ...event.Tracked) run.Spec {
+func Spec(fn function.Function, templates Templates, events ...event.Tracked) run.Spec {
 	return run.Spec{
 		AppID: fn.AppID, FunctionID: fn.ID, FunctionVersion: fn.Version, Slug: fn.Slug, MaxAttempts: fn.MaxAttempts(),
-		Events: events, CancelOn: cancelOn(fn), Timeouts: timeouts(fn),
+		Events: events, CancelOn: cancelOn(fn, templates), Timeouts: timeouts(fn),
 	}
 }
 
 // cancelOn are the events that cancel runs of the function.
-func cancelOn(fn function.Function) []run.CancelOn {
+func cancelOn(fn function.Function, templates Templates) []run.CancelOn {
 	var entries []run.CancelOn
 	for _, c := range fn.Settings.Cancel {
-		entries = append(entries, run.CancelOn{Event: c.Event, If: c.If, Timeout: c.Timeout})
+		entries = append(entries, run.CancelOn{Event: c.Event, If: c.If, Timeout: c.Timeout, Template: templates.Template(c.If)})
 	}
 	return entries
 }

@@ -14,30 +14,45 @@ const (
 )
 
 // sessions merges the two session layers of the event's meta into the event.
-func (d *decoder) sessions() error {
-	if d.meta == nil {
-		return nil
+func (d *decoder) sessions() (err error) {
+	d.event.Sessions, err = resolveSessions(d.meta)
+	return err
+}
+
+// Sessions are those of the "meta" of an event that does not come in a request, such as the payload of an invocation: the two
+// layers merged, within the limits. Nil for none.
+func Sessions(meta json.RawMessage) (map[string]string, error) {
+	sessions, err := resolveSessions(meta)
+	if err != nil {
+		return nil, err
+	}
+	return sessions, checkSessions(sessions)
+}
+
+// resolveSessions merges the two layers of a meta, raw JSON or nil.
+func resolveSessions(meta json.RawMessage) (map[string]string, error) {
+	if meta == nil {
+		return nil, nil
 	}
 	var layers struct {
 		Sessions           json.RawMessage `json:"sessions"`
 		PropagatedSessions json.RawMessage `json:"propagated_sessions"`
 	}
-	if err := json.Unmarshal(d.meta, &layers); err != nil {
-		return invalid("meta", "%s", err)
+	if err := json.Unmarshal(meta, &layers); err != nil {
+		return nil, invalid("meta", "%s", err)
 	}
 	manual, err := readLayer(layers.Sessions, "sessions", true)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	propagated, err := readLayer(layers.PropagatedSessions, "propagated_sessions", false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if string(layers.Sessions) == "null" {
 		propagated = nil
 	}
-	d.event.Sessions = mergeSessions(manual, propagated)
-	return nil
+	return mergeSessions(manual, propagated), nil
 }
 
 // readLayer reads one layer: the ID by key, nil for a tombstone, which only the manual layer may hold.

@@ -7,7 +7,13 @@ import recent "container/list"
 type Cache struct {
 	size     int
 	byText   map[string]*recent.Element
-	lastUsed *recent.List // of *Program, the last used in front
+	lastUsed *recent.List // of cached, the last used in front
+}
+
+// cached is a program under the text that it is found by, which for that of an index is not its own.
+type cached struct {
+	text    string
+	program *Program
 }
 
 // NewCache is an empty cache for at most so many programs, at least one.
@@ -34,18 +40,19 @@ func (c *Cache) Find(text string) *Program {
 		return nil
 	}
 	c.lastUsed.MoveToFront(found)
-	return found.Value.(*Program)
+	return found.Value.(cached).program
 }
 
 // Keep keeps a program and returns it, or the one that is kept for its text already.
-func (c *Cache) Keep(program *Program) *Program {
-	if found := c.Find(program.text); found != nil {
+func (c *Cache) Keep(program *Program) *Program { return c.keep(program.text, program) }
+
+func (c *Cache) keep(text string, program *Program) *Program {
+	if found := c.Find(text); found != nil {
 		return found
 	}
-	c.byText[program.text] = c.lastUsed.PushFront(program)
+	c.byText[text] = c.lastUsed.PushFront(cached{text, program})
 	if c.lastUsed.Len() > c.size {
-		oldest := c.lastUsed.Remove(c.lastUsed.Back()).(*Program)
-		delete(c.byText, oldest.text)
+		delete(c.byText, c.lastUsed.Remove(c.lastUsed.Back()).(cached).text)
 	}
 	return program
 }

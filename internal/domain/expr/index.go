@@ -24,6 +24,8 @@ type Index[ID comparable] struct {
 	byID   map[ID]uint32
 	order  uint64
 	links  links
+	// past has the programs of shapes that no condition has any more; nil for none.
+	past *Cache
 }
 
 // slot is one condition.
@@ -38,6 +40,14 @@ type slot[ID comparable] struct {
 // NewIndex is an index without conditions.
 func NewIndex[ID comparable]() *Index[ID] {
 	return &Index[ID]{shapes: map[string]*shape{}, byID: map[ID]uint32{}, links: newLinks()}
+}
+
+// NewSharedIndex is an index without conditions that finds the programs of conditions of the past in a cache. The cache may
+// serve several indexes, which then are used like one as to concurrency, and serves nothing else.
+func NewSharedIndex[ID comparable](past *Cache) *Index[ID] {
+	x := NewIndex[ID]()
+	x.past = past
+	return x
 }
 
 // Len is how many conditions there are.
@@ -68,7 +78,7 @@ func (x *Index[ID]) Add(id ID, text string) error {
 func (x *Index[ID]) intern(text string) (*shape, []ref.Val, error) {
 	lifted, ok := lift(text)
 	if ok {
-		if found := x.shapes[lifted.key.String()]; found != nil {
+		if found := x.known(lifted.key.String()); found != nil {
 			return found, lifted.parameters, nil
 		}
 		program, same, err := lifted.compileShape()
@@ -80,7 +90,7 @@ func (x *Index[ID]) intern(text string) (*shape, []ref.Val, error) {
 		}
 	}
 	whole := "\x00" + text // which no text with its literals lifted starts with and then contains none
-	if found := x.shapes[whole]; found != nil {
+	if found := x.known(whole); found != nil {
 		return found, nil, nil
 	}
 	program, err := Compile(text)
@@ -90,8 +100,22 @@ func (x *Index[ID]) intern(text string) (*shape, []ref.Val, error) {
 	return x.keep(whole, program), nil, nil
 }
 
+// known is the shape that conditions have or had, nil for none.
+func (x *Index[ID]) known(key string) *shape {
+	if found := x.shapes[key]; found != nil || x.past == nil {
+		return found
+	}
+	if program := x.past.Find(key); program != nil {
+		return x.keep(key, program)
+	}
+	return nil
+}
+
 func (x *Index[ID]) keep(key string, program *Program) *shape {
 	kept := &shape{program: program, key: key}
+	if x.past != nil {
+		x.past.keep(key, program)
+	}
 	x.shapes[key] = kept
 	return kept
 }

@@ -260,3 +260,39 @@ func BenchmarkIndexAdd(b *testing.B) {
 		}
 	}
 }
+
+// An index that shares what was compiled before finds what one without a past finds, however conditions come and go.
+func TestSharedIndex_IsLikeAnother(t *testing.T) {
+	t.Parallel()
+	texts := []string{
+		`async.data.id == "a"`, `async.data.id == "b"`, `async.data.n > 1 || async.data.id == 'c'`, `has(async.data.x)`, "`", `async.data.id == "a" // b`,
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		past := NewCache(2) // fewer than there are, so that some are let go
+		plain, shared, other := NewIndex[int](), NewSharedIndex[int](past), NewSharedIndex[int](past)
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			id := rapid.IntRange(0, 3).Draw(t, "id")
+			if rapid.Bool().Draw(t, "remove") {
+				if plain.Remove(id) != shared.Remove(id) {
+					t.Fatal("one of them had no condition to remove")
+				}
+				continue
+			}
+			text := rapid.SampledFrom(texts).Draw(t, "text")
+			if wantErr, err := plain.Add(id, text), shared.Add(id, text); (wantErr == nil) != (err == nil) {
+				t.Fatalf("add %s: %v, want %v", text, err, wantErr)
+			}
+			_ = other.Add(id, text) // the same as for the others
+			other.Remove(id)
+		}
+		for _, data := range []string{`{"id":"a"}`, `{"id":"c","n":1}`, `{"n":2,"x":null}`} {
+			subject := NewSubject(withData(data), at)
+			if got, want := shared.Matches(subject), plain.Matches(subject); !slices.Equal(got, want) {
+				t.Fatalf("%s meets %v, want %v", data, got, want)
+			}
+		}
+		if len(other.shapes) != 0 || past.Len() > 2 || len(shared.shapes) != len(plain.shapes) {
+			t.Fatalf("%d, %d and %d shapes, %d in the past", len(other.shapes), len(shared.shapes), len(plain.shapes), past.Len())
+		}
+	})
+}

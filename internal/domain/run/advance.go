@@ -26,10 +26,12 @@ type Limits struct {
 	StateBytes int
 	// OpsPerReply is the number of ops that one answer may list. Spec 02 §8.1.
 	OpsPerReply int
+	// Metadata keeps what apps attach to steps and runs; it is dropped otherwise.
+	Metadata bool
 }
 
 // DefaultLimits are the reference's.
-var DefaultLimits = Limits{Steps: 1000, StateBytes: 32 << 20, OpsPerReply: 1000}
+var DefaultLimits = Limits{Steps: 1000, StateBytes: 32 << 20, OpsPerReply: 1000, Metadata: true}
 
 // Input is something that happened to a run.
 //

@@ -1,8 +1,10 @@
 package run
 
 import (
+	"slices"
 	"time"
 
+	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/sdk"
@@ -12,6 +14,8 @@ import (
 type CancelOn struct {
 	// Event is the event's name; If the condition on it, empty for none.
 	Event, If string
+	// Template is If, compiled. Nil is fine, and makes each run compile what it needs.
+	Template *expr.Template
 	// Timeout is how long after its start a run can be cancelled so: a duration or a date, empty for a year.
 	Timeout string
 }
@@ -22,34 +26,46 @@ type Timeouts struct {
 	Start, Finish time.Duration
 }
 
-// cancelPauses are the pauses by which events cancel the run. An entry whose condition can never hold has none, nor has
-// one whose timeout cannot be read. Spec 12 §8.1.
+// cancelPauses are the pauses by which events cancel the run. An entry whose condition can never hold has none. A
+// timeout that cannot be read counts as absent, so that the run can be cancelled; none is longer than a year. Entries that
+// differ in nothing but the timeout share a pause, which lasts as long as the longest of them. Spec 12 §8.1, 02 §22 #26.
 func (s State) cancelPauses(entries []CancelOn, now time.Time) []Pause {
 	var pauses []Pause
 	for _, entry := range entries {
 		expires := now.Add(longWait)
-		if entry.Timeout != "" {
-			at, err := sdk.WaitUntil(entry.Timeout, now)
-			if err != nil {
-				continue
-			}
+		if at, err := sdk.WaitUntil(entry.Timeout, now); err == nil && entry.Timeout != "" {
 			expires = at
 		}
 		condition := entry.If
 		if condition != "" {
-			if interpolated, err := expr.Interpolate(condition, s.Events[0].Event); err == nil {
+			if interpolated, err := entry.interpolate(s.Events[0].Event); err == nil {
 				condition = interpolated
 			}
 		}
 		if condition == "false" {
 			continue
 		}
-		pauses = append(pauses, Pause{
+		pause := Pause{
 			ID: ids.CancelPauseID(s.Idempotency, entry.Event, condition), Kind: PauseCancel, Event: entry.Event, Expression: condition,
 			Ignore: s.Events[0].InternalID, CreatedAt: now, Expires: expires,
-		})
+		}
+		same := slices.IndexFunc(pauses, func(p Pause) bool { return p.ID == pause.ID })
+		switch {
+		case same < 0:
+			pauses = append(pauses, pause)
+		case expires.After(pauses[same].Expires):
+			pauses[same] = pause
+		}
 	}
 	return pauses
+}
+
+// interpolate is the condition with what the run's event decides put in.
+func (c CancelOn) interpolate(e event.Event) (string, error) {
+	if c.Template != nil {
+		return c.Template.Interpolate(e)
+	}
+	return expr.Interpolate(c.If, e)
 }
 
 // cancelled ends the run as cancelled.

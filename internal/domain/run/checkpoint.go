@@ -13,20 +13,46 @@ type Checkpointed struct {
 	Ops    []sdk.Op
 	Now    time.Time
 	Limits Limits
+	// Dispatch is the call that the steps come from.
+	Dispatch Dispatch
+	// Checked makes the steps of a stale call be refused: Current is the generation of its job, zero when it is gone.
+	Checked bool
+	Current int
 }
 
 func (Checkpointed) input() {}
+
+// Dispatch is a call as its app names it.
+type Dispatch struct {
+	// Job is the job that the call was made for; empty when the app does not say.
+	Job string
+	// Generation counts how often the job was handed out, this call included; zero when the app does not say.
+	Generation int
+	// StartedAt is when the app got the call.
+	StartedAt time.Time
+}
+
+// freshDispatch is how young a call is that is not checked: what is said of it then may be older than itself.
+const freshDispatch = 10 * time.Second
+
+// Checkable tells whether the call says enough of itself, and is old enough, to be compared with its job. Spec 04 §8.3.
+func (d Dispatch) Checkable(now time.Time) bool {
+	return d.Job != "" && d.Generation != 0 && now.Sub(d.StartedAt) >= freshDispatch
+}
 
 // CheckpointError is why steps cannot be saved. Nothing of them is.
 type CheckpointError struct {
 	Reason string
 	// TooLarge says that a step, or the run with it, would be too large.
 	TooLarge bool
+	// Stale says that the call's job was handed out again, or is gone.
+	Stale bool
 }
 
 func (e *CheckpointError) Error() string { return e.Reason }
 
-// checkpointed saves the steps of a checkpoint, all or none. A step that has a memo keeps it.
+// checkpointed saves the steps of a checkpoint, all or none. A step that has a memo keeps it. Progress gives the call's job
+// all its attempts back, for the case that the server loses it: the call in progress goes on counting. Spec 02 §10.
 func (s State) checkpointed(in Checkpointed) (Transition, error) {
 	t := s.unchanged(FateNone)
 	g := group{in: Replied{Now: in.Now, Limits: in.Limits}}
@@ -38,6 +64,9 @@ func (s State) checkpointed(in Checkpointed) (Transition, error) {
 		default:
 			return Transition{}, &CheckpointError{Reason: "cannot checkpoint async steps"}
 		}
+	}
+	if in.Checked && in.Current != in.Dispatch.Generation {
+		return Transition{}, &CheckpointError{Reason: in.stale(), Stale: true}
 	}
 	for _, op := range in.Ops {
 		var end *outcome
@@ -55,5 +84,16 @@ func (s State) checkpointed(in Checkpointed) (Transition, error) {
 			return Transition{}, &CheckpointError{Reason: end.failure.Message, TooLarge: true}
 		}
 	}
+	if _, exists := s.Jobs[in.Dispatch.Job]; exists && t.Writes() {
+		t.ResetJob = in.Dispatch.Job
+	}
 	return t, nil
+}
+
+// stale says why the steps of a call are refused.
+func (c Checkpointed) stale() string {
+	if c.Current == 0 {
+		return fmt.Sprintf("stale dispatch: the call is of generation %d, its job is gone (generation 0)", c.Dispatch.Generation)
+	}
+	return fmt.Sprintf("stale dispatch: the call is of generation %d, its job of generation %d", c.Dispatch.Generation, c.Current)
 }

@@ -16,6 +16,18 @@ var invokeTimeoutMemo = json.RawMessage(`{"error":{"error":"InngestInvokeTimeout
 var invokeCancelledMemo = json.RawMessage(`{"error":{"error":"InngestInvokeCancelledError: Invoked function was cancelled",` +
 	`"name":"InngestInvokeCancelledError","message":"Invoked function was cancelled"}}`)
 
+// InputMemos are the inputs that a rerun changes, as they are sent to the app: {"input":[…]} by op ID.
+func (s State) InputMemos() map[string]json.RawMessage {
+	if len(s.Inputs) == 0 {
+		return nil
+	}
+	memos := make(map[string]json.RawMessage, len(s.Inputs))
+	for id, input := range s.Inputs {
+		memos[id] = sdk.InputMemo(input)
+	}
+	return memos
+}
+
 // signalMemo is {"data":{"signal":…,"data":…}}.
 func signalMemo(signal string, data json.RawMessage) json.RawMessage {
 	if len(data) == 0 {

@@ -69,9 +69,11 @@ func (k PauseKind) opcode() sdk.Opcode {
 var ErrIgnored = errors.New("input does not concern the run")
 
 type (
-	// Matched says that an event met the condition of a pause.
+	// Matched says that an event met the condition of a pause. Also are further pauses of the run whose condition it met:
+	// an event ends all of them or, when it is routed again, none.
 	Matched struct {
 		Pause uuid.UUID
+		Also  []uuid.UUID
 		Event event.Tracked
 		Now   time.Time
 	}
@@ -101,32 +103,54 @@ const clockSkew = 5 * time.Second
 
 // matched resumes or cancels the run that an event is for. Spec 02 §9.2, §9.3.
 func (s State) matched(in Matched) (Transition, error) {
-	pause, ok := s.Pauses[in.Pause]
+	id := in.Event.InternalID
+	if slices.Contains(s.Consumed, id) {
+		return Transition{}, fmt.Errorf("event %s resumed the run already: %w", id, ErrIgnored)
+	}
+	var waits []Pause
+	var ignored error
+	for _, pauseID := range append([]uuid.UUID{in.Pause}, in.Also...) {
+		pause, err := s.concerned(pauseID, in)
+		switch {
+		case err != nil:
+			ignored = err
+		case pause.Kind == PauseCancel:
+			return s.cancelled(in.Now), nil
+		default:
+			waits = append(waits, pause)
+		}
+	}
+	if len(waits) == 0 {
+		return Transition{}, ignored
+	}
+	t := s.resume(in.Event.AppendMap(nil), in.Now, waits...)
+	t.Consumed = id
+	return t, nil
+}
+
+// concerned returns the pause if the event may end it at all.
+func (s State) concerned(pauseID uuid.UUID, in Matched) (Pause, error) {
+	pause, ok := s.Pauses[pauseID]
 	switch id := in.Event.InternalID; {
 	case !ok:
-		return Transition{}, fmt.Errorf("pause %s is gone: %w", in.Pause, ErrIgnored)
-	case id == pause.Ignore, slices.Contains(s.Consumed, id):
-		return Transition{}, fmt.Errorf("event %s started or resumed the run already: %w", id, ErrIgnored)
+		return pause, fmt.Errorf("pause %s is gone: %w", pauseID, ErrIgnored)
+	case id == pause.Ignore:
+		return pause, fmt.Errorf("event %s started the run: %w", id, ErrIgnored)
 	case in.Now.After(pause.Expires):
-		return Transition{}, fmt.Errorf("pause %s has expired: %w", in.Pause, ErrIgnored)
+		return pause, fmt.Errorf("pause %s has expired: %w", pauseID, ErrIgnored)
 	case pause.CreatedAt.Sub(in.Event.ReceivedAt) > clockSkew:
-		return Transition{}, fmt.Errorf("event %s is older than the pause: %w", id, ErrIgnored)
+		return pause, fmt.Errorf("event %s is older than the pause: %w", id, ErrIgnored)
 	case pause.Kind == PauseCancel && id.Compare(s.ID) <= 0:
-		return Transition{}, fmt.Errorf("event %s is older than the run: %w", id, ErrIgnored)
+		return pause, fmt.Errorf("event %s is older than the run: %w", id, ErrIgnored)
 	}
-	if pause.Kind == PauseCancel {
-		return s.cancelled(in.Now), nil
-	}
-	t := s.resume(pause, in.Event.AppendMap(nil), in.Now)
-	t.Consumed = in.Event.InternalID
-	return t, nil
+	return pause, nil
 }
 
 // signalled resumes a step that waits for a signal.
 func (s State) signalled(in Signalled) (Transition, error) {
 	for _, pause := range s.Pauses {
 		if pause.Kind == PauseSignal && pause.Signal == in.Signal && !in.Now.After(pause.Expires) {
-			return s.resume(pause, signalMemo(in.Signal, in.Data), in.Now), nil
+			return s.resume(signalMemo(in.Signal, in.Data), in.Now, pause), nil
 		}
 	}
 	return Transition{}, fmt.Errorf("no step waits for the signal: %w", ErrIgnored)
@@ -138,15 +162,17 @@ func (s State) invoked(in Invoked) (Transition, error) {
 	if !ok || pause.Kind != PauseInvoke {
 		return Transition{}, fmt.Errorf("step %s waits for no function: %w", in.Op, ErrIgnored)
 	}
-	return s.resume(pause, invokeMemo(in.Event.Event), in.Now), nil
+	return s.resume(invokeMemo(in.Event.Event), in.Now, pause), nil
 }
 
-// resume gives a waiting step its memo and goes on with the run.
-func (s State) resume(pause Pause, memo json.RawMessage, now time.Time) Transition {
+// resume gives waiting steps their memo and goes on with the run.
+func (s State) resume(memo json.RawMessage, now time.Time, waits ...Pause) Transition {
 	t := s.unchanged(FateNone)
-	t.Drop = []uuid.UUID{pause.ID}
-	t.DropJobs = []string{pause.Job}
-	s.endWait(&t, Job{}, pause, memo, resumed, now)
+	for _, pause := range waits {
+		t.Drop = append(t.Drop, pause.ID)
+		t.DropJobs = append(t.DropJobs, pause.Job)
+	}
+	s.endWaits(&t, Job{}, waits, memo, resumed, now)
 	return t
 }
 
@@ -158,19 +184,23 @@ func (s State) timedOut(in Due, pause Pause) Transition {
 	if pause.Kind == PauseInvoke {
 		memo = invokeTimeoutMemo
 	}
-	s.endWait(&t, in.Job, pause, memo, timedOut, in.Now)
+	s.endWaits(&t, in.Job, []Pause{pause}, memo, timedOut, in.Now)
 	return t
 }
 
-// endWait saves the memo of a wait and, when its group is complete, calls the app.
-func (s State) endWait(t *Transition, current Job, pause Pause, memo json.RawMessage, how waitEnd, now time.Time) {
-	if !s.has(pause.Op) {
-		t.Steps = []Step{{ID: pause.Op, Memo: memo, Name: pause.Name, Op: pause.Kind.opcode()}}
+// endWaits saves the memo of waits and, when their group is complete, calls the app.
+func (s State) endWaits(t *Transition, current Job, waits []Pause, memo json.RawMessage, how waitEnd, now time.Time) {
+	for _, pause := range waits {
+		if !s.has(pause.Op) {
+			t.Steps = append(t.Steps, Step{ID: pause.Op, Memo: memo, Name: pause.Name, Op: pause.Kind.opcode()})
+		}
 	}
-	if s.joins(current, pause.Mode, *t) {
-		t.ForceStepPlan = s.planAfterGroup()
-		parent := Job{MaxAttempts: pause.MaxAttempts, Mode: pause.Mode, CoalesceKey: pause.CoalesceKey}
-		s.add(t, s.afterWait(parent, pause.Op, how, now))
+	for _, pause := range waits {
+		if s.joins(current, pause.Mode, *t) {
+			t.ForceStepPlan = s.planAfterGroup()
+			parent := Job{MaxAttempts: pause.MaxAttempts, Mode: pause.Mode, CoalesceKey: pause.CoalesceKey}
+			s.add(t, s.afterWait(parent, pause.Op, how, now))
+		}
 	}
 }
 

@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
@@ -112,7 +115,7 @@ func TestMatched_IgnoresWhatIsNotForTheRun(t *testing.T) {
 		state State
 		in    Matched
 	}{
-		"its own trigger":               {s, Matched{Pause: pause.ID, Event: event.Tracked{InternalID: pause.Ignore}, Now: now}},
+		"its own trigger":               {s, Matched{Pause: pause.ID, Event: event.Tracked{InternalID: pause.Ignore, ReceivedAt: now}, Now: now}},
 		"an event from before the wait": {s, Matched{Pause: pause.ID, Event: old, Now: now}},
 		"an event after the wait":       {s, Matched{Pause: pause.ID, Event: anEvent("go", `{}`), Now: now.Add(2 * time.Hour)}},
 		"an event routed twice":         {consumed, Matched{Pause: pause.ID, Event: anEvent("go", `{}`), Now: now}},
@@ -255,12 +258,12 @@ func TestCancelOn(t *testing.T) {
 			{Event: "stop", If: "async.data.id == 1"}, {Event: "never", If: "false"}, {Event: "late", Timeout: "junk"}, {Event: "soon", Timeout: "1m"},
 		}
 	})
-	if len(s.Pauses) != 2 {
+	if len(s.Pauses) != 3 {
 		t.Fatalf("pauses %+v", s.Pauses)
 	}
 	for id, pause := range s.Pauses {
 		older := anEvent(pause.Event, `{}`)
-		older.InternalID = ulid.ULID{}
+		older.InternalID = ulid.ULID{15: 1}
 		if _, err := Advance(s, Matched{Pause: id, Event: older, Now: now}); !errors.Is(err, ErrIgnored) {
 			t.Errorf("an event older than the run cancels it: %v", err)
 		}
@@ -473,5 +476,103 @@ func TestDefers_WithoutInputAndWithSize(t *testing.T) {
 	next, _ = answer(t, s, only(t, next), sdk.Reply{Status: 200})
 	if len(next.Publish) != 4 || !strings.HasSuffix(string(next.Publish[1].Data), `"}}`) {
 		t.Errorf("published %d, %s", len(next.Publish), next.Publish[1].Data)
+	}
+}
+
+// BenchmarkNew starts a run of a function that an event cancels.
+func BenchmarkNew(b *testing.B) {
+	const condition = "event.data.userId == async.data.userId && async.data.force"
+	for name, entries := range map[string][]CancelOn{
+		"cancelOn=none": nil, "cancelOn=text": {{Event: "stop", If: condition}}, "cancelOn=compiled": {{Event: "stop", If: condition, Template: template(b, condition)}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			spec := Spec{ID: runID, FunctionID: fnID, MaxAttempts: 5, Key: "k", Now: now, CancelOn: entries,
+				Events: []event.Tracked{{Event: event.Event{Name: "x", Data: json.RawMessage(`{"userId":"u-12345","n":1}`)}}}}
+			b.ReportAllocs()
+			for b.Loop() {
+				if s, _ := New(spec); len(s.Pauses) != len(entries) {
+					b.Fatal("pauses are missing")
+				}
+			}
+		})
+	}
+}
+
+func template(tb testing.TB, condition string) *expr.Template {
+	tb.Helper()
+	compiled, err := expr.CompileTemplate(condition)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return compiled
+}
+
+func TestCancelOn_CompiledOrNotIsTheSame(t *testing.T) {
+	t.Parallel()
+	const condition = `event.data.a == async.data.a && async.data.b == "x"`
+	pauses := func(entry CancelOn) map[uuid.UUID]Pause {
+		s, _ := aRun(func(spec *Spec) { spec.CancelOn = []CancelOn{entry} })
+		return s.Pauses
+	}
+	want := pauses(CancelOn{Event: "stop", If: condition})
+	if len(want) != 1 {
+		t.Fatalf("pauses %+v", want)
+	}
+	if diff := cmp.Diff(want, pauses(CancelOn{Event: "stop", If: condition, Template: template(t, condition)})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestInputMemos(t *testing.T) {
+	t.Parallel()
+	s, _ := aRun(func(spec *Spec) { spec.Inputs = map[string]json.RawMessage{"b": []byte(`[7,"x"]`)} })
+	if diff := cmp.Diff(map[string]json.RawMessage{"b": []byte(`{"input":[7,"x"]}`)}, s.InputMemos()); diff != "" {
+		t.Error(diff)
+	}
+	if s, _ = aRun(); s.InputMemos() != nil {
+		t.Error("a run that is no rerun has inputs")
+	}
+}
+
+// TestSteps_CarryTheirNames, whatever it is that ends them.
+func TestSteps_CarryTheirNames(t *testing.T) {
+	t.Parallel()
+	op := func(code sdk.Opcode, opts string) sdk.Op {
+		return sdk.Op{Op: code, ID: "id", Name: "1h", DisplayName: "the step", Opts: json.RawMessage(opts), Data: json.RawMessage(`1`)}
+	}
+	e := anEvent("go", `{}`)
+	for name, test := range map[string]struct {
+		op  sdk.Op
+		end func(s State, job Job) Input
+	}{
+		"run": {op: op(sdk.OpStepRun, "")},
+		"sleep": {op(sdk.OpSleep, ""), func(_ State, job Job) Input {
+			return Due{Job: job, Now: now.Add(time.Hour), Limits: DefaultLimits}
+		}},
+		"fetch": {op(sdk.OpGateway, `{}`), func(_ State, job Job) Input {
+			return Gatewayed{Job: job, Memo: json.RawMessage(`1`), Now: now, Limits: DefaultLimits}
+		}},
+		"wait": {op(sdk.OpWaitForEvent, `{"event":"go","timeout":"1h"}`), func(s State, _ Job) Input {
+			return Matched{Pause: pauseOf(t, s).ID, Event: e, Now: now}
+		}},
+		"timeout": {op(sdk.OpInvokeFunction, `{"function_id":"fn","payload":{}}`), func(_ State, job Job) Input {
+			return Due{Job: job, Now: job.At, Limits: DefaultLimits}
+		}},
+		"signal": {op(sdk.OpWaitForSignal, `{"signal":"s"}`), func(State, Job) Input {
+			return Signalled{Signal: "s", Now: now}
+		}},
+	} {
+		s, job := begun(2)
+		next, s := answer(t, s, job, ops(test.op))
+		if test.end != nil {
+			next, _ = advance(t, s, test.end(s, only(t, next)))
+		}
+		if len(next.Steps) != 1 || next.Steps[0].ID != "id" || next.Steps[0].Name != "the step" {
+			t.Errorf("%s: %+v", name, next.Steps)
+		}
+	}
+	checkpoint, _ := aRun()
+	if next, _ := advance(t, checkpoint, Checkpointed{Ops: []sdk.Op{op(sdk.OpStepRun, "")}, Now: now, Limits: DefaultLimits}); next.Steps[0].Name != "the step" {
+		t.Errorf("checkpoint: %+v", next.Steps)
 	}
 }

@@ -107,7 +107,13 @@ func wake(t *rapid.T, s State, jobs map[string]Job) (bool, State, bool) {
 	case PauseInvoke:
 		in = Invoked{Op: pause.Op, Event: e, Now: now}
 	default:
-		in = Matched{Pause: pause.ID, Event: e, Now: now}
+		matched := Matched{Pause: pause.ID, Event: e, Now: now}
+		for _, other := range slices.SortedFunc(maps.Values(s.Pauses), byID) {
+			if other.ID != pause.ID && rapid.Bool().Draw(t, "also") {
+				matched.Also = append(matched.Also, other.ID)
+			}
+		}
+		in = matched
 	}
 	if now.After(pause.Expires) {
 		return false, s, false

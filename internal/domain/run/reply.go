@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ingothq/ingot/internal/domain/ids"
+	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
@@ -180,6 +181,7 @@ func (s State) handleOp(t *Transition, g *group, op sdk.Op) *outcome {
 	case sdk.OpStepError:
 		if !op.Error.NoRetry && !g.in.Job.LastAttempt() {
 			g.retry = true
+			attach(t, g, op, g.in.Job.Attempt)
 			return nil
 		}
 		return s.save(t, g, op, KindEdgeError, sdk.ErrorMemo(*op.Error))
@@ -264,11 +266,19 @@ func (s State) save(t *Transition, g *group, op sdk.Op, kind Kind, memo []byte) 
 		return stateLimitReached(g.in.Limits.StateBytes)
 	}
 	t.Steps = append(t.Steps, Step{ID: op.ID, Memo: memo, Name: displayName(op), Op: op.Op})
+	attach(t, g, op, metadata.FinalAttempt)
 	g.completed, g.completedKind = op.ID, kind
 	if Mode(op.Mode) == ModeRace {
 		g.completedMode = ModeRace
 	}
 	return nil
+}
+
+// attach keeps the metadata that came with an attempt of a step.
+func attach(t *Transition, g *group, op sdk.Op, attempt int) {
+	if g.in.Limits.Metadata && len(op.Metadata) > 0 {
+		t.Metadata = append(t.Metadata, metadata.OfOp(op.ID, attempt, op.Metadata)...)
+	}
 }
 
 // add appends a job unless the run has it already: an op that is reported twice is one job.

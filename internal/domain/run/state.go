@@ -29,6 +29,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
@@ -184,6 +185,9 @@ type Transition struct {
 	// Jobs are created unless a job with the same ID exists. DropJobs are deleted first, those that exist.
 	Jobs     []Job
 	DropJobs []string
+	// ResetJob is a job whose attempts begin anew when it is handed out again; empty for none. Who has it in hand goes on with
+	// the attempt that it was given, and with what follows from it. It is not the job whose fate is Current.
+	ResetJob string
 	// Pauses are created, Drop are deleted first.
 	Pauses []Pause
 	Drop   []uuid.UUID
@@ -201,6 +205,8 @@ type Transition struct {
 	StartedAt time.Time
 	// Current says what becomes of the job that led here.
 	Current Disposition
+	// Metadata is stored, as far as the run has room for it.
+	Metadata []metadata.Update
 	// Publish are events that are accepted with the transition. An empty ID is filled with the internal ID.
 	Publish []event.Event
 	// Finish ends the run when it is not nil.
@@ -211,7 +217,7 @@ type Transition struct {
 
 // Writes reports whether the transition changes anything that is to be stored.
 func (t Transition) Writes() bool {
-	return len(t.Steps)+len(t.Jobs)+len(t.DropJobs)+len(t.Pauses)+len(t.Drop)+len(t.Defers)+len(t.Publish) > 0 ||
+	return len(t.Steps)+len(t.Jobs)+len(t.DropJobs)+len(t.Pauses)+len(t.Drop)+len(t.Defers)+len(t.Metadata)+len(t.Publish) > 0 ||
 		t.SetPending || t.Finish != nil || t.Current.Fate == FateDone || t.Current.Fate == FateRetry
 }
 

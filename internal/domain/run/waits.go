@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -105,15 +106,40 @@ func (s State) waitForSignal(t *Transition, g *group, op sdk.Op) *outcome {
 	if !ok {
 		return end
 	}
-	if g.in.Conflict == opts.Signal && opts.Conflict != "replace" {
+	own, waits := s.waitsFor(*t, opts.Signal, op.ID)
+	if (waits || g.in.Conflict == opts.Signal) && opts.Conflict != "replace" {
 		return &outcome{status: Failed, failure: &sdk.Failure{
 			Text: "Error", Name: "Error", Message: "Signal conflict; signal wait already exists for another run", Engine: true,
 		}}
+	}
+	if waits {
+		s.giveUp(t, own)
 	}
 	pause := s.newPause(g, op, PauseSignal, expires)
 	pause.Signal, pause.Replace = opts.Signal, opts.Conflict == "replace"
 	s.wait(t, pause, g.in.Job)
 	return nil
+}
+
+// waitsFor returns the pause of another step of the run that waits for the signal, one of this answer included. There is one
+// at most.
+func (s State) waitsFor(t Transition, signal, op string) (Pause, bool) {
+	for _, pause := range s.applyWaits(t).Pauses {
+		if pause.Kind == PauseSignal && pause.Signal == signal && pause.Op != op {
+			return pause, true
+		}
+	}
+	return Pause{}, false
+}
+
+// giveUp ends the wait of a step for a signal that another step of the run takes over. Nothing would end it but its timeout,
+// and as that would.
+func (s State) giveUp(t *Transition, pause Pause) {
+	t.Pauses = slices.DeleteFunc(t.Pauses, func(p Pause) bool { return p.ID == pause.ID })
+	t.Jobs = slices.DeleteFunc(t.Jobs, func(j Job) bool { return j.ID == pause.Job })
+	t.Drop = append(t.Drop, pause.ID)
+	t.DropJobs = append(t.DropJobs, pause.Job)
+	t.Steps = append(t.Steps, Step{ID: pause.Op, Memo: sdk.SleepMemo})
 }
 
 // invoke begins a wait for the end of another function and publishes the event that starts it. Both are one transition,
@@ -126,6 +152,7 @@ func (s State) invoke(t *Transition, g *group, op sdk.Op) *outcome {
 			ID   string          `json:"id"`
 			Data json.RawMessage `json:"data"`
 			User json.RawMessage `json:"user"`
+			Meta json.RawMessage `json:"meta"`
 			TS   int64           `json:"ts"`
 			V    string          `json:"v"`
 		} `json:"payload"`
@@ -145,6 +172,11 @@ func (s State) invoke(t *Transition, g *group, op sdk.Op) *outcome {
 	if _, waits := s.pauseAt(op.ID); waits || s.has(op.ID) || s.hasJob(*t, ids.PauseJob(s.key(), op.ID)) {
 		return nil
 	}
+	sessions, err := event.Sessions(opts.Payload.Meta)
+	if err != nil {
+		failure := badOp(op, "payload", err)
+		return &outcome{status: Failed, failure: &failure}
+	}
 	data := compactObject(opts.Payload.Data)
 	user := opts.Payload.User
 	if len(user) > 0 && user[0] != '{' {
@@ -155,7 +187,7 @@ func (s State) invoke(t *Transition, g *group, op sdk.Op) *outcome {
 		ts = g.in.Now.UnixMilli()
 	}
 	t.Publish = append(t.Publish, event.Event{
-		ID: opts.Payload.ID, Name: event.FunctionInvoked, TS: ts, V: opts.Payload.V, User: user, Sessions: s.Events[0].Sessions,
+		ID: opts.Payload.ID, Name: event.FunctionInvoked, TS: ts, V: opts.Payload.V, User: user, Sessions: sessions,
 		Data: event.WithMetadata(data, event.Metadata{
 			SourceAppID: s.AppID.String(), SourceFnID: s.FunctionID.String(), SourceFnVersion: s.FunctionVersion,
 			FnID: opts.FunctionID, CorrelationID: s.ID.String() + "." + op.ID, ExpireMS: expires.UnixMilli(),

@@ -205,7 +205,9 @@ func InterpretEndpoint(resp Response, now time.Time) Reply {
 	body := resp.Body
 	switch first := firstByte(body); {
 	case first == '[' && resp.Status < statusError:
-		if ops, err := parseOps(body); err == nil && isOps(ops) {
+		ops, err := parseOps(body)
+		// A list of ops that was cut off is no answer; a text that begins like a list may be one.
+		if err == nil && isOps(ops) || err != nil && resp.Status == statusOps && !valid(body) {
 			return Interpret(withStatus(resp, statusOps), now)
 		}
 	case first == '{':

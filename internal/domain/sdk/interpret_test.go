@@ -154,14 +154,14 @@ func TestInterpret_OldJavaScriptForbidsRetriesByStatus(t *testing.T) {
 func TestInterpret_ReadsEveryMemberOfAnOp(t *testing.T) {
 	t.Parallel()
 	body := `[{"op":"steprun","id":"98bf","name":"first","displayName":"First","opts":{"type":"step.run","parallelMode":"RACE","stackLine":"x"},
-		"data": {"n":9007199254740993} ,"error":null,"timing":{"a":1,"b":2},"userland":{"id":"first","index":3},"rawArgs":[],"mode":"sync"},
-		{"op":"STEPFAILED","id":null,"displayName":null,"opts":null,"data":null,
+		"data": {"n":9007199254740993} ,"error":null,"timing":{"a":1,"b":2},"userland":{"id":"first","index":3},"metadata":[{"kind":"k"}],"rawArgs":[],"mode":"sync"},
+		{"op":"STEPFAILED","metadata":null,"id":null,"displayName":null,"opts":null,"data":null,
 		 "error":{"name":"N","message":"m \u003c","stack":"s","data":{"x":1},"cause":{"y":[2]},"noRetry":true,"__serialized":true},"userland":{"index":"odd"}},
 		{"op":"StepNotFound","opts":{"parallelMode":"sideways"},"userland":7}, {"op":null}, {}]`
 	want := []sdk.Op{
 		{
 			Op: sdk.OpStepRun, ID: "98bf", Name: "first", DisplayName: "First", Mode: "race", UserlandID: "first", UserlandIndex: 3,
-			Opts: raw(`{"type":"step.run","parallelMode":"RACE","stackLine":"x"}`), Data: raw(`{"n":9007199254740993}`),
+			Opts: raw(`{"type":"step.run","parallelMode":"RACE","stackLine":"x"}`), Data: raw(`{"n":9007199254740993}`), Metadata: raw(`[{"kind":"k"}]`),
 		},
 		{
 			Op: sdk.OpStepFailed, Data: raw(`null`),

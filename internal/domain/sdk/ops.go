@@ -106,6 +106,8 @@ func (op *Op) parse(raw json.RawMessage) error {
 			op.Error, err = parseOpError(value)
 		case "userland":
 			err = op.parseUserland(value)
+		case "metadata":
+			op.Metadata = notNull(value)
 		}
 		return err
 	})

@@ -80,6 +80,8 @@ type Op struct {
 	// UserlandID and UserlandIndex are the ID as the user wrote it, and its repeat index.
 	UserlandID    string
 	UserlandIndex int
+	// Metadata is what the app attaches to the step or its run, a JSON array (see package metadata); nil when absent.
+	Metadata json.RawMessage
 }
 
 // OpError is the error of a StepError or StepFailed op.

@@ -227,6 +227,21 @@ func (m *MockQueue) EXPECT() *MockQueueMockRecorder {
 	return m.recorder
 }
 
+// Generation mocks base method.
+func (m *MockQueue) Generation(ctx context.Context, arg1 ulid.ULID, job string) (int, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Generation", ctx, arg1, job)
+	ret0, _ := ret[0].(int)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Generation indicates an expected call of Generation.
+func (mr *MockQueueMockRecorder) Generation(ctx, arg1, job any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Generation", reflect.TypeOf((*MockQueue)(nil).Generation), ctx, arg1, job)
+}
+
 // Lease mocks base method.
 func (m *MockQueue) Lease(ctx context.Context) (ports.Lease, error) {
 	m.ctrl.T.Helper()

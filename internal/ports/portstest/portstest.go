@@ -36,6 +36,7 @@ type Ports struct {
 	Queue    ports.Queue
 	Catalog  ports.Catalog
 	History  ports.History
+	Metadata ports.Metadata
 
 	// Now is the backend's time.
 	Now func() time.Time
@@ -67,6 +68,7 @@ func Test(t *testing.T, run Runner) {
 	t.Run("Queue", func(t *testing.T) { t.Parallel(); TestQueue(t, run) })
 	t.Run("Catalog", func(t *testing.T) { t.Parallel(); TestCatalog(t, run) })
 	t.Run("History", func(t *testing.T) { t.Parallel(); TestHistory(t, run) })
+	t.Run("Metadata", func(t *testing.T) { t.Parallel(); TestMetadata(t, run) })
 }
 
 // cases runs the cases of a suite side by side.

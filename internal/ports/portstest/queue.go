@@ -9,28 +9,30 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
 // TestQueue is the contract of ports.Queue.
 func TestQueue(t *testing.T, run Runner) {
 	cases(t, run, map[string]func(t *testing.T, p Ports){
-		"Lease/waits for a job":                          leaseWaits,
-		"Lease/gives a job not before its time":          leaseInTime,
-		"Lease/gives what has been due longest first":    leaseInOrder,
-		"Lease/lets functions take turns":                leaseTurns,
-		"Lease/gives a job to one caller":                leaseOnce,
-		"Lease/serves callers who wait":                  leaseAllWaiting,
-		"Lease/with an ended context takes nothing":      leaseEnded,
-		"Lease/that ends while waiting loses no job":     leaseGivenUp,
-		"Return/hands out again, not before its time":    returnDelays,
-		"Return/keeps attempt and counts handing out":    returnCounts,
-		"Return/of a lost lease is ErrLeaseLost":         returnLost,
-		"Return/does not bring a job forward":            returnNotEarlier,
-		"Park/takes the job out and leaves the run":      parkJob,
-		"Park/of a lost lease is ErrLeaseLost":           parkLost,
-		"Park/is all or nothing":                         parkCut,
-		"Restart/frees leases and keeps times and order": restartQueue,
+		"Lease/waits for a job":                            leaseWaits,
+		"Lease/gives a job not before its time":            leaseInTime,
+		"Lease/gives what has been due longest first":      leaseInOrder,
+		"Lease/lets functions take turns":                  leaseTurns,
+		"Lease/gives a job to one caller":                  leaseOnce,
+		"Lease/serves callers who wait":                    leaseAllWaiting,
+		"Lease/with an ended context takes nothing":        leaseEnded,
+		"Lease/that ends while waiting loses no job":       leaseGivenUp,
+		"Return/hands out again, not before its time":      returnDelays,
+		"Return/keeps attempt and counts handing out":      returnCounts,
+		"Return/of a lost lease is ErrLeaseLost":           returnLost,
+		"Return/does not bring a job forward":              returnNotEarlier,
+		"Park/takes the job out and leaves the run":        parkJob,
+		"Park/of a lost lease is ErrLeaseLost":             parkLost,
+		"Park/is all or nothing":                           parkCut,
+		"Generation/counts how often a job was handed out": generations,
+		"Restart/frees leases and keeps times and order":   restartQueue,
 	})
 }
 
@@ -316,4 +318,40 @@ func restartQueue(t *testing.T, p Ports) {
 	}
 	p.Pass(time.Hour)
 	same(t, order(t, p), []ulid.ULID{runs[2].State.ID, runs[0].State.ID})
+}
+
+func generations(t *testing.T, p Ports) {
+	next, other := aRun(p), aRun(p, dueAt(p.Now().Add(time.Hour)))
+	schedule(t, p, next, other)
+	generation := func(job run.Job) int {
+		t.Helper()
+		n, err := p.Queue.Generation(t.Context(), job.RunID, job.ID)
+		must(t, err)
+		return n
+	}
+	same(t, generation(next.Start), 0)
+	for want := 1; want < 4; want++ {
+		l := lease(t, p)
+		same(t, l.Generation, want)
+		same(t, generation(next.Start), want)
+		must(t, p.Queue.Return(t.Context(), l, p.Now()))
+		same(t, generation(next.Start), want)
+	}
+	same(t, generation(other.Start), 0)
+	for _, unknown := range [][2]any{{next.State.ID, other.Start.ID + "x"}, {aRun(p).State.ID, next.Start.ID}} {
+		_, err := p.Queue.Generation(t.Context(), unknown[0].(ulid.ULID), unknown[1].(string))
+		is(t, err, ports.ErrNotFound)
+	}
+	if _, err := p.Queue.Generation(ended(t), next.State.ID, next.Start.ID); err == nil {
+		t.Fatal("read with an ended context")
+	}
+
+	l := lease(t, p)
+	finish(t, p, l)
+	_, err := p.Queue.Generation(t.Context(), next.State.ID, next.Start.ID)
+	is(t, err, ports.ErrNotFound)
+	p.Pass(time.Hour)
+	must(t, p.Queue.Park(t.Context(), lease(t, p), "why not"))
+	_, err = p.Queue.Generation(t.Context(), other.State.ID, other.Start.ID)
+	is(t, err, ports.ErrNotFound)
 }

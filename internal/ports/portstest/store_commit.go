@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -72,6 +73,65 @@ func commitKeeps(t *testing.T, p Ports) {
 	}
 	commit(t, p, l, after, step(l, "one", nil))
 	same(t, lease(t, p).Job.ID, "after-one")
+}
+
+// tried brings a run's first job to its third attempt, leased.
+func tried(t *testing.T, p Ports) (ports.Lease, run.State) {
+	t.Helper()
+	next := aRun(p)
+	schedule(t, p, next)
+	l := lease(t, p)
+	after := commit(t, p, l, next.State, run.Transition{Current: run.Disposition{Fate: run.FateRetry, At: p.Now().UTC(), Attempt: 2}})
+	l = lease(t, p)
+	same(t, l.Job.Attempt, 2)
+	return l, after
+}
+
+func commitResets(t *testing.T, p Ports) {
+	// Nothing of it stays when a write fails.
+	l, state := tried(t, p)
+	reset := run.Transition{Steps: []run.Step{{ID: "saved", Memo: json.RawMessage(`{"data":1}`)}}, ResetJob: l.Job.ID}
+	after := state.Apply(run.Job{}, reset)
+	saved := false
+	cut(t, p, func() error {
+		_, err := p.Store.Commit(t.Context(), ports.Commit{State: state, Transition: reset})
+		saved = err == nil
+		return err
+	}, func(t *testing.T) {
+		t.Helper()
+		same(t, load(t, p, state.ID), state)
+	})
+	if !saved {
+		commit(t, p, ports.Lease{}, state, reset)
+	}
+
+	// The holder's own attempt goes on.
+	again := p.Now().UTC().Add(time.Hour)
+	after = commit(t, p, l, after, run.Transition{Current: run.Disposition{Fate: run.FateRetry, At: again, Attempt: l.Job.Attempt + 1}})
+	p.Pass(time.Hour)
+	l = lease(t, p)
+	same(t, l.Job.Attempt, 3)
+
+	// Who gets the job after somebody who did not end it begins anew.
+	unknown := reset
+	unknown.Steps, unknown.ResetJob = []run.Step{{ID: "more"}}, "unknown"
+	after = commit(t, p, ports.Lease{}, after, unknown)
+	reset.Steps = []run.Step{{ID: "again"}}
+	after = commit(t, p, ports.Lease{}, after, reset)
+	must(t, p.Queue.Return(t.Context(), l, p.Now()))
+	l = lease(t, p)
+	same(t, l.Job.Attempt, 0)
+	commit(t, p, l, after, step(l, "one", nil))
+}
+
+func commitResetOutlivesACrash(t *testing.T, p Ports) {
+	l, state := tried(t, p)
+	commit(t, p, ports.Lease{}, state, run.Transition{Steps: []run.Step{{ID: "saved"}}, ResetJob: l.Job.ID})
+	if p.Restart == nil {
+		must(t, p.Queue.Return(t.Context(), l, p.Now()))
+	}
+	p = restarted(p)
+	same(t, lease(t, p).Job.Attempt, 0)
 }
 
 func commitRetries(t *testing.T, p Ports) {
@@ -246,6 +306,30 @@ func commitEnds(t *testing.T, p Ports) {
 	check(p)
 	if p.Restart != nil {
 		check(p.Restart())
+	}
+}
+
+// commitEndsJobs: spec 02 §22 #29.
+func commitEndsJobs(t *testing.T, p Ports) {
+	const jobs = 3500
+	next := aRun(p)
+	schedule(t, p, next)
+	l := lease(t, p)
+	transition := run.Transition{RequestVersion: 2, Current: run.Disposition{Fate: run.FateDone}}
+	for i := range jobs {
+		job := next.Start
+		job.ID, job.Kind, job.At = fmt.Sprintf("job-%d", i), run.KindEdge, p.Now().Add(time.Duration(i%2)*time.Hour)
+		transition.Jobs = append(transition.Jobs, job)
+	}
+	after := commit(t, p, l, next.State, transition)
+	same(t, len(after.Jobs), jobs)
+	commit(t, p, ports.Lease{}, after, ending(p))
+	for range 2 {
+		p.Pass(2 * time.Hour)
+		if left := leaseSoon(t, p); left != nil {
+			t.Fatalf("job %s is left", left.Job.ID)
+		}
+		p = restarted(p)
 	}
 }
 

@@ -22,7 +22,7 @@ func TestContract(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := mem.New(clock{})
 			test(t, portstest.Ports{
-				EventLog: b.EventLog(), Store: b.Store(), Queue: b.Queue(), Catalog: b.Catalog(), History: b.History(),
+				EventLog: b.EventLog(), Store: b.Store(), Queue: b.Queue(), Catalog: b.Catalog(), History: b.History(), Metadata: b.Metadata(),
 				Now: time.Now, Settle: synctest.Wait,
 				Pass: func(d time.Duration) {
 					time.Sleep(d)

@@ -13,12 +13,13 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// Backend is EventLog, Store, Queue, Catalog and History in one. Safe for concurrent use.
+// Backend is EventLog, Store, Queue, Catalog, History and Metadata in one. Safe for concurrent use.
 type Backend struct {
 	clock ports.Clock
 
@@ -44,8 +45,10 @@ type Backend struct {
 	begun   map[ulid.ULID]run.State
 	memos   map[ulid.ULID][]run.Step
 	answers map[ulid.ULID]*sdk.HTTPResult
-	apps    map[uuid.UUID]*function.App
-	funcs   map[uuid.UUID]*fn
+	// attached is the metadata of runs.
+	attached map[ulid.ULID][]metadata.Stored
+	apps     map[uuid.UUID]*function.App
+	funcs    map[uuid.UUID]*fn
 }
 
 // waiting is an event that is not settled.
@@ -80,7 +83,7 @@ func New(clock ports.Clock) *Backend {
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
 		begun: map[ulid.ULID]run.State{}, memos: map[ulid.ULID][]run.Step{}, answers: map[ulid.ULID]*sdk.HTTPResult{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
-		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{},
+		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, attached: map[ulid.ULID][]metadata.Stored{},
 	}
 }
 
@@ -101,6 +104,9 @@ func (b *Backend) Catalog() ports.Catalog { return b }
 
 // History returns the backend as that port.
 func (b *Backend) History() ports.History { return b }
+
+// Metadata returns the backend as that port.
+func (b *Backend) Metadata() ports.Metadata { return attachments{b} }
 
 // Crash forgets what a process only knows while it runs: who has which job, and which event.
 func (b *Backend) Crash() {

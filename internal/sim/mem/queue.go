@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -116,6 +118,21 @@ func (q queue) Park(ctx context.Context, l ports.Lease, reason string) error {
 	j.token, j.parked = 0, true
 	b.parked[j.ID] = reason
 	return nil
+}
+
+// Generation implements ports.Queue.
+func (b *Backend) Generation(ctx context.Context, run ulid.ULID, id string) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, j := range b.jobs {
+		if j.RunID == run && j.ID == id && !j.parked {
+			return j.generation, nil
+		}
+	}
+	return 0, ports.ErrNotFound
 }
 
 // before orders jobs that are due: the function that was served longest ago first, then the job due longest.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -99,6 +100,7 @@ func (b *Backend) Commit(ctx context.Context, c ports.Commit) (run.State, error)
 	b.moveSignals(state, c)
 	b.memos[next.ID] = append(b.memos[next.ID], c.Transition.Steps...)
 	b.apply(c, next)
+	b.attach(next.ID, metadata.Fit(b.attachedBytes(next.ID), c.Transition.Metadata))
 	b.accept(c.Publish)
 	return next, nil
 }
@@ -124,6 +126,11 @@ func (b *Backend) apply(c ports.Commit, next run.State) {
 		case run.FateRetry:
 			j.At, j.Attempt, j.token = current.At, current.Attempt, 0
 		case run.FateKeep, run.FateNone:
+		}
+	}
+	for _, j := range b.jobs {
+		if j.RunID == next.ID && j.ID == c.Transition.ResetJob {
+			j.Attempt = 0
 		}
 	}
 	b.jobs = slices.DeleteFunc(b.jobs, func(j *job) bool {

@@ -806,6 +806,23 @@ func (q *Queries) PutSignal(ctx context.Context, arg PutSignalParams) error {
 	return err
 }
 
+const ResetJob = `-- name: ResetJob :execrows
+UPDATE ingot_jobs SET attempt = 0 WHERE run_id = ? AND job_id = ?
+`
+
+type ResetJobParams struct {
+	RunID []byte
+	JobID string
+}
+
+func (q *Queries) ResetJob(ctx context.Context, arg ResetJobParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, ResetJob, arg.RunID, arg.JobID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const UpdateJob = `-- name: UpdateJob :execrows
 UPDATE ingot_jobs SET due_at = ?, attempt = ?, generation = ? WHERE run_id = ? AND job_id = ?
 `

@@ -54,6 +54,9 @@ ON CONFLICT (run_id, job_id) DO NOTHING;
 -- name: UpdateJob :execrows
 UPDATE ingot_jobs SET due_at = ?, attempt = ?, generation = ? WHERE run_id = ? AND job_id = ?;
 
+-- name: ResetJob :execrows
+UPDATE ingot_jobs SET attempt = 0 WHERE run_id = ? AND job_id = ?;
+
 -- name: ParkJob :execrows
 UPDATE ingot_jobs SET parked = 1 WHERE run_id = ? AND job_id = ?;
 

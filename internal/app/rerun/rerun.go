@@ -1,0 +1,109 @@
+// Package rerun starts runs again: with the same events, from the beginning or from one of their steps.
+package rerun
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/app/start"
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// Errors of Rerun, besides those of run.Resume and ports.ErrNotFound for a run that is not known.
+var (
+	// ErrNoFunction says that the run's function does not exist any more.
+	ErrNoFunction = errors.New("the run's function no longer exists")
+	// ErrNoEvents says that the events which started the run are not kept any more.
+	ErrNoEvents = errors.New("the run's events are not kept any more")
+)
+
+// Functions finds functions, registered or archived.
+type Functions interface {
+	start.Templates
+	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
+}
+
+// Rerun is the use case. It is safe for concurrent use.
+type Rerun struct {
+	store     ports.Store
+	history   ports.History
+	functions Functions
+	clock     ports.Clock
+	ids       ports.IDs
+}
+
+// New returns the use case.
+func New(store ports.Store, history ports.History, functions Functions, clock ports.Clock, ids ports.IDs) *Rerun {
+	return &Rerun{store: store, history: history, functions: functions, clock: clock, ids: ids}
+}
+
+// Run starts a run again, whether it has ended or not, and returns the ID of the new one, which is durable then. All events of
+// the run start it, also when they were several; it runs with the function's settings of today. With from it takes over the
+// steps before the one named. Each call starts one more run. Spec 02 §13.
+func (r *Rerun) Run(ctx context.Context, id ulid.ULID, from *run.From) (ulid.ULID, error) {
+	record, err := r.history.Run(ctx, id)
+	if err != nil {
+		return ulid.ULID{}, fmt.Errorf("rerun %s: %w", id, err)
+	}
+	spec, err := r.spec(ctx, record)
+	if err != nil {
+		return ulid.ULID{}, fmt.Errorf("rerun %s: %w", id, err)
+	}
+	if from != nil {
+		if err := r.resume(ctx, &spec, id, *from); err != nil {
+			return ulid.ULID{}, fmt.Errorf("rerun %s: %w", id, err)
+		}
+	}
+	state, jobs := run.New(spec)
+	next := ports.NewRun{State: state, Start: jobs[0], More: jobs[1:], Steps: spec.Steps, Original: record.OriginalRunID, Cron: record.Cron}
+	if next.Original == (ulid.ULID{}) {
+		next.Original = id
+	}
+	if _, err := r.store.Schedule(ctx, ports.Schedule{Runs: []ports.NewRun{next}}); err != nil {
+		return ulid.ULID{}, fmt.Errorf("rerun %s: %w", id, err)
+	}
+	return spec.ID, nil
+}
+
+// spec is the new run, from its beginning.
+func (r *Rerun) spec(ctx context.Context, record ports.RunRecord) (run.Spec, error) {
+	fn, err := r.functions.Function(ctx, record.FunctionID)
+	if errors.Is(err, ports.ErrNotFound) {
+		return run.Spec{}, ErrNoFunction
+	}
+	if err != nil {
+		return run.Spec{}, err
+	}
+	origin, err := r.history.Origin(ctx, record.RunID)
+	if errors.Is(err, ports.ErrNotFound) {
+		return run.Spec{}, ErrNoEvents
+	}
+	if err != nil {
+		return run.Spec{}, err
+	}
+	now := r.clock.Now()
+	spec := start.Spec(fn, r.functions, origin.Events...)
+	spec.ID, spec.Now, spec.Endpoint = r.ids.ULID(now), now, origin.Endpoint
+	spec.Key = spec.ID.String()
+	return spec, nil
+}
+
+// resume has the new run take over steps of the earlier one.
+func (r *Rerun) resume(ctx context.Context, spec *run.Spec, id ulid.ULID, from run.From) error {
+	steps, err := r.history.Steps(ctx, id)
+	if err != nil {
+		return err
+	}
+	resumed, err := run.Resume(steps, from)
+	if err != nil {
+		return err
+	}
+	spec.Steps, spec.Inputs, spec.Target = resumed.Steps, resumed.Inputs, resumed.Target
+	return nil
+}

@@ -1,0 +1,90 @@
+package run
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ingothq/ingot/internal/domain/sdk"
+)
+
+func TestDispatch_Checkable(t *testing.T) {
+	t.Parallel()
+	old := now.Add(-10 * time.Second)
+	for name, c := range map[string]struct {
+		dispatch Dispatch
+		want     bool
+	}{
+		"all there":              {Dispatch{Job: "j", Generation: 1, StartedAt: old}, true},
+		"a time that is unknown": {Dispatch{Job: "j", Generation: 1}, true},
+		"no job":                 {Dispatch{Generation: 1, StartedAt: old}, false},
+		"no generation":          {Dispatch{Job: "j", StartedAt: old}, false},
+		"a young one":            {Dispatch{Job: "j", Generation: 1, StartedAt: old.Add(time.Millisecond)}, false},
+		"one of tomorrow":        {Dispatch{Job: "j", Generation: 1, StartedAt: now.Add(24 * time.Hour)}, false},
+	} {
+		if got := c.dispatch.Checkable(now); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestCheckpointed_RefusesStaleCalls(t *testing.T) {
+	t.Parallel()
+	s, job := begun(2)
+	for name, c := range map[string]struct {
+		in   Checkpointed
+		want string
+	}{
+		"the same generation": {Checkpointed{Checked: true, Current: 2}, ""},
+		"not checked":         {Checkpointed{Current: 3}, ""},
+		"handed out again":    {Checkpointed{Checked: true, Current: 3}, "stale dispatch: the call is of generation 2, its job of generation 3"},
+		"the job is gone":     {Checkpointed{Checked: true}, "stale dispatch: the call is of generation 2, its job is gone (generation 0)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := c.in
+			in.Ops, in.Now, in.Limits = []sdk.Op{stepRun("a", "1")}, now, DefaultLimits
+			in.Dispatch = Dispatch{Job: job.ID, Generation: 2}
+			next, err := Advance(s, in)
+			refused := (*CheckpointError)(nil)
+			switch {
+			case c.want == "" && (err != nil || len(next.Steps) != 1):
+				t.Errorf("got %+v, %v", next, err)
+			case c.want != "" && (!errors.As(err, &refused) || !refused.Stale || refused.TooLarge || err.Error() != c.want || next.Writes()):
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	// What can never be saved is refused for what it is.
+	in := Checkpointed{Ops: []sdk.Op{sleeping("a", "1s")}, Now: now, Limits: DefaultLimits, Checked: true, Current: 1}
+	if _, err := Advance(s, in); err == nil || !strings.Contains(err.Error(), "async steps") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheckpointed_GivesTheJobItsAttemptsBack(t *testing.T) {
+	t.Parallel()
+	s, job := begun(2)
+	for name, c := range map[string]struct {
+		job  string
+		ops  []sdk.Op
+		want string
+	}{
+		"progress":              {job.ID, []sdk.Op{stepRun("a", "1")}, job.ID},
+		"a job of another run":  {"other", []sdk.Op{stepRun("a", "1")}, ""},
+		"no job":                {"", []sdk.Op{stepRun("a", "1")}, ""},
+		"no progress":           {job.ID, []sdk.Op{planned("a")}, ""},
+		"nothing":               {job.ID, nil, ""},
+		"a step of long before": {job.ID, []sdk.Op{stepRun("before", "1")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := s.Apply(Job{}, Transition{Steps: []Step{{ID: "before", Memo: []byte("1")}}})
+			next, err := Advance(s, Checkpointed{Ops: c.ops, Now: now, Limits: DefaultLimits, Dispatch: Dispatch{Job: c.job}})
+			if err != nil || next.ResetJob != c.want {
+				t.Errorf("resets %q, %v, want %q", next.ResetJob, err, c.want)
+			}
+		})
+	}
+}
