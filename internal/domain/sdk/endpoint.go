@@ -33,6 +33,7 @@ const (
 	statusError = 400
 
 	defaultMethod = "POST"
+	methodPut     = "PUT"
 
 	typeJSON = "application/json"
 	typeText = "text/plain"
@@ -166,7 +167,7 @@ func EndpointSignature(key, language string, call EndpointCall, unix int64) stri
 	switch {
 	case language != LanguageJS:
 		return Sign(key, nil, unix)
-	case call.Method != defaultMethod && call.Method != "PUT":
+	case call.Method != defaultMethod && call.Method != methodPut:
 		return Sign(key, nil, unix)
 	}
 	signature, err := Signature(key, call.Body, unix)
