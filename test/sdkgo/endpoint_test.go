@@ -143,6 +143,10 @@ func testEndpointSleep(t *testing.T, a *app) {
 	const want = `{"steps":["before!","after!"],"query":"x=1&y=%C3%A9","body":"hëllo","type":"application/x-test"}`
 	sameJSON(t, "answer", []byte(text), want)
 	a.sawOnce(t, "endpoint sleep", "before", "after")
+	// The server looks for the end every 5 s, and hears of it before.
+	if late := time.Since(a.times("endpoint sleep", "after")[0]); late > 4*time.Second {
+		t.Errorf("the client heard of the end %s late", late)
+	}
 	if slept := a.times("endpoint sleep", "after")[0].Sub(a.times("endpoint sleep", "before")[0]); slept < time.Second {
 		t.Errorf("slept only %s of 1s", slept)
 	}
