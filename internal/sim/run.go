@@ -86,7 +86,7 @@ func (w *World) step(ctx context.Context) error {
 		w.rerun(ctx)
 	case w.chance(25):
 		w.order(ctx)
-	case w.chance(60):
+	case w.chance(60): //nolint:gocritic // every case draws anew
 		return w.crash(ctx)
 	case w.chance(80):
 		w.clock.now = w.clock.now.Add(time.Duration(w.rng.IntN(3600)) * time.Second)

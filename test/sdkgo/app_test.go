@@ -89,6 +89,8 @@ func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 	a.createFunctions(t)
 	mux.Handle("/api/inngest", a.watch(a.client.ServeWithOpts(inngestgo.ServeOpts{EnableUnauthedSync: inngestgo.BoolPtr(true)})))
 
+	a.mountEndpoints(mux, opts)
+
 	// The SDK registers itself with the server when it is asked to by PUT.
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, serveURL.String(), http.NoBody)
 	if err != nil {

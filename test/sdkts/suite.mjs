@@ -8,9 +8,9 @@ const waitMS = 90_000; // for one run, on a machine that does many other things
 const suiteMS = 240_000;
 
 /**
- * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete, metadataMiddleware, createDefer?, subscribe?, keys? }.
+ * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete, metadataMiddleware, createDefer?, endpoints?, subscribe?, keys? }.
  * metadataMiddleware: of the SDK; it lets functions attach metadata.
- * createDefer: of the SDK, where it has defers.
+ * createDefer, endpoints: of the SDK, where it has defers and durable endpoints.
  * subscribe: of the realtime package, where the SDK itself does not subscribe.
  * runComplete: the SDK ends runs by an opcode, for which the read API knows no output (Spec 04 §7.2).
  * keys: { signing, event } of a production server; without them it is a development server.

@@ -119,7 +119,12 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 // send makes a request; headers are "Name: value".
 func (f *fixture) send(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	f.tb.Helper()
-	r := httptest.NewRequestWithContext(f.tb.Context(), method, path, strings.NewReader(body))
+	return f.sendContext(f.tb.Context(), method, path, body, headers...)
+}
+
+func (f *fixture) sendContext(ctx context.Context, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	f.tb.Helper()
+	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
 		r.Header.Set(name, value)

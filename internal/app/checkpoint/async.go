@@ -36,7 +36,7 @@ type Checkpoint struct {
 	clock     ports.Clock
 	ids       ports.IDs
 	// closed ends when nobody is to be kept waiting any more.
-	closed context.Context
+	closed context.Context //nolint:containedctx // it is the life of the use case, not of a call
 	close  context.CancelFunc
 }
 

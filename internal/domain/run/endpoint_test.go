@@ -274,6 +274,16 @@ func TestEndpoint_AnswersOfCallsEndTheRun(t *testing.T) {
 	if next.Finish == nil || next.Finish.Status != Failed || next.Finish.Response == nil {
 		t.Errorf("%+v", next.Finish)
 	}
+	last := job
+	last.Attempt = last.MaxAttempts - 1
+	failed := sdk.Reply{Failure: &sdk.Failure{Text: "invalid status code: 418", Name: "Error"}, Response: &sdk.HTTPResult{Status: 418}}
+	if next, _ = answer(t, s, job, failed); next.Finish != nil || next.Current.Fate != FateRetry {
+		t.Errorf("%+v", next)
+	}
+	next, _ = answer(t, s, last, failed)
+	if next.Finish == nil || next.Finish.Status != Failed || next.Finish.Response != failed.Response {
+		t.Errorf("%+v", next.Finish)
+	}
 	plain, job := aRun()
 	_, plain = fire(t, plain, job)
 	next, _ = answer(t, plain, job, ops(sdk.Op{Op: sdk.OpSyncRunComplete, ID: "end"}))
