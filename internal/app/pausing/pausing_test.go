@@ -90,7 +90,7 @@ func TestSet(t *testing.T) {
 					t.Errorf("paused are %v, %v", paused, err)
 				}
 				// A run that is decided on in this millisecond is kept out, one of the next is not.
-				if at := time.Until(w.fence); at <= 0 || at > time.Millisecond || w.fence.Truncate(time.Millisecond) != w.fence {
+				if at := time.Until(w.fence); at <= 0 || at > time.Millisecond || !w.fence.Truncate(time.Millisecond).Equal(w.fence) {
 					t.Errorf("the fence is %s ahead", at)
 				}
 				if _, err := w.pauser.Set(t.Context(), "acme", name, false); err != nil {
