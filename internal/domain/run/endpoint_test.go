@@ -345,3 +345,30 @@ func drawOp(r *rapid.T) sdk.Op {
 		return stepRun(id, "1")
 	}
 }
+
+// TestEndpoint_EndsWhenItsAttemptsAreUsed: the reference drops the job and leaves the run. Spec 02 §22 #10.
+func TestEndpoint_EndsWhenItsAttemptsAreUsed(t *testing.T) {
+	t.Parallel()
+	s, _ := attached(2)
+	next, s := report(t, s, failing(sdk.OpStepError, "b", false))
+	job := only(t, next)
+	for ; !job.LastAttempt(); job.Attempt++ {
+		if again, _ := answer(t, s, job, sdk.Reply{Failure: &sdk.Failure{Text: "invalid status code: 500"}}); again.Current.Fate != FateRetry {
+			t.Fatalf("attempt %d: %+v", job.Attempt, again)
+		}
+	}
+	last, _ := answer(t, s, job, sdk.Reply{Failure: &sdk.Failure{Text: "invalid status code: 500"}})
+	if last.Finish == nil || last.Finish.Status != Failed {
+		t.Errorf("the last attempt: %+v", last)
+	}
+}
+
+// TestEndpoint_RequestsOfStepsAreJobs like those of any run, made under the same guard. Spec 02 §22 #24.
+func TestEndpoint_RequestsOfStepsAreJobs(t *testing.T) {
+	t.Parallel()
+	s, _ := attached(2)
+	next, _ := report(t, s, sdk.Op{Op: sdk.OpGateway, ID: "f", Opts: json.RawMessage(`{"url":"http://localhost"}`)})
+	if job := only(t, next); job.Kind != KindGateway || job.Gateway == nil || job.Edge.Target != "f" {
+		t.Errorf("job %+v", job)
+	}
+}
