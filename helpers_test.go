@@ -146,6 +146,8 @@ func (p *process) finished(event string) (status, output string) {
 type app struct {
 	*httptest.Server
 	nap string
+	// answer replaces what the app says to calls, unless it is nil.
+	answer func(runID string, steps map[string]json.RawMessage) (status int, body string)
 	// syncTo gets the URL of the server that the app registers with when it is asked to.
 	syncTo chan string
 
@@ -184,9 +186,18 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var call struct {
 		Steps map[string]json.RawMessage
+		Ctx   struct {
+			RunID string `json:"run_id"`
+		}
 	}
 	if err := json.NewDecoder(r.Body).Decode(&call); err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	if a.answer != nil {
+		status, body := a.answer(call.Ctx.RunID, call.Steps)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
 		return
 	}
 	for _, step := range []string{"a", "nap", "b"} {

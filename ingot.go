@@ -15,6 +15,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
 	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/cron"
 	"github.com/ingothq/ingot/internal/app/execute"
@@ -46,12 +47,13 @@ type server struct {
 	scheduler   *cron.Scheduler
 	executor    *execute.Executor
 	checkpoints *checkpoint.Checkpoint
+	canceller   *cancel.Canceller
 	poller      *appsync.Poller
 	log         *slog.Logger
 }
 
-func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, scheduler *cron.Scheduler, executor *execute.Executor, checkpoints *checkpoint.Checkpoint, poller *appsync.Poller, log *slog.Logger) *server {
-	return &server{handler, live, reg, router, scheduler, executor, checkpoints, poller, log}
+func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, scheduler *cron.Scheduler, executor *execute.Executor, checkpoints *checkpoint.Checkpoint, canceller *cancel.Canceller, poller *appsync.Poller, log *slog.Logger) *server {
+	return &server{handler, live, reg, router, scheduler, executor, checkpoints, canceller, poller, log}
 }
 
 // Limits of the listener. There is no limit on writing an answer; none of the handlers waits for a slow client while it
@@ -92,6 +94,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	})
 	group.Go(func() error { return s.router.Run(ctx) })
 	group.Go(func() error { return s.scheduler.Run(ctx) })
+	group.Go(func() error { return s.canceller.Run(ctx) })
 	group.Go(func() error { return s.poller.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()

@@ -15,10 +15,12 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/tokens"
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/cron"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
@@ -63,6 +65,8 @@ func newLimits(cfg config.Config) *execute.Overrides {
 	return &execute.Overrides{NoMetadata: !cfg.Metadata}
 }
 
+func cancellationsOf(e *embedded.Engine) ports.Cancellations { return e.Cancellations() }
+
 func newSyncer(catalog ports.Catalog, reg *registry.Registry, log *slog.Logger) *appsync.Syncer {
 	return appsync.NewSyncer(catalog, reg, function.Checks{Expression: compiles, Condition: expr.CheckRestricted}, log)
 }
@@ -84,24 +88,32 @@ func newPoller(cfg config.Config, syncer *appsync.Syncer, catalog ports.Catalog,
 	})
 }
 
-func newRouter(events ports.EventLog, store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, clock ports.Clock, ids ports.IDs, log *slog.Logger) *route.Router {
-	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Events: history, Tracker: in, Clock: clock, IDs: ids, Log: log})
+func newRouter(events ports.EventLog, store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *route.Router {
+	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Events: history, Tracker: in, Watcher: updates, Clock: clock, IDs: ids, Log: log})
 }
 
 // newScheduler fires cron triggers. Schedules that name no zone are in UTC, whatever the machine's zone. Spec 16 §1.
 func newScheduler(store ports.Store, catalog ports.Catalog, reg *registry.Registry, in *ingest.Ingest, clock ports.Clock, ids ports.IDs, log *slog.Logger) *cron.Scheduler {
 	s := cron.New(cron.Deps{
-		Store: store, Catalog: catalog, Templates: reg, Tracker: in, Clock: clock, IDs: ids, Log: log, Zone: time.UTC,
+		Store: store, Catalog: catalog, Functions: reg, Tracker: in, Clock: clock, IDs: ids, Log: log, Zone: time.UTC,
 	})
 	reg.Observe(s)
 	return s
 }
 
-func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, router *route.Router, reg *registry.Registry, in *ingest.Ingest, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
+func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, router *route.Router, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, publisher *realtime.Publisher, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
 	return execute.New(execute.Deps{
-		Store: store, Queue: queue, Worker: worker, Gateway: requests, Waits: router, Functions: reg, Tracker: in, Limits: limits.Limits,
+		Store: store, Queue: queue, Worker: worker, Gateway: requests, Streams: publisher, Waits: router, Functions: reg, Tracker: in, Watcher: updates, Limits: limits.Limits,
 		Clock: clock, Random: random, Log: log,
 	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
+}
+
+func newCanceller(orders ports.Cancellations, store ports.Store, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *cancel.Canceller {
+	return cancel.New(cancel.Deps{Cancellations: orders, Store: store, Functions: reg, Tracker: in, Watcher: updates, Clock: clock, IDs: ids, Log: log})
+}
+
+func newPauser(catalog ports.Catalog, store ports.Store, reg *registry.Registry, clock ports.Clock, log *slog.Logger) *pausing.Pauser {
+	return pausing.New(catalog, store, reg, clock, log)
 }
 
 func newWorker(cfg config.Config, clock ports.Clock) (ports.Worker, func()) {
@@ -120,13 +132,13 @@ func newGateway(cfg config.Config, clock ports.Clock) (*gatewayhttp.Gateway, fun
 	return g, g.Close
 }
 
-func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, history ports.History, catalog ports.Catalog, reg *registry.Registry, router *route.Router, in *ingest.Ingest, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *checkpoint.Checkpoint {
+func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, history ports.History, catalog ports.Catalog, reg *registry.Registry, router *route.Router, in *ingest.Ingest, updates *realtime.Updates, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *checkpoint.Checkpoint {
 	var jobs checkpoint.Jobs
 	if cfg.DispatchValidation {
 		jobs = queue
 	}
 	return checkpoint.New(checkpoint.Deps{
-		Advance: advance.New(store, in, log, nil), Store: store, History: history, Catalog: catalog, Functions: reg, Waits: router, Tracker: in,
+		Advance: advance.New(store, in, updates, log, nil), Store: store, History: history, Catalog: catalog, Functions: reg, Waits: router, Tracker: in,
 		Limits: limits.Limits, Jobs: jobs, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids,
 	})
 }
@@ -148,9 +160,9 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 	}, httpapi.RealtimeConfig{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
-		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
+		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Cancellations: canceller, Pauses: pauser, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
 		Functions: reg, Limits: limits, Realtime: live, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),

@@ -3,9 +3,11 @@ package ingot
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -65,6 +67,83 @@ func TestRun_Realtime(t *testing.T) {
 		t.Errorf("events: %q, %v", rest, err)
 	}
 	p.stop()
+}
+
+// TestRun_FollowsARun from a response that comes in to the run's end, with and without keys.
+func TestRun_FollowsARun(t *testing.T) {
+	t.Parallel()
+	closed := config.Default(config.Start)
+	closed.SQLiteDir, closed.SigningKey, closed.EventKeys, closed.AllowPrivateGateway = t.TempDir(), "0123abcd", []config.Secret{"test"}, true
+	for name, cfg := range map[string]config.Config{"dev": quiet(), "start": closed} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			follow(t, start(t, cfg))
+		})
+	}
+}
+
+// follow subscribes to a run while its app waits, and reads half of a response before the other half is sent.
+func follow(t *testing.T, p *process) {
+	t.Helper()
+	other := make(chan struct{})
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "one ")
+		_ = http.NewResponseController(w).Flush()
+		<-other
+		_, _ = io.WriteString(w, "two")
+	}))
+	t.Cleanup(provider.Close)
+	runs, subscribed := make(chan string, 1), make(chan struct{})
+	app := newApp(t, "")
+	app.answer = func(runID string, steps map[string]json.RawMessage) (int, string) {
+		if _, done := steps["f"]; done {
+			return http.StatusOK, `"done"`
+		}
+		runs <- runID
+		<-subscribed
+		return http.StatusPartialContent, `[{"op":"Gateway","id":"f","displayName":"ask","opts":{"url":"` + provider.URL + `","publish":{"channel":"` + runID + `","topic":"ai"}}}]`
+	}
+	if status, body := p.ask(http.MethodPost, "/fn/register", app.registration()); status != http.StatusOK {
+		t.Fatalf("register: %d %s", status, body)
+	}
+	p.send("test", `{"name":"app/event"}`)
+	runID := <-runs
+	status, body := p.ask(http.MethodPost, "/v1/realtime/token", strings.ReplaceAll(`[{"channel":"R","name":"$run","kind":"run"},{"channel":"R","name":"$step","kind":"run"},{"channel":"R","name":"ai","kind":"run"}]`, "R", runID))
+	var token struct{ JWT string }
+	if err := json.Unmarshal([]byte(body), &token); err != nil || status != http.StatusCreated {
+		t.Fatalf("token: %d %s", status, body)
+	}
+	socket, _, err := websocket.Dial(t.Context(), p.url+"/v1/realtime/connect?token="+token.JWT, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(subscribed)
+	next := func() string {
+		_, text, err := socket.Read(t.Context())
+		var m struct {
+			Kind, Topic string
+			Data        json.RawMessage
+		}
+		if err = errors.Join(err, json.Unmarshal(text, &m)); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(m.Kind, "datastream-") {
+			m.Data = nil
+		}
+		return strings.TrimSpace(m.Kind + " " + m.Topic + " " + string(m.Data))
+	}
+	for _, want := range []string{
+		"datastream-start ai", `chunk ai "one "`, `chunk ai "two"`, "datastream-end ai",
+		`step $step {"id":"f","name":"ask","status":"Completed","output":{`, `run $run {"status":"Completed","output":"done"}`,
+	} {
+		if got := next(); !strings.HasPrefix(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if want == `chunk ai "one "` {
+			close(other) // the rest is sent once the first part has been received
+		}
+	}
+	_ = socket.CloseNow()
 }
 
 // TestWebServer_EventsOutliveItsLimits: a client that only listens is neither slow nor idle.

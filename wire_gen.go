@@ -36,12 +36,17 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	worker, cleanup2 := newWorker(cfg, clock)
 	gateway, cleanup3 := newGateway(cfg, clock)
 	history := historyOf(engine)
-	router := newRouter(eventLog, store, history, registryRegistry, ingestIngest, clock, iDs, log)
+	broadcast, cleanup4 := newBroadcast()
+	publisher := realtime.New(broadcast, clock, iDs)
+	updates := realtime.NewUpdates(publisher, log)
+	router := newRouter(eventLog, store, history, registryRegistry, ingestIngest, updates, clock, iDs, log)
 	overrides := newLimits(cfg)
 	random := system.Random{}
-	executor := newExecutor(cfg, store, queue, worker, gateway, router, registryRegistry, ingestIngest, overrides, clock, random, log)
+	executor := newExecutor(cfg, store, queue, worker, gateway, router, registryRegistry, ingestIngest, updates, publisher, overrides, clock, random, log)
 	rerun := newRerun(store, history, registryRegistry, clock, iDs)
-	broadcast, cleanup4 := newBroadcast()
+	cancellations := cancellationsOf(engine)
+	canceller := newCanceller(cancellations, store, registryRegistry, ingestIngest, updates, clock, iDs, log)
+	pauser := newPauser(catalog, store, registryRegistry, clock, log)
 	tokens, err := newTokens(cfg)
 	if err != nil {
 		cleanup4()
@@ -50,14 +55,13 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		cleanup()
 		return nil, nil, err
 	}
-	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registryRegistry, router, ingestIngest, overrides, broadcast, tokens, clock, iDs, log)
+	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registryRegistry, router, ingestIngest, updates, overrides, broadcast, tokens, clock, iDs, log)
 	metadata := metadataOf(engine)
-	publisher := realtime.New(broadcast, clock, iDs)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
 	scheduler := newScheduler(store, catalog, registryRegistry, ingestIngest, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
-	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, scheduler, executor, checkpoint, poller, log)
+	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, scheduler, executor, checkpoint, canceller, poller, log)
 	return ingotServer, func() {
 		cleanup4()
 		cleanup3()

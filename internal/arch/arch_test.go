@@ -84,6 +84,8 @@ func TestCheck(t *testing.T) {
 		{"adapters may import their own parts", "internal/adapters/httpapi/a.go", `import "` + own + `internal/adapters/httpapi/auth"`, ""},
 		{"adapters must not import each other", "internal/adapters/httpapi/a.go", `import "` + own + `internal/adapters/embedded"`, "adapters never import each other"},
 		{"parts of adapters must not import each other", "internal/adapters/httpapi/auth/a.go", `import "` + own + `internal/adapters/embedded/codec"`, "adapters never import each other"},
+		{"adapters may import what they share", "internal/adapters/sdkhttp/a.go", `import "` + own + `internal/adapters/httppool"`, ""},
+		{"what adapters share must not import them", "internal/adapters/httppool/a.go", `import "` + own + `internal/adapters/sdkhttp"`, "what adapters share imports only domain, ports"},
 		{"adapters must not import the root", "internal/adapters/httpapi/a.go", `import "` + arch.Module + `"`, "adapters imports only"},
 		{"adapters must not import config", "internal/adapters/httpapi/a.go", `import "` + own + `internal/config"`, "adapters imports only"},
 		{"adapters must not ship contract suites", "internal/adapters/embedded/a.go", `import "` + own + `internal/ports/portstest"`, "adapters imports only"},

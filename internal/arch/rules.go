@@ -34,6 +34,7 @@ const (
 	portsmock layer = "portsmock"
 	app       layer = "app"
 	adapter   layer = "adapters"
+	shared    layer = "what adapters share"
 	sim       layer = "sim"
 	config    layer = "config"
 	generated layer = "generated code"
@@ -58,9 +59,11 @@ var places = map[string]layer{
 	"internal/ports/portsmock": portsmock,
 	"internal/app":             app,
 	"internal/adapters":        adapter,
-	"internal/sim":             sim,
-	"proto":                    generated,
-	"sql":                      generated,
+	// Not for what an adapter could do alone: two must need it, and it must be no technology of its own.
+	"internal/adapters/httppool": shared,
+	"internal/sim":               sim,
+	"proto":                      generated,
+	"sql":                        generated,
 }
 
 // mayImport lists, per layer, the own layers that it may import besides its own packages.
@@ -72,7 +75,8 @@ var mayImport = map[layer][]layer{
 	portstest: {domain, ports},
 	portsmock: {domain, ports},
 	app:       {domain, ports},
-	adapter:   {domain, ports, app, generated},
+	adapter:   {domain, ports, app, generated, shared},
+	shared:    {domain, ports},
 	sim:       {domain, ports, app},
 	config:    {domain},
 	generated: {},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
+
 	"github.com/ingothq/ingot/internal/domain/realtime"
 )
 
@@ -25,6 +27,10 @@ type Broadcast interface {
 	// Publish hands the frame to the topic's subscribers. Its body must not change afterwards. Having no subscribers is no
 	// error. ErrClosed: the backend is shutting down.
 	Publish(ctx context.Context, topic realtime.Topic, frame realtime.Frame) error
+	// Heard reports whether a topic of the channel may have subscribers at this moment, so that no frame is made for nobody.
+	// It is false only if what is published on the channel now would reach none. It never waits, and costs next to nothing
+	// while nobody is subscribed to anything.
+	Heard(env uuid.UUID, channel string) bool
 	// Subscribe returns a subscription to the topics, all or none; what is published after it returned is delivered. The
 	// caller must close it. ErrTooManySubscribers, realtime.ErrTooManyTopics, ErrClosed.
 	Subscribe(ctx context.Context, topics []realtime.Topic) (Subscription, error)

@@ -7,6 +7,7 @@ package ports
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,6 +31,9 @@ var (
 	ErrClosed = errors.New("closed")
 	// ErrUnavailable: the backend failed; nothing is known to be written. Try again later.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrOutdated: a run was decided on before a fence of its function, see Store.Fence. Nothing was written; decide again,
+	// with a new ID. To callers who do not know it, it is ErrUnavailable.
+	ErrOutdated = fmt.Errorf("decided on before a fence: %w", ErrUnavailable)
 )
 
 // SignalTakenError says that another run waits for the signal, and that the commit does not take it over. Nothing was
@@ -59,11 +63,18 @@ type EventLog interface {
 
 // Store keeps runs in progress.
 type Store interface {
-	// Schedule creates runs with their first jobs, accepts the published events, moves schedules on and settles the event that
-	// was routed, all or none. A run whose IdempotencyKey was used in the last 24 hours is not created; the answer says so.
-	// Settling an event that is settled already, or moving a schedule that is not where the caller thinks, returns ErrConflict
-	// and writes nothing.
+	// Schedule creates runs with their first jobs, records those that do not start, accepts the published events, moves schedules
+	// on and settles the event that was routed, all or none. A run whose IdempotencyKey was used in the last 24 hours is not
+	// created; the answer says so. Settling an event that is settled already, or moving a schedule that is not where the caller
+	// thinks, returns ErrConflict and writes nothing; so does ErrOutdated for a run on the far side of a fence.
 	Schedule(ctx context.Context, s Schedule) ([]Scheduled, error)
+	// Fence makes Schedule refuse runs of the function whose IDs are of a time before that one, as long as the process
+	// lives: whoever decided on them did not know what the caller knows. Runs that Schedule created before are there when
+	// it returns. An earlier fence of the function that is later in time stays.
+	Fence(ctx context.Context, function uuid.UUID, before time.Time) error
+	// RunsOf returns the IDs of a function's runs in progress, in their order. The cost depends on the runs of that
+	// function that it returns, not on others.
+	RunsOf(ctx context.Context, q RunsQuery) ([]ulid.ULID, error)
 	// Load returns a run in progress; ErrNotFound when there is none or it has ended.
 	Load(ctx context.Context, id ulid.ULID) (run.State, error)
 	// Commit makes a transition true, all of it or nothing: steps, jobs, the fate of the leased job, the attempts of a job
@@ -94,6 +105,8 @@ type Schedule struct {
 	// Event is settled; zero when no event was routed.
 	Event ulid.ULID
 	Runs  []NewRun
+	// Skipped are runs that the event would have started.
+	Skipped []SkippedRun
 	// Publish are events accepted with it, complete with IDs.
 	Publish []event.Tracked
 	// Ticks move schedules on, each schedule at most once.
@@ -110,6 +123,29 @@ type Tick struct {
 	At time.Time
 	// Previous is where the schedule is; zero when it is not known yet.
 	Previous time.Time
+}
+
+// SkippedRun is a run that does not start. History has it, and nothing else: it takes no idempotency key, has no state and no
+// job, and ends as it begins.
+type SkippedRun struct {
+	RunID      ulid.ULID
+	FunctionID uuid.UUID
+	// Event is the internal ID of the first event that would have started it.
+	Event ulid.ULID
+	// Cron is the schedule that would have started it, empty for none.
+	Cron string
+	End  run.Finish
+}
+
+// RunsQuery selects runs in progress. Zero fields do not select.
+type RunsQuery struct {
+	Function uuid.UUID
+	// After and Before bound the times of the runs' IDs, both exclusive.
+	After, Before time.Time
+	// Cursor is the ID of a run; only greater ones are returned.
+	Cursor ulid.ULID
+	// Limit is the number of IDs to return at most; it is positive.
+	Limit int
 }
 
 // NewRun is a run to be created.
@@ -197,6 +233,11 @@ type Catalog interface {
 	SetAppError(ctx context.Context, id uuid.UUID, message string) error
 	// RemoveApp archives an app and its functions, and forgets their schedules.
 	RemoveApp(ctx context.Context, id uuid.UUID) error
+	// SetPaused pauses a function, known or not, or resumes it. What it is already it stays. The flag outlives syncs and the
+	// process.
+	SetPaused(ctx context.Context, function uuid.UUID, paused bool) error
+	// PausedFunctions returns the functions that are paused, in no order.
+	PausedFunctions(ctx context.Context) ([]uuid.UUID, error)
 }
 
 // History answers what happened. Reads see everything that was committed before the call.

@@ -50,6 +50,21 @@ var differences = []difference{
 	{recording: "31-large-state.go", where: "call 5", field: "body.*use_api", reason: goNotTrimmed},
 	{recording: "31-large-state.go", where: "call 5", field: "body.steps.*", reason: goNotTrimmed},
 	{recording: "31-large-state.go", where: "read *", field: "body.data*", reason: goNotTrimmed},
+	{recording: "35-durable-endpoint.go", where: "call *", field: "request line", reason: requestRepeated},
+	{recording: "35-durable-endpoint.go", where: "call *", field: "body", want: "", got: `{"hi":2}`, reason: requestRepeated},
+	{recording: "35-durable-endpoint.go", where: "call *", field: "header Content-Length", want: "0", got: "8", reason: requestRepeated},
+	{recording: "35-durable-endpoint.*", where: "call *", field: "job", reason: jobsByRun},
+	{recording: "35-durable-endpoint.*", where: "output *", field: "header Content-Security-Policy", reason: sandboxed},
+	{recording: "35-durable-endpoint.*", where: "read *", field: "body.*output", reason: plainOutput},
+	{recording: "35-durable-endpoint.ts4", where: "refused start *", field: "status", want: "400", got: "200", reason: textBodies},
+	{recording: "35-durable-endpoint.ts4", where: "refused start *", field: "body.*", reason: textBodies},
+	{recording: "35-durable-endpoint.ts4", where: "call 31", field: "body", got: "abcd", reason: textBodies},
+	{recording: "35-durable-endpoint.ts4", where: "call 31", field: "header Content-Length", want: "3", got: "4", reason: textBodies},
+	{recording: "35-durable-endpoint.ts4", where: "call 31", field: "call", got: "(made again)", reason: triedAgain},
+	{recording: "35-durable-endpoint.ts4", where: "output 32", field: "status", want: "200", got: "500", reason: triedAgain},
+	{recording: "35-durable-endpoint.ts4", where: "read *", field: "body.*status", want: `"Completed"`, got: `"Failed"`, reason: triedAgain},
+	{recording: "35-durable-endpoint.ts4", where: "read *", field: "body.*status", want: `"Failed"`, got: `"Running"`, reason: notFailedYet},
+	{recording: "35-durable-endpoint.ts4", where: "POST *", field: "header Content-Type", want: "application/json", reason: jsonType},
 	{recording: "http-cases", where: "event-api: array, second element bad", field: "body.ids[0]", reason: allOrNone},
 	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: allOrNone},
 	{recording: "http-cases", where: "event-api: reserved in batch after a good one", field: "body.ids[0]", reason: allOrNone},
@@ -68,6 +83,13 @@ var differences = []difference{
 	{recording: "http-cases", where: "v1: signal no id", field: "*", reason: signalName},
 	{recording: "http-cases", where: "v1: metadata unknown run", field: "*", reason: noSuchRun},
 	{recording: "http-cases", where: "v1: metadata bad kind", field: "*", reason: noSuchRun},
+	{recording: "http-cases", where: "v1: cancellations list", field: "status", want: "500", got: "200", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations list", field: "header Content-Type", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations list", field: "body", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations create", field: "status", want: "500", got: "200", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations create", field: "body", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations delete", field: "status", want: "500", got: "404", reason: bulkCancel},
+	{recording: "http-cases", where: "v1: cancellations delete", field: "body", reason: bulkCancel},
 	{recording: "http-cases", where: "v1: checkpoint async bad run", field: "*", reason: notSaved},
 	{recording: "http-cases", where: "v1: checkpoint steps unknown run", field: "*", reason: notSaved},
 	{recording: "http-cases", where: "v1: checkpoint empty", field: "*", reason: "a run without an ID, at no address, is refused; the reference makes one"},
@@ -89,6 +111,7 @@ const (
 	exactBody      = "a provider gets the step's own text; the reference sorts its members"
 	signalName     = "a signal without a name is the sender's mistake, 400 and not 500"
 	noSuchRun      = "metadata of a run that is not there is refused; the reference goes looking for an old run and gives no answer for a minute"
+	bulkCancel     = "bulk cancellation is served; the reference has no store for it and answers 500"
 	notSaved       = "a checkpoint of a run that is not there is refused, whatever stands in its path; the reference answers 200 and saves nothing"
 	planFlag       = "the planning flag is set for every parallel group; the reference forgets it after a discovery made by a sleep"
 	listedOnce     = "a run is listed once; the reference lists it as often as an answer finished it"
@@ -99,6 +122,14 @@ const (
 	laterWins      = "two functions with one id: the later one wins; the reference fails at the first sync and accepts the second"
 	noDashboard    = "the dashboard answers unknown paths; without it they are not found"
 	realStatus     = "errors of GET under /v1 have their real status"
+
+	requestRepeated = "a durable endpoint is called with its client's query and body, whatever the event's name"
+	textBodies      = "bodies that the TypeScript SDK writes as text are text; the reference refuses them, or takes them for base64"
+	triedAgain      = "a call that something in front of the app answered with an error is tried again, and then fails the run"
+	jobsByRun       = "jobs of a durable endpoint's run are named after the run: a request that is repeated has another event each time"
+	sandboxed       = "a page of an app's has no rights of this server's address"
+	plainOutput     = "the output of a durable endpoint's run is the body of its answer, not the SDK's answer in base64"
+	notFailedYet    = "a run that is tried again is Running in the list of its event's runs, too; the reference says Failed"
 )
 
 // otherAnswers are answers of the app that cannot be the recorded ones, since the server asked something else.

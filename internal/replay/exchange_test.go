@@ -21,7 +21,7 @@ type answer struct {
 }
 
 // ask sends a request exactly as written, target and headers included, and reads the answer. Host, Connection and
-// Content-Length are the only headers it adds.
+// Content-Length are the only headers it adds, in the place of those and of others about the connection.
 func ask(ctx context.Context, addr, method, target string, headers headerList, body *string) (answer, error) {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
@@ -33,7 +33,7 @@ func ask(ctx context.Context, addr, method, target string, headers headerList, b
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, target, addr)
 	for _, pair := range headers {
-		if !slices.Contains([]string{"host", "connection", "content-length", "accept-encoding"}, strings.ToLower(pair[0])) {
+		if !slices.Contains([]string{"host", "connection", "content-length", "accept-encoding", "transfer-encoding"}, strings.ToLower(pair[0])) {
 			fmt.Fprintf(&text, "%s: %s\r\n", pair[0], pair[1])
 		}
 	}

@@ -20,6 +20,13 @@ func uuid5(name string) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String()
 }
 
+// endpointIDs are the ids of the app and the function that stand for a durable endpoint (spec 04 §8.1).
+func endpointIDs(domain, slug string) (app, function string) {
+	env := uuid.MustParse("00000000-0000-4000-b000-000000000000")
+	appID := uuid.NewSHA1(uuid.NameSpaceOID, append(env[:], domain...))
+	return appID.String(), uuid.NewSHA1(uuid.NameSpaceOID, append(appID[:], slug...)).String()
+}
+
 // x36 is spec 01 §5's x36.
 func x36(text string) string { return strconv.FormatUint(xxhash.Sum64String(text), 36) }
 
@@ -109,6 +116,7 @@ func jobNames(functionID, eventID, runID string, answers [][]string) map[string]
 			names[x36(key+"-"+op+"-event")] = "resumed " + op
 			names[x36(key+"-"+op+"-timeout")] = "timed out " + op
 			names[x36(key+"-"+op+"-failure")] = "failed " + op
+			names[x36(key+"-"+op+"-sync-retry")] = "retried " + op
 		}
 	}
 	return names
@@ -122,7 +130,10 @@ func TestFormulas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	endpointApp, endpoint := endpointIDs("https://example.com", "GET /api/users")
 	for name, pair := range map[string][2]string{
+		"endpoint app":  {endpointApp, "ae96cb58-46ab-5bab-a9af-05ed3a1876f5"},
+		"endpoint":      {endpoint, "443a7e4f-0b0b-57d1-9c30-80163cf71fcf"},
 		"app id":        {uuid5("my-app"), "6314abb5-b9cc-5d32-8ac3-51e26170f039"},
 		"x36":           {x36("hello"), "l8a8u0vgmher"},
 		"qi_id":         {queueItemID("3w5j0v5g0k3xd"), "M3c1ajB2NWcwazN4ZDo6ZGVmYXVsdA=="},

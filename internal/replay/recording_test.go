@@ -29,6 +29,7 @@ type message struct {
 	Status        int        `json:"status"`
 	Headers       headerList `json:"headers"`
 	Body          string     `json:"body"`
+	BodyBase64    string     `json:"bodyBase64"` // in the place of body when that is no text
 	BodyTruncated *struct {
 		Bytes int `json:"bytes"`
 	} `json:"bodyTruncated"`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
 )
 
 // checker holds what the apps have seen, and finds what they must never see.
@@ -71,7 +72,7 @@ func (c *checker) runs(step string, body callBody) int { return c.count[body.Ctx
 
 // ended checks the world once nothing is left to do.
 func (w *World) ended() {
-	runs := map[string]int{}
+	runs, skipped := map[string]int{}, map[string]bool{}
 	status := map[string]run.Status{}
 	for _, r := range w.backend.Runs() {
 		status[r.RunID.String()] = r.Status
@@ -80,20 +81,28 @@ func (w *World) ended() {
 			w.check.violated("run %s: its event is gone", r.RunID)
 			continue
 		}
+		if r.Status == run.Skipped {
+			w.skipped(r)
+			skipped[e.Name+" "+e.ID] = true
+			continue
+		}
 		if r.OriginalRunID == (ulid.ULID{}) {
 			runs[e.Name+" "+e.ID]++
+		}
+		if r.Status == run.Cancelled && w.ordered(r) {
+			continue
 		}
 		if want := w.wanted(e.Event); !slices.Contains(want, r.Status) {
 			w.check.violated("run %s of %s: %s with %s, want %v", r.RunID, e.Name, r.Status, r.Output, want)
 		}
 	}
 	for _, e := range w.sent {
-		w.once(runs, e)
+		w.once(runs, skipped, e)
 	}
 	for _, e := range w.backend.AllEvents() {
 		target, _ := event.Target(e.Event)
 		if e.Name == event.DeferredSchedule || e.Name == event.FunctionInvoked && target != "sim-none" {
-			w.once(runs, e.Event)
+			w.once(runs, skipped, e.Event)
 		}
 	}
 	w.told(status)
@@ -102,9 +111,22 @@ func (w *World) ended() {
 	}
 }
 
-func (w *World) once(runs map[string]int, e event.Event) {
-	if n := runs[e.Name+" "+e.ID]; n != 1 {
+// once checks that an event has one run. One that came while its function was paused may have none, or, when it came again
+// afterwards, one.
+func (w *World) once(runs map[string]int, skipped map[string]bool, e event.Event) {
+	key := e.Name + " " + e.ID
+	if n := runs[key]; n > 1 || n == 0 && !skipped[key] {
 		w.check.violated("event %s %s has %d runs, want 1", e.Name, e.ID, n)
+	}
+}
+
+// skipped checks a run that did not begin.
+func (w *World) skipped(r ports.RunRecord) {
+	if !w.everPaused[w.slug(r)] {
+		w.check.violated("run %s of %s is skipped, and nobody has paused the function", r.RunID, w.slug(r))
+	}
+	if r.EndedAt.IsZero() || string(r.Output) != `{"skipReason":"FunctionPaused"}` {
+		w.check.violated("run %s is skipped without a reason: %s", r.RunID, r.Output)
 	}
 }
 
@@ -144,6 +166,9 @@ func (w *World) told(status map[string]run.Status) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(status)) {
 		want := map[run.Status]int{status[id]: 1}
+		if status[id] == run.Skipped {
+			continue // nobody waits for it
+		}
 		if finished[id] != 1 || failed[id] != want[run.Failed] || cancelled[id] != want[run.Cancelled] {
 			w.check.violated("run %s (%s) published finished %d, failed %d and cancelled %d times",
 				id, status[id], finished[id], failed[id], cancelled[id])

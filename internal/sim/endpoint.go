@@ -119,13 +119,14 @@ func (p program) fails() bool {
 func (v *visit) report(ctx context.Context, op map[string]any) bool {
 	for range deliveries {
 		var err error
+		sent := v.w.clock.now // the server may count from any moment of the request
 		if v.begun {
 			err = v.w.checkpoints.Report(ctx, encode(map[string]any{"run_id": v.id, "steps": []any{op}}))
 		} else {
 			_, err = v.w.checkpoints.Start(ctx, "", v.w.newEndpointRun(v, op))
 		}
 		if err == nil {
-			v.begun, v.heard = true, v.w.clock.now
+			v.begun, v.heard = true, sent
 			return true
 		}
 	}

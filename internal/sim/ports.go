@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
@@ -61,7 +63,15 @@ func (f faulty) Park(ctx context.Context, id ulid.ULID, reason string) error {
 }
 
 func (f faulty) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
-	return ask(f.w, "schedule", func() ([]ports.Scheduled, error) { return f.w.store.Schedule(ctx, s) })
+	return ask(f.w, "schedule", func() ([]ports.Scheduled, error) {
+		answers, err := f.w.store.Schedule(ctx, s)
+		for i, answer := range answers {
+			if !answer.Duplicate {
+				f.w.begun(s.Runs[i].State)
+			}
+		}
+		return answers, err
+	})
 }
 
 func (f faulty) Load(ctx context.Context, id ulid.ULID) (run.State, error) {
@@ -82,6 +92,49 @@ func (f faulty) SignalWaiter(ctx context.Context, signal string) (ulid.ULID, err
 
 func (f faulty) Events(ctx context.Context, q ports.EventQuery) ([]event.Tracked, error) {
 	return ask(f.w, "events", func() ([]event.Tracked, error) { return f.w.backend.Events(ctx, q) })
+}
+
+func (f faulty) Fence(ctx context.Context, function uuid.UUID, before time.Time) error {
+	return f.w.do("fence", func() error { return f.w.store.Fence(ctx, function, before) })
+}
+
+func (f faulty) RunsOf(ctx context.Context, q ports.RunsQuery) ([]ulid.ULID, error) {
+	return ask(f.w, "runs of", func() ([]ulid.ULID, error) { return f.w.store.RunsOf(ctx, q) })
+}
+
+func (c catalog) SetPaused(ctx context.Context, function uuid.UUID, paused bool) error {
+	return c.w.do("set paused", func() error { return c.Catalog.SetPaused(ctx, function, paused) })
+}
+
+// orders is the storage of cancellations as tasks see it.
+type orders struct {
+	ports.Cancellations
+	w *World
+}
+
+func (o orders) Create(ctx context.Context, c cancellation.Cancellation) error {
+	return o.w.do("create cancellation", func() error {
+		o.w.requested(c)
+		return o.Cancellations.Create(ctx, c)
+	})
+}
+
+func (o orders) Find(ctx context.Context, id ulid.ULID) (cancellation.Cancellation, error) {
+	return ask(o.w, "find cancellation", func() (cancellation.Cancellation, error) { return o.Cancellations.Find(ctx, id) })
+}
+
+func (o orders) Update(ctx context.Context, c cancellation.Cancellation) error {
+	return o.w.do("update cancellation", func() error {
+		err := o.Cancellations.Update(ctx, c)
+		if err == nil && c.State != cancellation.Active {
+			o.w.fulfilled(c)
+		}
+		return err
+	})
+}
+
+func (o orders) Delete(ctx context.Context, id ulid.ULID) error {
+	return o.w.do("delete cancellation", func() error { return o.Cancellations.Delete(ctx, id) })
 }
 
 // queue is the queue as tasks see it.

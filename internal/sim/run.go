@@ -54,7 +54,7 @@ func (w *World) Run(ctx context.Context, steps int) (Result, error) {
 	}
 	w.faults = false
 	w.note("faults end")
-	for n := 0; !w.backend.Idle() || len(w.tasks) > 0; n++ {
+	for n := 0; !w.backend.Idle() || w.fulfils() || len(w.tasks) > 0; n++ {
 		if n == drainSteps {
 			w.check.violated("not at rest after %d steps without faults", n)
 			return w.result()
@@ -84,7 +84,9 @@ func (w *World) step(ctx context.Context) error {
 		w.visit(ctx)
 	case w.chance(60):
 		w.rerun(ctx)
-	case w.chance(60):
+	case w.chance(25):
+		w.order(ctx)
+	case w.chance(60): //nolint:gocritic // every case draws anew
 		return w.crash(ctx)
 	case w.chance(80):
 		w.clock.now = w.clock.now.Add(time.Duration(w.rng.IntN(3600)) * time.Second)
@@ -97,7 +99,7 @@ func (w *World) step(ctx context.Context) error {
 
 // proceed continues one of the things under way, or begins one that waits.
 func (w *World) proceed(ctx context.Context) {
-	n := w.rng.IntN(len(w.tasks) + 2)
+	n := w.rng.IntN(len(w.tasks) + 3)
 	if n < len(w.tasks) {
 		w.resume(n)
 		return
@@ -107,6 +109,9 @@ func (w *World) proceed(ctx context.Context) {
 			w.start("route "+events[0].Name, func() { w.router.Do(ctx, events[0]) })
 			return
 		}
+	}
+	if n == len(w.tasks)+1 && w.takeOrder(ctx) {
+		return
 	}
 	if lease, ok := w.backend.TryLease(); ok {
 		w.start(fmt.Sprintf("job %s %s #%d", lease.Job.Kind, lease.Job.ID, lease.Job.Attempt), func() { w.executor.Do(ctx, lease) })
@@ -119,7 +124,11 @@ func (w *World) proceed(ctx context.Context) {
 
 // advance moves the clock to the next thing that is due.
 func (w *World) advance() {
-	if next := w.backend.NextDue(); next.After(w.clock.now) {
+	next := w.backend.NextDue()
+	if order := w.canceller.Next(); next.IsZero() || !order.IsZero() && order.Before(next) {
+		next = order
+	}
+	if next.After(w.clock.now) {
 		w.clock.now = next
 		w.note("clock at %s", next.Format(time.TimeOnly))
 	}
@@ -150,7 +159,8 @@ func (w *World) poke(ctx context.Context) {
 
 // send delivers an event until the server says that it has it; it may be delivered twice.
 func (w *World) send(ctx context.Context) {
-	p := w.app.programs[w.rng.IntN(len(w.app.programs))]
+	w.latest = w.rng.IntN(len(w.app.programs))
+	p := w.app.programs[w.latest]
 	if p.trigger != "" {
 		return // it is started by the server's own events
 	}

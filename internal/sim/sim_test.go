@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
@@ -63,6 +67,24 @@ type broken struct {
 	ports.Store
 	commit   func(next func(ports.Commit) (run.State, error), c ports.Commit) (run.State, error)
 	schedule func(s ports.Schedule) ports.Schedule
+	runsOf   func(q ports.RunsQuery, found []ulid.ULID) []ulid.ULID
+	// ignores says which fences are not put up.
+	ignores func(before time.Time) bool
+}
+
+func (b broken) RunsOf(ctx context.Context, q ports.RunsQuery) ([]ulid.ULID, error) {
+	found, err := b.Store.RunsOf(ctx, q)
+	if b.runsOf != nil {
+		found = b.runsOf(q, found)
+	}
+	return found, err
+}
+
+func (b broken) Fence(ctx context.Context, function uuid.UUID, before time.Time) error {
+	if b.ignores != nil && b.ignores(before) {
+		return nil
+	}
+	return b.Store.Fence(ctx, function, before)
 }
 
 func (b broken) Commit(ctx context.Context, c ports.Commit) (run.State, error) {
@@ -142,6 +164,29 @@ func TestSeeds_FindPlantedBugs(t *testing.T) {
 					return s
 				}}
 			}, "twice",
+		},
+		"a run that is not listed: a bulk cancellation misses it": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, runsOf: func(_ ports.RunsQuery, found []ulid.ULID) []ulid.ULID { return found[min(len(found), 1):] }}
+			}, "is in progress although cancellation",
+		},
+		"a run that is listed too late: a bulk cancellation ends one that is not meant": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, runsOf: func(q ports.RunsQuery, _ []ulid.ULID) []ulid.ULID {
+					found, _ := w.backend.RunsOf(context.Background(), ports.RunsQuery{Function: q.Function, Cursor: q.Cursor, Limit: q.Limit})
+					return found
+				}}
+			}, "Cancelled with {}, want [Completed]",
+		},
+		"no fence for a pause: a run begins that was decided on before": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, ignores: func(before time.Time) bool { return before.After(w.clock.now) }}
+			}, "begins while the function is paused",
+		},
+		"no fence for a cancellation: a run comes late": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, ignores: func(before time.Time) bool { return !before.After(w.clock.now) }}
+			}, "although cancellation",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@
 // middle of a request, apps that save their steps while a call goes on, and reruns of any run from any of its steps.
 //
 // What must hold is checked while it happens (a memoised step is never run again and never changes, a run starts once
-// for an event) and, once the faults stop, at the end: everything has ended as it should, and every run has told of its
+// for an event, orders about functions are followed) and, once the faults stop, at the end: everything has ended as it should, and every run has told of its
 // end exactly once.
 //
 // That the simulation can see what it looks for is proven with planted bugs: a store that loses the job after a step (a lost
@@ -32,12 +32,15 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/advance"
+	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
+	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/ports"
@@ -60,6 +63,8 @@ type World struct {
 	executor    *execute.Executor
 	checkpoints *checkpoint.Checkpoint
 	reruns      *rerun.Rerun
+	canceller   *cancel.Canceller
+	pauser      *pausing.Pauser
 
 	tasks   []*task
 	current *task
@@ -67,17 +72,25 @@ type World struct {
 	sent    []event.Event
 	// numbers counts the events that are made, pokes those that are to end waits.
 	numbers, pokes int
+	// latest is the program whose event was made last.
+	latest int
 	// stopped are the numbers of events whose runs somebody tried to cancel.
 	stopped map[int]bool
-	trace   []string
-	crashes int
+	// orders are the cancellations that the server may have accepted, completed those that it has worked off.
+	orders, completed []cancellation.Cancellation
+	// paused are the functions that are, for sure; everPaused those that may have been. pausing says that one is being paused
+	// or resumed.
+	paused, everPaused map[string]bool
+	pausing            bool
+	trace              []string
+	crashes            int
 }
 
 // New returns a world with the functions of the workload registered.
 func New(seed uint64) *World {
 	w := &World{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), clock: &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, faults: true,
-		stopped: map[int]bool{},
+		stopped: map[int]bool{}, paused: map[string]bool{}, everPaused: map[string]bool{},
 	}
 	w.backend = mem.New(w.clock)
 	w.store = w.backend
@@ -130,10 +143,18 @@ func (w *World) boot(ctx context.Context) error {
 		Clock: w.clock, Random: jitter{w}, Log: log, Pause: func(context.Context, int) { w.stop("pause") },
 	}, execute.Config{})
 	w.checkpoints = checkpoint.New(checkpoint.Deps{
-		Advance: advance.New(ports, w.ingest, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend, w},
+		Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend, w},
 		Catalog: catalog{w.backend, w}, Functions: reg, Waits: w.router, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
 	})
 	w.reruns = rerun.New(ports, history{w.backend, w}, reg, w.clock, entropy{w})
+	w.canceller = cancel.New(cancel.Deps{
+		Cancellations: orders{w.backend.Cancellations(), w}, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
+		Pause: func(context.Context, int) { w.stop("pause") }, AtOnce: 1,
+	})
+	w.pauser, w.pausing = pausing.New(catalog{w.backend, w}, ports, reg, w.clock, log), false
+	if err := w.canceller.Load(ctx); err != nil {
+		return fmt.Errorf("load cancellations: %w", err)
+	}
 	return nil
 }
 
@@ -145,6 +166,8 @@ func (w *World) register(ctx context.Context) error {
 // task is a coroutine.
 type task struct {
 	name string
+	// at is the call that it has stopped at.
+	at   string
 	next func() (string, bool)
 	stop func()
 	// yield stops the task at a port call; false means that the process has crashed.
@@ -182,6 +205,7 @@ func (w *World) resume(at int) {
 		w.tasks = append(w.tasks[:at], w.tasks[at+1:]...)
 		where = "ended"
 	}
+	t.at = where
 	w.note("%s: %s", t.name, where)
 }
 

@@ -17,6 +17,7 @@ const (
 	Completed = "Completed"
 	Failed    = "Failed"
 	Cancelled = "Cancelled"
+	Skipped   = "Skipped"
 )
 
 // Run is what GET /v1/runs/{id} says of a run (Spec 04 §7.2).
@@ -31,7 +32,7 @@ type Run struct {
 
 // Ended reports whether the run has its end: a status that stays, and an end time.
 func (r Run) Ended() bool {
-	return r.EndedAt != nil && (r.Status == Completed || r.Status == Failed || r.Status == Cancelled)
+	return r.EndedAt != nil && (r.Status == Completed || r.Status == Failed || r.Status == Cancelled || r.Status == Skipped)
 }
 
 var (

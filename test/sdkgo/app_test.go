@@ -89,6 +89,8 @@ func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 	a.createFunctions(t)
 	mux.Handle("/api/inngest", a.watch(a.client.ServeWithOpts(inngestgo.ServeOpts{EnableUnauthedSync: inngestgo.BoolPtr(true)})))
 
+	a.mountEndpoints(mux, opts)
+
 	// The SDK registers itself with the server when it is asked to by PUT.
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, serveURL.String(), http.NoBody)
 	if err != nil {
@@ -209,6 +211,16 @@ func (a *app) sawTimes(t *testing.T, key, what string, want int) {
 func (a *app) send(t *testing.T, event string, data object) string {
 	t.Helper()
 	id, err := a.client.Send(t.Context(), inngestgo.GenericEvent[object]{Name: event, Data: data})
+	if err != nil {
+		t.Fatalf("send %s: %v", event, err)
+	}
+	return id
+}
+
+// sendAt is send for an event whose runs start at a time.
+func (a *app) sendAt(t *testing.T, event string, data object, at time.Time) string {
+	t.Helper()
+	id, err := a.client.Send(t.Context(), inngestgo.GenericEvent[object]{Name: event, Data: data, Timestamp: at.UnixMilli()})
 	if err != nil {
 		t.Fatalf("send %s: %v", event, err)
 	}

@@ -18,6 +18,7 @@ var cancelScenarios = map[string]func(*testing.T, *app){
 	"event cancels the run it is meant for": testCancelOn,
 	"cancelled while a step runs":           testCancelInFlight,
 	"cancelled when time is up":             testFinishTimeout,
+	"cancelled when it starts too late":     testStartTimeout,
 	"unknown run cannot be cancelled":       testCancelUnknown,
 }
 
@@ -49,7 +50,10 @@ func (a *app) createCancelled(t *testing.T) {
 		}
 		return stepOf(ctx, a, in, "after", 1), nil
 	})
-	finish := 5 * time.Second
+	start, finish := time.Second, 5*time.Second
+	a.create(t, inngestgo.FunctionOpts{
+		ID: "start-timeout", Name: "start-timeout", Timeouts: &inngestgo.ConfigTimeouts{Start: &start},
+	}, "go/start-timeout", nil, func(ctx context.Context, in input) (any, error) { return stepOf(ctx, a, in, "one", 1), nil })
 	a.create(t, inngestgo.FunctionOpts{
 		ID: "finish-timeout", Name: "finish-timeout", Timeouts: &inngestgo.ConfigTimeouts{Finish: &finish},
 	}, "go/finish-timeout", nil, func(ctx context.Context, in input) (any, error) {
@@ -117,6 +121,18 @@ func testFinishTimeout(t *testing.T, a *app) {
 	}
 	a.sawOnce(t, "finish-timeout", "before")
 	a.sawTimes(t, "finish-timeout", "after", 0)
+}
+
+func testStartTimeout(t *testing.T, a *app) {
+	// It is to start when its event says, which is too late.
+	id := a.sendAt(t, "go/start-timeout", object{"key": "start-timeout"}, time.Now().Add(30*time.Second))
+	if run := a.server.AwaitRun(t, id, waitLimit); run.Status != harness.Cancelled {
+		t.Errorf("run is %s, want it cancelled", run.Status)
+	}
+	if runs := a.runs("start-timeout"); len(runs) > 0 {
+		t.Errorf("the app was called for %v", runs)
+	}
+	a.finish(t, "go/start-timeout", "start-timeout in time", harness.Completed)
 }
 
 func testCancelUnknown(t *testing.T, a *app) {

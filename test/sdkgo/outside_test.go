@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/inngest/inngestgo"
-	"github.com/inngest/inngestgo/realtime"
 	"github.com/inngest/inngestgo/step"
 
 	"github.com/ingothq/ingot/test/harness"
@@ -28,8 +27,7 @@ var gatewayScenarios = map[string]func(*testing.T, *app){
 }
 
 var outsideScenarios = map[string]func(*testing.T, *app){
-	"event sent by a step starts its run once":         testEmit,
-	"realtime: a subscriber gets what a run publishes": testRealtime,
+	"event sent by a step starts its run once": testEmit,
 }
 
 // provider is a server of the outside world: it echoes under /echo, is a model of OpenAI's shape under /v1, and remembers
@@ -143,18 +141,6 @@ func (a *app) createOutside(t *testing.T) {
 		a.note(in, "got")
 		return "emitted", nil
 	})
-	create("publish", 0, func(ctx context.Context, in input) (any, error) {
-		for i, to := range [][2]string{{"user:go", "status"}, {"user:other", "status"}, {"user:go", "unasked"}, {"user:go", "status"}} {
-			_, err := step.Run(ctx, fmt.Sprintf("publish %d", i), func(ctx context.Context) (any, error) {
-				a.note(in, "publish")
-				return nil, realtime.PublishWithURL(ctx, a.server.URL+"/v1/realtime/publish", to[0], to[1], []byte(fmt.Sprintf(`{"n":%d}`, i)))
-			})
-			if err != nil {
-				return nil, err
-			}
-		}
-		return "published", nil
-	})
 }
 
 func testFetch(t *testing.T, a *app) {
@@ -212,31 +198,4 @@ func testEmit(t *testing.T, a *app) {
 	}
 	a.settle(t, id, "emit/emitted", harness.Completed)
 	a.sawOnce(t, "emit/emitted", "got")
-}
-
-func testRealtime(t *testing.T, a *app) {
-	status, text, err := a.server.Call(t.Context(), http.MethodPost, "/v1/realtime/token", `[{"channel":"user:go","name":"status","kind":"run"}]`)
-	var token struct {
-		JWT string `json:"jwt"`
-	}
-	if err != nil || status != http.StatusCreated || json.Unmarshal([]byte(text), &token) != nil {
-		t.Fatalf("ask for a token: status %d, %v: %s", status, err, text)
-	}
-	items, err := realtime.SubscribeWithURL(t.Context(), strings.Replace(a.server.URL, "http", "ws", 1)+"/v1/realtime/connect", token.JWT)
-	if err != nil {
-		t.Fatalf("subscribe: %v", err)
-	}
-	run := a.finish(t, "go/publish", "publish", harness.Completed)
-	sameJSON(t, "output", run.Output, `"published"`)
-	for _, want := range []string{`{"n":0}`, `{"n":3}`} {
-		item := <-items
-		if !item.IsMessage() {
-			t.Fatalf("got a %s (%v), want the message %s", item.Kind(), item.Err(), want)
-		}
-		message := item.Message()
-		if message.Channel != "user:go" || message.Topic != "status" {
-			t.Errorf("message of channel %q and topic %q, want user:go and status", message.Channel, message.Topic)
-		}
-		sameJSON(t, "data of the message", message.Data, want)
-	}
 }

@@ -39,6 +39,10 @@ def add_functions(app: App, add: typing.Callable[..., typing.Any]) -> None:
         ctx.step.sleep("nap", datetime.timedelta(minutes=1))
         return app.step(ctx, "after", 1)
 
+    def late(ctx: inngest.ContextSync) -> typing.Any:
+        return app.step(ctx, "one", 1)
+
+    add("start-timeout", late, timeouts=inngest.Timeouts(start=datetime.timedelta(seconds=1)))
     add("cancellable", cancellable, cancel=[inngest.Cancel(event="py/cancel.now", if_exp=mine)])
     add("in-flight", in_flight)
     add("finish-timeout", long, timeouts=inngest.Timeouts(finish=datetime.timedelta(seconds=5)))

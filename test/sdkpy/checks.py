@@ -1,5 +1,6 @@
 """What the scenarios share: how a run is started, awaited and checked."""
 
+import time
 import typing
 
 import inngest
@@ -10,9 +11,10 @@ from harness import Server, eventually
 WAIT = 60.0  # seconds for one run, on a machine that does many other things
 
 
-def send(app: App, name: str, data: dict[str, typing.Any]) -> str:
-    """Send the event py/<name> through the SDK; return the id that the server gave it."""
-    (event_id,) = app.client.send_sync(inngest.Event(name=f"{APP_ID}/{name}", data=data))
+def send(app: App, name: str, data: dict[str, typing.Any], wait: float = 0) -> str:
+    """Send the event py/<name> through the SDK; return the id that the server gave it. Its runs start after wait seconds."""
+    ts = int((time.time() + wait) * 1000) if wait else 0
+    (event_id,) = app.client.send_sync(inngest.Event(name=f"{APP_ID}/{name}", data=data, ts=ts))
     return event_id
 
 

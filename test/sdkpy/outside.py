@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import typing
 
 import inngest
@@ -49,9 +50,23 @@ def add_functions(app: App, add: typing.Callable[..., typing.Any]) -> None:
             ctx.step.run(f"publish {n}", body)
         return "published"
 
+    def followed(ctx: inngest.ContextSync) -> typing.Any:
+        app.step(ctx, "one", {"n": 1})
+        ctx.step.sleep("nap", datetime.timedelta(seconds=1))
+
+        def fails() -> None:
+            raise ValueError("not this one")
+
+        try:
+            ctx.step.run("fails", fails)
+        except inngest.StepError:
+            return {"went": "on"}
+        return None
+
     asking("infer", "small", 0)
     asking("infer-flaky", "flaky", 2)
     asking("infer-broken", "broken", 1)
     add("emit", emit)
     add("emitted", emitted)
     add("publish", publish)
+    add("followed", followed)

@@ -37,6 +37,15 @@ def test_late_answer_of_a_cancelled_run_is_ignored(server: Server, app: App) -> 
     server.cancel(run_id)  # an ended run: nothing to do (Spec 04 §7.2)
 
 
+def test_cancelled_when_the_time_to_start_is_up(server: Server, app: App) -> None:
+    key = "start-timeout"
+    # It is to start when its event says, which is too late.
+    run = server.await_run(send(app, key, {"key": key}, wait=30), WAIT)
+    assert run["status"] == "Cancelled"
+    assert app.runs(key) == []
+    assert settle(server, app, send(app, key, {"key": "in time"}), "in time") == 1
+
+
 def test_cancelled_when_the_time_to_finish_is_up(server: Server, app: App) -> None:
     started = time.monotonic()
     finish(server, app, "finish-timeout", "Cancelled")

@@ -5,6 +5,7 @@ import * as cancel from "./cancel.mjs";
 import * as rerun from "./rerun.mjs";
 import * as checkpoint from "./checkpoint.mjs";
 import * as defer from "./defer.mjs";
+import * as endpoint from "./endpoint.mjs";
 import * as invoke from "./invoke.mjs";
 import * as metadata from "./metadata.mjs";
 import * as outside from "./outside.mjs";
@@ -13,7 +14,7 @@ import * as signals from "./signals.mjs";
 import * as waits from "./waits.mjs";
 
 /** What is tested beyond the basics; each has its functions and its scenarios. */
-export const subjects = [waits, signals, invoke, cancel, rerun, checkpoint, outside, realtime, defer, metadata];
+export const subjects = [waits, signals, invoke, cancel, rerun, checkpoint, outside, realtime, defer, metadata, endpoint];
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -31,12 +32,14 @@ export async function startApp(lane, server) {
   const web = http.createServer((request, response) => app.serve(request, response));
   await new Promise((resolve) => web.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${web.address().port}`;
-  app.client = new lane.sdk.Inngest({
+  const options = {
     id: lane.id, baseUrl: server.url, logger: silent, internalLogger: silent, fetch: app.watchedFetch(),
     // With keys the SDK checks the signature of every call and refuses others.
     isDev: !server.keys, signingKey: server.keys?.signing, eventKey: server.keys?.event,
     middleware: [lane.metadataMiddleware()], ...lane.clientOptions,
-  });
+  };
+  app.client = new lane.sdk.Inngest(options);
+  app.endpoints = endpoint.endpoints(app, lane, options);
   const create = (config, trigger, handler) => (lane.major === 3
     ? app.client.createFunction(config, trigger, handler)
     : app.client.createFunction({ ...config, triggers: [trigger] }, handler));
@@ -62,6 +65,7 @@ export async function startApp(lane, server) {
 
 class App {
   handle = (request, response) => { response.statusCode = 503; response.end(); };
+  endpoints = {}; // handlers by path
   answers = []; // of the addresses that the SDK asked: { url, status }
   finished = new Map(); // data of inngest/function.finished events, by run id
   #seen = new Map(); // by key of the event's data: [{ what, at, run }]
@@ -70,7 +74,8 @@ class App {
   #gates = new Map();
 
   serve(request, response) {
-    this.#calls.run(response, () => this.handle(request, response));
+    const handle = this.endpoints[request.url.replace(/\?.*/, "")] ?? this.handle;
+    this.#calls.run(response, () => handle(request, response));
   }
 
   /** Notes that something happened in a run of the event with this key. */

@@ -128,7 +128,7 @@ class Server {
       try {
         const run = await this.read(`/v1/runs/${runID}`);
         saw(run.status);
-        return ["Completed", "Failed", "Cancelled"].includes(run.status) && run.ended_at && run;
+        return ["Completed", "Failed", "Cancelled", "Skipped"].includes(run.status) && run.ended_at && run;
       } catch (error) {
         saw(error.message);
         return false;

@@ -4,9 +4,13 @@ import http from "node:http";
 
 const secret = "the provider's key";
 
-/** A server of the outside world: echoes under /echo, a model of OpenAI's shape under /v1. Remembers its requests. */
+/**
+ * A server of the outside world: echoes under /echo, a model of OpenAI's shape under /v1. Remembers its requests. The model
+ * "slow" says half of its answer and waits.
+ */
 export async function startProvider() {
   const requests = [];
+  const slow = new Map(); // by the content of a question to the slow model: goes on with the answer
   const web = http.createServer(async (request, response) => {
     let body = "";
     for await (const chunk of request) body += chunk;
@@ -28,15 +32,26 @@ export async function startProvider() {
       json(503, { error: { message: "overloaded" } });
       return;
     }
-    json(200, {
+    const answer = (content) => ({
       id: "chatcmpl-1", object: "chat.completion", model, usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
-      choices: [{ index: 0, finish_reason: "stop", message: { role: "assistant", content: `answer to ${messages[0].content}` } }],
+      choices: [{ index: 0, finish_reason: "stop", message: { role: "assistant", content } }],
     });
+    if (model === "slow") {
+      const text = JSON.stringify(answer("once upon a time"));
+      const half = text.indexOf(" a time");
+      response.writeHead(200, { "content-type": "application/json" }).write(text.slice(0, half));
+      await new Promise((resolve) => slow.set(messages[0].content, resolve));
+      response.end(text.slice(half));
+      return;
+    }
+    json(200, answer(`answer to ${messages[0].content}`));
   });
   await new Promise((resolve) => web.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${web.address().port}`,
     requests,
+    /** Lets the slow model end its answer to the question. */
+    goOn: (question) => slow.get(question)?.(),
     close: () => new Promise((resolve) => { web.close(resolve); web.closeAllConnections(); }),
   };
 }

@@ -1,11 +1,37 @@
-// Messages that functions publish, and a subscriber that gets them over a WebSocket.
+// What functions publish and what the server tells of their runs, and subscribers that get it over a WebSocket.
 import assert from "node:assert/strict";
 import { eventually } from "./harness.mjs";
 
 // The reference to a topic: major 4 has them made from a channel, major 3 takes names.
 const topicOf = (lane, channel, topic) => (lane.major === 4 ? lane.sdk.realtime.channel({ name: channel, topics: { [topic]: {} } })[topic] : { channel, topic });
 
-export function functions({ add, app, lane }) {
+export function functions({ add, app, lane, stepOf }) {
+  const { NonRetriableError } = lane.sdk;
+
+  add("followed", { retries: 0 }, async (context) => {
+    await stepOf(context, "one", { n: 1 });
+    await context.step.sleep("nap", "1s");
+    try {
+      await context.step.run("fails", () => { throw new NonRetriableError("not this one"); });
+    } catch {
+      return { went: "on" };
+    }
+    return null;
+  });
+
+  // Not in the types of the SDKs, which pass on what they do not know.
+  add("infer-published", { retries: 0 }, async (context) => {
+    const { step } = context;
+    const { channel } = context.event.data;
+    app.note(context, "call");
+    const answer = await step.ai.infer("ask", {
+      model: step.ai.models.openai({ model: "slow", apiKey: "key", baseUrl: `${app.provider.url}/v1` }),
+      body: { messages: [{ role: "user", content: channel }] },
+      publish: { channel, topic: "answer" },
+    });
+    return answer.choices[0].message.content;
+  });
+
   add("publish", { retries: 0 }, async (context) => {
     const { channel } = context.event.data;
     app.note(context, "call");
@@ -43,10 +69,13 @@ export function functions({ add, app, lane }) {
   }));
 }
 
-/** Subscribes with the subscriber of major 4; messages: what came. */
+/** Subscribes with the subscriber that the SDK has, or the package for major 3; messages: what came. */
 async function subscribe(world, channel, topics) {
-  if (world.lane.major === 3) return connect(world, channel, topics); // its subscriber is a package with a second SDK in it
   const messages = [];
+  if (world.lane.major === 3) {
+    const stream = await world.lane.subscribe({ app: world.app.client, channel, topics }, (message) => messages.push(message));
+    return { messages, close: () => stream.cancel() }; // its connection ends with the server
+  }
   const { realtime } = world.app.client;
   const token = await realtime.token({ channel, topics });
   const subscription = await realtime.subscribe({ ...token, onMessage: (message) => messages.push(message) });
@@ -68,7 +97,7 @@ async function connect(world, channel, topics) {
 }
 
 export function scenarios(world) {
-  const { finish, test, waitMS } = world;
+  const { finish, send, settle, test, waitMS } = world;
 
   test("realtime: a subscriber gets what a run publishes", async () => {
     const channel = `user:${world.lane.id}`;
@@ -86,6 +115,93 @@ export function scenarios(world) {
       subscription.close();
     }
   });
+
+  test("realtime: a subscriber follows a run and its steps", async () => {
+    const key = "followed";
+    const eventID = await send(key, { key }, Date.now() + 8000); // time to subscribe before the run starts
+    const [{ run_id: runID }] = await eventually("the run that will start", waitMS, async () => {
+      const runs = await world.server.read(`/v1/events/${eventID}/runs`);
+      return runs.length > 0 && runs;
+    });
+    const all = await connect(world, runID, ["$run", "$step", "fails"]);
+    // The subscriber of major 4 hands on what it is told of runs, the others nothing that no app has published.
+    const own = world.lane.major === 4 && await subscribe(world, runID, ["$run"]);
+    try {
+      await settle(eventID, key, "Completed", { went: "on" });
+      await eventually("the end of the run", waitMS, (saw) => {
+        saw(JSON.stringify(all.messages));
+        return all.messages.some(({ kind, data }) => kind === "run" && data.status === "Completed");
+      });
+      for (const message of all.messages) {
+        assert.equal(message.channel, runID);
+        assert.equal(message.runId, runID);
+        assert.equal(message.fn_slug, `${world.lane.id}-followed`);
+      }
+      const failed = (topic) => ["step", topic, "fails", "Failed", "not this one"];
+      assert.deepEqual(all.messages.map(({ kind, topic, data }) => (
+        [kind, topic, ...(kind === "step" ? [data.name] : []), data.status, data.output?.message ?? data.output]
+      )), [
+        ["run", "$run", "Running", undefined],
+        ["step", "$step", "one", "Completed", { n: 1 }],
+        ["step", "$step", "nap", "Completed", null],
+        failed("$step"),
+        failed("fails"),
+        ["run", "$run", "Completed", { went: "on" }],
+      ]);
+      if (!own) return;
+      await eventually("the end of the run, in the SDK", waitMS, () => own.messages.length === 2);
+      assert.deepEqual(own.messages.map(({ kind, runId, data }) => ({ kind, runId, data })), [
+        { kind: "run", runId: runID, data: { status: "Running" } },
+        { kind: "run", runId: runID, data: { status: "Completed", output: { went: "on" } } },
+      ]);
+    } finally {
+      all.close();
+      if (own) own.close();
+    }
+  });
+
+  test("realtime: a subscriber hears of a cancellation", async () => {
+    const key = "cancel-followed";
+    const eventID = await send("simple", { key }, Date.now() + 60_000);
+    const [{ run_id: runID }] = await eventually("the run that will start", waitMS, async () => {
+      const runs = await world.server.read(`/v1/events/${eventID}/runs`);
+      return runs.length > 0 && runs;
+    });
+    const subscription = await connect(world, runID, ["$run"]);
+    try {
+      await world.server.cancel(runID);
+      await eventually("the message", waitMS, () => subscription.messages.length > 0);
+      assert.deepEqual(subscription.messages.map(({ kind, data }) => ({ kind, data })), [{ kind: "run", data: { status: "Cancelled" } }]);
+    } finally {
+      subscription.close();
+    }
+  });
+
+  if (!world.lane.keys) {
+    test("realtime: a subscriber reads the answer of a model while it is still speaking", async () => {
+      const channel = `answer:${world.lane.id}`;
+      const subscription = await connect(world, channel, ["answer"]);
+      const { messages } = subscription;
+      const text = () => messages.filter(({ kind }) => kind === "chunk").map(({ data }) => data).join("");
+      try {
+        const eventID = await send("infer-published", { key: "infer-published", channel });
+        await eventually("the first half", waitMS, (saw) => {
+          saw(JSON.stringify(messages));
+          return text().includes("once upon");
+        });
+        assert.ok(!text().includes("a time"), "the model has not said that yet");
+        world.app.provider.goOn(channel);
+        await settle(eventID, "infer-published", "Completed", "once upon a time");
+        await eventually("the end of the stream", waitMS, () => messages.at(-1).kind === "datastream-end");
+        assert.equal(messages[0].kind, "datastream-start");
+        assert.equal(JSON.parse(text()).choices[0].message.content, "once upon a time");
+        assert.equal(messages.filter(({ kind }) => kind !== "chunk").length, 2, JSON.stringify(messages));
+      } finally {
+        world.app.provider.goOn(channel);
+        subscription.close();
+      }
+    });
+  }
 
   if (world.lane.major === 4) {
     test("realtime: a subscriber gets a stream in its parts", async () => {

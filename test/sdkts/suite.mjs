@@ -8,9 +8,10 @@ const waitMS = 90_000; // for one run, on a machine that does many other things
 const suiteMS = 240_000;
 
 /**
- * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete, metadataMiddleware, createDefer?, keys? }.
+ * Declares the tests of a lane: { id, sdk, serve, major, clientOptions, runComplete, metadataMiddleware, createDefer?, endpoints?, subscribe?, keys? }.
  * metadataMiddleware: of the SDK; it lets functions attach metadata.
- * createDefer: of the SDK, where it has defers.
+ * createDefer, endpoints: of the SDK, where it has defers and durable endpoints.
+ * subscribe: of the realtime package, where the SDK itself does not subscribe.
  * runComplete: the SDK ends runs by an opcode, for which the read API knows no output (Spec 04 §7.2).
  * keys: { signing, event } of a production server; without them it is a development server.
  */
@@ -63,9 +64,9 @@ export function suite(lane) {
       if (!(byOp && run.output === "")) assert.deepEqual(run.output, result, "output of the run");
     };
 
-    // Sends the event <lane>/<name> through the SDK and returns the id that the server gave it.
-    const send = async (name, data) => {
-      const { ids } = await app.client.send({ name: `${lane.id}/${name}`, data });
+    // Sends the event <lane>/<name> through the SDK and returns the id that the server gave it. Its runs start at ts, in ms.
+    const send = async (name, data, ts = undefined) => {
+      const { ids } = await app.client.send({ name: `${lane.id}/${name}`, data, ts });
       assert.equal(ids.length, 1);
       return ids[0];
     };

@@ -2,6 +2,7 @@
 import * as sdk from "inngest-v4";
 import { createDefer, metadataMiddleware } from "inngest-v4/experimental";
 import { serve } from "inngest-v4/node";
+import { endpoints } from "./v4-endpoints.mjs";
 import { suite } from "./suite.mjs";
 
-suite({ id: "ts4", major: 4, sdk, serve, createDefer, metadataMiddleware, clientOptions: {}, runComplete: true });
+suite({ id: "ts4", major: 4, sdk, serve, createDefer, endpoints, metadataMiddleware, clientOptions: {}, runComplete: true });

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/google/uuid"
+
 	"github.com/ingothq/ingot/internal/domain/realtime"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -38,6 +40,8 @@ type Broadcast struct {
 	config Config
 	seed   maphash.Seed
 	shards [shardCount]shard
+	// heard counts the channels that have subscribers.
+	heard  atomic.Int64
 	closed atomic.Bool
 	// open are the subscriptions that are not closed.
 	openLock sync.Mutex
@@ -46,11 +50,13 @@ type Broadcast struct {
 
 var _ ports.Broadcast = (*Broadcast)(nil)
 
-// shard holds the subscribers of some topics by the topics' keys. A topic without subscribers is not in it.
+// shard holds the subscribers of some topics by the topics' keys, and counts those of some channels by the channels' keys.
+// What has no subscribers is not in it.
 type shard struct {
 	sync.RWMutex
 
-	topics map[string]map[*subscription]struct{}
+	topics   map[string]map[*subscription]struct{}
+	channels map[string]int
 }
 
 // New returns a Broadcast without subscribers.
@@ -60,7 +66,7 @@ func New(config Config) *Broadcast {
 	config.Subscribers = cmp.Or(config.Subscribers, defaultSubscribers)
 	b := &Broadcast{config: config, seed: maphash.MakeSeed(), open: map[*subscription]struct{}{}}
 	for i := range b.shards {
-		b.shards[i].topics = map[string]map[*subscription]struct{}{}
+		b.shards[i].topics, b.shards[i].channels = map[string]map[*subscription]struct{}{}, map[string]int{}
 	}
 	return b
 }
@@ -83,9 +89,21 @@ func (b *Broadcast) Publish(ctx context.Context, topic realtime.Topic, frame rea
 	return nil
 }
 
+// Heard implements ports.Broadcast.
+func (b *Broadcast) Heard(env uuid.UUID, channel string) bool {
+	if b.heard.Load() == 0 {
+		return false
+	}
+	key := realtime.ChannelKey(env, channel)
+	s := b.shardOf(key)
+	s.RLock()
+	defer s.RUnlock()
+	return s.channels[key] > 0
+}
+
 // Subscribe implements ports.Broadcast.
 func (b *Broadcast) Subscribe(ctx context.Context, topics []realtime.Topic) (ports.Subscription, error) {
-	s := &subscription{broadcast: b, topics: map[string]struct{}{}, queue: newQueue(b.config)}
+	s := &subscription{broadcast: b, topics: map[string]string{}, queue: newQueue(b.config)}
 	b.openLock.Lock()
 	b.open[s] = struct{}{}
 	b.openLock.Unlock()
@@ -126,8 +144,18 @@ func (b *Broadcast) shardOf(key string) *shard {
 	return &b.shards[maphash.String(b.seed, key)%shardCount]
 }
 
-// join makes s a subscriber of a topic that it is not subscribed to.
-func (b *Broadcast) join(key string, s *subscription) error {
+// join makes s a subscriber of a topic that it is not subscribed to. channel is the key of the topic's channel, empty for
+// none. The channel counts as heard before the topic has its subscriber, and for as long as it has.
+func (b *Broadcast) join(key, channel string, s *subscription) error {
+	b.count(channel, 1)
+	if err := b.enter(key, s); err != nil {
+		b.count(channel, -1)
+		return err
+	}
+	return nil
+}
+
+func (b *Broadcast) enter(key string, s *subscription) error {
 	in := b.shardOf(key)
 	in.Lock()
 	defer in.Unlock()
@@ -143,12 +171,34 @@ func (b *Broadcast) join(key string, s *subscription) error {
 	return nil
 }
 
-func (b *Broadcast) leave(key string, s *subscription) {
+// leave ends what join began.
+func (b *Broadcast) leave(key, channel string, s *subscription) {
 	in := b.shardOf(key)
 	in.Lock()
-	defer in.Unlock()
 	delete(in.topics[key], s)
 	if len(in.topics[key]) == 0 {
 		delete(in.topics, key)
 	}
+	in.Unlock()
+	b.count(channel, -1)
+}
+
+// count changes the number of subscribers of a channel.
+func (b *Broadcast) count(channel string, by int) {
+	if channel == "" {
+		return
+	}
+	in := b.shardOf(channel)
+	in.Lock()
+	defer in.Unlock()
+	before := in.channels[channel]
+	switch {
+	case before == 0:
+		b.heard.Add(1)
+	case before+by == 0:
+		b.heard.Add(-1)
+		delete(in.channels, channel)
+		return
+	}
+	in.channels[channel] = before + by
 }

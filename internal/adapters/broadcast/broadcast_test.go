@@ -116,3 +116,24 @@ func BenchmarkPublish(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkHeard is what a run costs of whom nobody wants to hear.
+func BenchmarkHeard(b *testing.B) {
+	for name, elsewhere := range map[string]int{"nobody": 0, "somebody else": 1000} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			c := broadcast.New(broadcast.Config{})
+			for n := range elsewhere {
+				if _, err := c.Subscribe(b.Context(), []realtime.Topic{realtime.ChannelTopic(ids.EnvID(), fmt.Sprint(n), "$run")}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				if c.Heard(ids.EnvID(), "01JQE1K13Q1A4D1B5XF0M1S2E0") {
+					b.Fatal("heard by nobody")
+				}
+			}
+			c.Close()
+		})
+	}
+}

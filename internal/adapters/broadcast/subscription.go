@@ -14,8 +14,9 @@ type subscription struct {
 	broadcast *Broadcast
 	queue     *queue
 
-	edit   sync.Mutex
-	topics map[string]struct{}
+	edit sync.Mutex
+	// topics are the keys of the channels, empty for none, by those of the topics.
+	topics map[string]string
 	closed bool
 }
 
@@ -34,26 +35,25 @@ func (s *subscription) Add(ctx context.Context, topics []realtime.Topic) error {
 	if s.closed || s.broadcast.closed.Load() {
 		return fmt.Errorf("subscribe: %w", ports.ErrClosed)
 	}
-	added := map[string]struct{}{}
+	added := map[string]string{}
 	for _, topic := range topics {
-		key := topic.Key()
-		if _, known := s.topics[key]; !known {
-			added[key] = struct{}{}
+		if key := topic.Key(); !s.has(key) {
+			added[key] = channelOf(topic)
 		}
 	}
 	if len(s.topics)+len(added) > realtime.MaxTopics {
 		return fmt.Errorf("subscribe: %w", realtime.ErrTooManyTopics)
 	}
-	for key := range added {
-		if err := s.broadcast.join(key, s); err != nil {
+	for key, channel := range added {
+		if err := s.broadcast.join(key, channel, s); err != nil {
 			for joined := range added {
-				if _, ok := s.topics[joined]; ok {
+				if s.has(joined) {
 					s.part(joined)
 				}
 			}
 			return err
 		}
-		s.topics[key] = struct{}{}
+		s.topics[key] = channel
 	}
 	return nil
 }
@@ -87,13 +87,21 @@ func (s *subscription) Close() {
 	delete(s.broadcast.open, s)
 }
 
+// channelOf is the key of a topic's channel, empty for a topic without one.
+func channelOf(topic realtime.Topic) string {
+	if topic.Kind != realtime.TopicRun {
+		return ""
+	}
+	return realtime.ChannelKey(topic.EnvID, topic.Channel)
+}
+
 func (s *subscription) has(key string) bool {
 	_, ok := s.topics[key]
 	return ok
 }
 
 func (s *subscription) part(key string) {
-	s.broadcast.leave(key, s)
+	s.broadcast.leave(key, s.topics[key], s)
 	delete(s.topics, key)
 }
 

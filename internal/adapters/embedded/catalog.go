@@ -124,7 +124,7 @@ func (c catalog) Sync(ctx context.Context, plan function.SyncPlan) error {
 	if plan.Empty() {
 		return nil
 	}
-	err := c.write(ctx, func(ctx context.Context, q *db.Queries) error {
+	err := c.writer.change(ctx, func(ctx context.Context, q *db.Queries) error {
 		for _, id := range plan.DropPlaceholders {
 			if err := q.DeleteAppTicks(ctx, sql.NullString{String: id.String(), Valid: true}); err != nil {
 				return err
@@ -181,7 +181,7 @@ func (c catalog) put(ctx context.Context, q *db.Queries, f function.Function) er
 
 // PutPlaceholder implements ports.Catalog.
 func (c catalog) PutPlaceholder(ctx context.Context, app function.App) error {
-	err := c.write(ctx, func(ctx context.Context, q *db.Queries) error {
+	err := c.writer.change(ctx, func(ctx context.Context, q *db.Queries) error {
 		_, err := q.GetAppByURL(ctx, app.URL)
 		if err == nil {
 			return nil
@@ -199,7 +199,7 @@ func (c catalog) PutPlaceholder(ctx context.Context, app function.App) error {
 
 // SetAppError implements ports.Catalog; ErrNotFound when there is no app with the ID.
 func (c catalog) SetAppError(ctx context.Context, id uuid.UUID, message string) error {
-	err := c.write(ctx, func(ctx context.Context, q *db.Queries) error {
+	err := c.writer.change(ctx, func(ctx context.Context, q *db.Queries) error {
 		return found(q.SetAppError(ctx, db.SetAppErrorParams{Error: nullable(message), ID: id.String()}))
 	})
 	if err != nil {
@@ -210,7 +210,7 @@ func (c catalog) SetAppError(ctx context.Context, id uuid.UUID, message string) 
 
 // RemoveApp implements ports.Catalog; ErrNotFound when there is no app with the ID.
 func (c catalog) RemoveApp(ctx context.Context, id uuid.UUID) error {
-	err := c.write(ctx, func(ctx context.Context, q *db.Queries) error {
+	err := c.writer.change(ctx, func(ctx context.Context, q *db.Queries) error {
 		if err := found(q.ArchiveApp(ctx, id.String())); err != nil {
 			return err
 		}
@@ -225,20 +225,35 @@ func (c catalog) RemoveApp(ctx context.Context, id uuid.UUID) error {
 	return nil
 }
 
-// write runs generated queries in the writer's transaction, all or nothing. The transaction does not end with the
-// caller's context.
-func (c catalog) write(ctx context.Context, change func(ctx context.Context, q *db.Queries) error) error {
-	own := context.WithoutCancel(ctx)
-	return c.writer.do(ctx, &operation{
-		size: 4 << 10,
-		apply: func(t *tx) error {
-			err := change(own, t.queries)
-			if errors.Is(err, ports.ErrNotFound) {
-				return t.refuse(err) // the first statement found no row to change
-			}
-			return err
-		},
+// SetPaused implements ports.Catalog.
+func (c catalog) SetPaused(ctx context.Context, id uuid.UUID, paused bool) error {
+	err := c.writer.change(ctx, func(ctx context.Context, q *db.Queries) error {
+		if paused {
+			return q.PauseFunction(ctx, id[:])
+		}
+		return q.ResumeFunction(ctx, id[:])
 	})
+	if err != nil {
+		return fmt.Errorf("set pause of function %s: %w", id, err)
+	}
+	return nil
+}
+
+// PausedFunctions implements ports.Catalog.
+func (c catalog) PausedFunctions(ctx context.Context) ([]uuid.UUID, error) {
+	var paused []uuid.UUID
+	err := c.db.read(ctx, func(q *db.Queries) error {
+		rows, err := q.ListPausedFunctions(ctx)
+		if err != nil {
+			return err
+		}
+		paused, err = each(rows, uuid.FromBytes)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list paused functions: %w", err)
+	}
+	return paused, nil
 }
 
 // found turns a change of no row into ErrNotFound.

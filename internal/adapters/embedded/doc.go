@@ -26,8 +26,11 @@
 //   - Pauses (pauses.go): what runs wait for, by the name of the event and by the values that the condition demands of it
 //     (conditions.go), so that an event finds the few that it may end.
 //   - States of runs in progress (cache.go), put in after a commit and never before.
+//   - The IDs of runs in progress by function, in order (inprogress.go), for those who ask for all runs of one; and fences,
+//     which keep runs out that were decided on too early.
 //
-// Everything but leases is rebuilt from the rows when the engine is opened.
+// Everything but leases and fences is rebuilt from the rows when the engine is opened: who held the ones, and who the others
+// keep out, died with the process.
 //
 // # Tables
 //
@@ -37,7 +40,7 @@
 // are (ticks.go), and what was parked. A run in progress is one row that its commits rewrite and that is kept small, one row a memo, one row a job, one
 // row a pause; what may be large or changes seldom, such as deferred runs, is in rows of parts. When it ends they are all
 // deleted in the same transaction that writes its end into the history. What is attached to a run and its steps
-// (metadata.go) lives as long as its history.
+// (metadata.go) lives as long as its history. Bulk cancellations and the functions that are paused have a table each.
 //
 // # Invariants
 //

@@ -68,6 +68,9 @@ func (e *Engine) restore(ctx context.Context) error {
 	if err := e.keep.restore(ctx, queries); err != nil {
 		return fmt.Errorf("restore retention: %w", err)
 	}
+	if err := e.restoreRuns(ctx); err != nil {
+		return fmt.Errorf("restore runs: %w", err)
+	}
 	return nil
 }
 
@@ -83,6 +86,11 @@ func (e *Engine) EventLog() ports.EventLog { return e.log }
 // Catalog returns the port of apps and functions.
 func (e *Engine) Catalog() ports.Catalog {
 	return catalog{db: e.db, writer: e.writer, clock: e.cfg.Clock}
+}
+
+// Cancellations returns the port of bulk cancellations.
+func (e *Engine) Cancellations() ports.Cancellations {
+	return cancellations{db: e.db, writer: e.writer}
 }
 
 // History returns the port of what happened.

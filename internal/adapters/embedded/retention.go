@@ -9,6 +9,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/sql/sqlite/db"
 )
 
@@ -64,20 +65,20 @@ func (r *retention) restore(ctx context.Context, queries *db.Queries) error {
 	if r.cfg.KeepEvents < 0 {
 		return nil
 	}
-	if err := restoreIDs(ctx, queries.ListEventIDs, &r.events); err != nil {
-		return err
+	return restoreIDs(ctx, queries.ListEventIDs, &r.events)
+}
+
+// found notes a run in progress that was there at start, by its head.
+func (r *retention) found(head []byte) {
+	if r.cfg.KeepEvents < 0 {
+		return
 	}
-	heads, err := queries.ListRunHeads(ctx)
-	if err != nil {
-		return translate(err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ids, _ := headEventIDs(head) // a head that cannot be read is reported by who needs it
+	for _, id := range ids {
+		r.needed[id]++
 	}
-	for _, column := range heads {
-		ids, _ := headEventIDs(column) // a head that cannot be read is reported by who needs it
-		for _, id := range ids {
-			r.needed[id]++
-		}
-	}
-	return nil
 }
 
 func restoreIDs(ctx context.Context, list func(context.Context) ([][]byte, error), into *fifo[ulid.ULID]) error {
@@ -117,6 +118,18 @@ func (r *retention) started(s run.State, key bool) {
 	}
 	for i := range s.Events {
 		r.needed[s.Events[i].InternalID]++
+	}
+}
+
+// skipped notes runs that ended as they began.
+func (r *retention) skipped(runs []ports.SkippedRun) {
+	if r.cfg.KeepRuns < 0 || len(runs) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, skipped := range runs {
+		r.finished.push(skipped.RunID)
 	}
 }
 

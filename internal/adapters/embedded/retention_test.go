@@ -3,6 +3,7 @@ package embedded
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -338,5 +339,32 @@ func TestRetention_SetsNeededEventsAsideUntilTheyAreNot(t *testing.T) {
 	passEvents(r, 2*pruneBatch)
 	if len(r.aside) != 2 || r.freed.len() != 0 {
 		t.Errorf("%d events are aside, %d are free", len(r.aside), r.freed.len())
+	}
+}
+
+// TestRetention_SkippedRuns deletes the oldest of them, as of others that have ended.
+func TestRetention_SkippedRuns(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, Config{KeepRuns: 10})
+	var all []ulid.ULID
+	for range 3 {
+		var schedule ports.Schedule
+		for range 200 {
+			skipped := ports.SkippedRun{RunID: ulid.Make(), FunctionID: benchFunction, End: run.Skip(run.FunctionPaused, time.Now())}
+			schedule.Skipped = append(schedule.Skipped, skipped)
+			all = append(all, skipped.RunID)
+		}
+		if _, err := e.Store().Schedule(t.Context(), schedule); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runs, _, _ := counts(t, e); runs < 10 || runs >= 10+pruneBatch {
+		t.Errorf("%d runs are kept", runs)
+	}
+	if _, err := e.History().Run(t.Context(), all[0]); !errors.Is(err, ports.ErrNotFound) {
+		t.Errorf("the first is there: %v", err)
+	}
+	if _, err := e.History().Run(t.Context(), all[len(all)-1]); err != nil {
+		t.Error(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -17,7 +18,7 @@ import (
 // Schedule implements ports.Store.
 func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
 	planned := make([]plannedRun, len(s.Runs))
-	size := eventsSize(s.Publish) + 100*len(s.Ticks)
+	size := eventsSize(s.Publish) + 400*len(s.Skipped) + 100*len(s.Ticks)
 	for i, next := range s.Runs {
 		planned[i] = planRun(next)
 		size += planned[i].size
@@ -28,6 +29,11 @@ func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedu
 		size: size,
 		apply: func(t *tx) (err error) {
 			answer = make([]ports.Scheduled, 0, len(planned))
+			for i := range planned {
+				if st.outdated(&planned[i].state) {
+					return ports.ErrOutdated
+				}
+			}
 			if current, err := ticksAre(t, s.Ticks); err != nil {
 				return err
 			} else if !current {
@@ -60,7 +66,7 @@ func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedu
 				}
 				answer = append(answer, scheduled)
 			}
-			return nil
+			return writeSkipped(t, s.Skipped)
 		},
 		committed: func() { st.scheduled(s, planned, answer, published) },
 	})
@@ -79,10 +85,12 @@ func (st *store) scheduled(s ports.Schedule, planned []plannedRun, answer []port
 		}
 		next := &planned[i]
 		st.cache.put(next.state)
+		st.running.add(next.state.FunctionID, next.state.ID)
 		st.keep.started(next.state, len(next.key) > 0 && !next.replaced)
 		added.add(next.jobs)
 		st.pauses.apply(next.state.ID, nil, next.pauses.pauses, next.pauses.bodies)
 	}
+	st.keep.skipped(s.Skipped)
 	if s.Event != (ulid.ULID{}) {
 		st.log.settle(s.Event)
 	}
@@ -202,13 +210,30 @@ func (st *store) insertHistory(t *tx, p *plannedRun) error {
 	if len(p.state.Events) > 0 {
 		eventID = p.state.Events[0].InternalID
 	}
+	return writeStart(t, p.state.ID, p.state.FunctionID, eventID, p.original, p.cron)
+}
+
+func writeStart(t *tx, id ulid.ULID, function uuid.UUID, eventID, original ulid.ULID, schedule string) error {
 	var cron any
-	if p.cron != "" {
-		cron = p.cron
+	if schedule != "" {
+		cron = schedule
 	}
-	_, err := t.exec(t.statements.insertFunctionRun, p.state.ID[:], formatInstant(ulid.Time(p.state.ID.Time())),
-		p.state.FunctionID.String(), eventID[:], noULID, p.original[:], cron, environmentID)
+	_, err := t.exec(t.statements.insertFunctionRun, id[:], formatInstant(timeOf(id)), function.String(), eventID[:], noULID, original[:],
+		cron, environmentID)
 	return err
+}
+
+// writeSkipped writes both rows of history of runs that do not start.
+func writeSkipped(t *tx, runs []ports.SkippedRun) error {
+	for _, skipped := range runs {
+		if err := writeStart(t, skipped.RunID, skipped.FunctionID, skipped.Event, ulid.ULID{}, skipped.Cron); err != nil {
+			return err
+		}
+		if err := writeFinish(t, skipped.RunID, skipped.End); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeKey makes the run the owner of its idempotency key, or tells whose it is.

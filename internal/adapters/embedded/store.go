@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -22,13 +24,20 @@ type store struct {
 	keep   *retention
 	cache  *cache
 	pauses *pauses
+	// running are the runs in progress.
+	running *inProgress
+	// fences are the times before which no run of a function may have been decided on. Only the writer's goroutine uses them.
+	fences map[uuid.UUID]time.Time
 }
 
 var _ ports.Store = (*store)(nil)
 
 func newStore(cfg Config, w *writer, d *database, q *queue, l *eventLog, keep *retention) *store {
 	keep.needs = l.needs
-	return &store{writer: w, db: d, queue: q, log: l, keep: keep, cache: newCache(cfg.CacheBytes), pauses: newPauses(cfg)}
+	return &store{
+		writer: w, db: d, queue: q, log: l, keep: keep, cache: newCache(cfg.CacheBytes), pauses: newPauses(cfg),
+		running: newInProgress(), fences: map[uuid.UUID]time.Time{},
+	}
 }
 
 // Commit implements ports.Store.
@@ -250,12 +259,16 @@ func (st *store) writeEnd(t *tx, p *plannedCommit) error {
 			return err
 		}
 	}
-	end := p.Transition.Finish
+	return writeFinish(t, p.State.ID, *p.Transition.Finish)
+}
+
+// writeFinish writes the end of a run into its history.
+func writeFinish(t *tx, id ulid.ULID, end run.Finish) error {
 	output := "{}"
 	if end.Output != nil {
 		output = string(end.Output)
 	}
-	_, err := t.exec(t.statements.insertFinish, id, string(end.Status), output, formatInstant(end.At))
+	_, err := t.exec(t.statements.insertFinish, id[:], string(end.Status), output, formatInstant(end.At))
 	return err
 }
 
@@ -286,6 +299,7 @@ func (st *store) committed(p *plannedCommit, current *item, published []event.Tr
 		done.ended = &p.State
 		st.cache.drop(p.State.ID)
 		st.pauses.end(&p.State)
+		st.running.remove(p.State.FunctionID, p.State.ID)
 		st.keep.ended(p.State)
 	} else {
 		st.cache.put(p.after)

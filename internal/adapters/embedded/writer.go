@@ -107,6 +107,22 @@ func (w *writer) do(ctx context.Context, op *operation) error {
 	return <-op.done
 }
 
+// change runs generated queries in a transaction, all or nothing. The transaction does not end with the caller's context.
+// ErrNotFound is a refusal: only the first query may report it, and none that has changed a row.
+func (w *writer) change(ctx context.Context, queries func(ctx context.Context, q *db.Queries) error) error {
+	own := context.WithoutCancel(ctx)
+	return w.do(ctx, &operation{
+		size: 4 << 10,
+		apply: func(t *tx) error {
+			err := queries(own, t.queries)
+			if errors.Is(err, ports.ErrNotFound) {
+				return t.refuse(err)
+			}
+			return err
+		},
+	})
+}
+
 // look runs a read between two batches.
 func (w *writer) look(ctx context.Context, read func(q *db.Queries) error) error {
 	if err := w.do(ctx, &operation{read: read}); err != nil {

@@ -4,8 +4,7 @@
 // the policy about each address and connects to an address that it has asked about, not to the name. Redirects pass the
 // same dialer. Proxies of the environment are not used, since they would resolve names behind the guard's back.
 //
-// Connections are kept alive for a short time, as for calls to apps. A kept connection that turns out to be dead costs
-// a second connection, not an attempt.
+// Connections are kept alive for a short time, as for calls to apps.
 //
 // Source: spec 01 §9, §11.4; spec 02 §14.
 package gatewayhttp
@@ -21,6 +20,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ingothq/ingot/internal/adapters/httppool"
 	"github.com/ingothq/ingot/internal/domain/gateway"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -62,9 +62,9 @@ func (c Config) withDefaults() Config {
 
 // Gateway makes requests. It is safe for concurrent use.
 type Gateway struct {
-	config    Config
-	client    *http.Client
-	transport *transport
+	config Config
+	client *http.Client
+	pool   *httppool.Pool
 }
 
 var _ ports.Gateway = (*Gateway)(nil)
@@ -80,7 +80,7 @@ func New(config Config, clock ports.Clock) *Gateway {
 }
 
 func newGateway(config Config, clock ports.Clock, guard *dialer) *Gateway {
-	pooled := &http.Transport{
+	pool := httppool.New(&http.Transport{
 		DialContext:         guard.dial,
 		ForceAttemptHTTP2:   true,
 		TLSHandshakeTimeout: 15 * time.Second,
@@ -95,21 +95,12 @@ func newGateway(config Config, clock ports.Clock, guard *dialer) *Gateway {
 		ResponseHeaderTimeout:  config.HeaderTimeout,
 		MaxResponseHeaderBytes: 1 << 20,
 		DisableCompression:     true, // decoding is ours, with its limit
-	}
-	fresh := pooled.Clone()
-	fresh.DisableKeepAlives = true
-	requests := &transport{clock: clock, pooled: pooled, fresh: fresh}
-	return &Gateway{
-		config: config, transport: requests,
-		client: &http.Client{Transport: requests, CheckRedirect: checkRedirect},
-	}
+	}, clock)
+	return &Gateway{config: config, pool: pool, client: &http.Client{Transport: pool, CheckRedirect: checkRedirect}}
 }
 
 // Close closes the connections that no request uses.
-func (g *Gateway) Close() {
-	g.transport.pooled.CloseIdleConnections()
-	g.transport.fresh.CloseIdleConnections()
-}
+func (g *Gateway) Close() { g.pool.Close() }
 
 // Do implements ports.Gateway.
 func (g *Gateway) Do(ctx context.Context, request gateway.Request, relay func(chunk []byte)) (gateway.Response, error) {

@@ -20,7 +20,7 @@ func newProvider(t *testing.T, handler http.HandlerFunc) (*Gateway, *internet) {
 	guarded := newGuarded(t, world, map[string][][]string{"example.com": {{"203.0.113.1"}}, "other.test": {{"203.0.113.1"}}})
 	trusted := x509.NewCertPool()
 	trusted.AddCert(server.Certificate())
-	guarded.transport.pooled.TLSClientConfig.RootCAs = trusted
+	guarded.pool.Kept.TLSClientConfig.RootCAs = trusted
 	return guarded, world
 }
 

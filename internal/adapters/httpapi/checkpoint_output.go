@@ -60,10 +60,11 @@ func writeOutput(c echo.Context, output checkpoint.Output) error {
 	return writeBody(c, status, output.Raw)
 }
 
-// notForwarded are headers of an app's answer that are about its connection, or that would reach into this server's.
+// notForwarded are headers of an app's answer that are about its connection, or that would reach into this server's address.
 var notForwarded = map[string]bool{
-	"Connection": true, "Content-Length": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Set-Cookie": true, "Te": true,
-	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Content-Encoding": true,
+	"Connection": true, "Content-Length": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Te": true, "Trailer": true,
+	"Transfer-Encoding": true, "Upgrade": true, "Content-Encoding": true,
+	"Set-Cookie": true, "Alt-Svc": true, "Clear-Site-Data": true, "Service-Worker-Allowed": true, "Strict-Transport-Security": true,
 }
 
 // writeResponse is an app's answer to its client. It comes from this server's address, so a page in it runs on its own and has

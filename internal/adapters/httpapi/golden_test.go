@@ -74,6 +74,8 @@ func TestGolden(t *testing.T) {
 		"v2":           {devConfig, sayV2},
 		"v1_metadata":  {devConfig, sayMetadata},
 		"metadata_off": {httpapi.Config{Kind: httpapi.KindDev, NoMetadata: true}, sayNoMetadata},
+		"v1_cancels":   {devConfig, sayCancellations},
+		"v1_pausing":   {devConfig, sayPausing},
 		"cors":         {devConfig, sayCORS},
 		"routing":      {devConfig, sayRouting},
 	}

@@ -20,9 +20,11 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/tokens"
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
@@ -61,6 +63,7 @@ type fixture struct {
 	log       *bytes.Buffer
 	router    *route.Router
 	executor  *execute.Executor
+	cancel    *cancel.Canceller
 	broadcast *broadcast.Broadcast
 	// answer is what the app answers to a call.
 	answer func(ports.Call) sdk.Response
@@ -94,11 +97,15 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 		Store: f.backend, Queue: f.backend.Queue(), Worker: worker{f}, Functions: reg, Tracker: in, Limits: limits.Limits,
 		Clock: f.clock, Random: noJitter{}, Log: log,
 	}, execute.Config{})
+	f.cancel = cancel.New(cancel.Deps{
+		Cancellations: f.backend.Cancellations(), Store: f.backend, Functions: reg, Tracker: in, Clock: f.clock, IDs: ids, Log: log, AtOnce: 1,
+	})
 	f.deps = httpapi.Deps{
+		Cancellations: f.cancel, Pauses: pausing.New(f.backend, f.backend, reg, f.clock, log),
 		Ingest: in, Sync: appsync.NewSyncer(f.backend, reg, function.Checks{Expression: compiles, Condition: compiles}, log),
 		Runs: f.executor, Reruns: rerun.New(f.backend, f.backend, reg, f.clock, ids), Signals: f.router,
 		Checkpoints: checkpoint.New(checkpoint.Deps{
-			Advance: advance.New(f.backend, in, log, nil), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
+			Advance: advance.New(f.backend, in, nil, log, nil), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
 			Tracker: in, Limits: limits.Limits, Jobs: f.backend.Queue(), Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,
 		}), Store: f.backend, History: f.backend, Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
 	}
@@ -112,7 +119,12 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 // send makes a request; headers are "Name: value".
 func (f *fixture) send(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	f.tb.Helper()
-	r := httptest.NewRequestWithContext(f.tb.Context(), method, path, strings.NewReader(body))
+	return f.sendContext(f.tb.Context(), method, path, body, headers...)
+}
+
+func (f *fixture) sendContext(ctx context.Context, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	f.tb.Helper()
+	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
 		r.Header.Set(name, value)
@@ -133,6 +145,13 @@ func (f *fixture) route() {
 func (f *fixture) work() {
 	for lease, ok := f.backend.TryLease(); ok; lease, ok = f.backend.TryLease() {
 		f.executor.Do(f.tb.Context(), lease)
+	}
+}
+
+// cancelAll works off all cancellations that can be.
+func (f *fixture) cancelAll() {
+	for id, ok := f.cancel.Take(); ok; id, ok = f.cancel.Take() {
+		f.cancel.Do(f.tb.Context(), id)
 	}
 }
 

@@ -55,6 +55,11 @@ func (a *api) routes() []route {
 		{http.MethodDelete, "/v1/runs/:id", managed, a.cancel},
 		{http.MethodGet, "/v1/runs/:id/metadata", managed, a.readMetadata},
 		{http.MethodPost, "/v1/runs/:id/metadata", managed, a.putMetadata},
+		{http.MethodPost, "/v1/apps/:app/functions/:function/pause", managed, a.setPaused(true)},
+		{http.MethodPost, "/v1/apps/:app/functions/:function/resume", managed, a.setPaused(false)},
+		{http.MethodGet, "/v1/cancellations", managed, a.cancellations},
+		{http.MethodPost, "/v1/cancellations", managed, a.createCancellation},
+		{http.MethodDelete, "/v1/cancellations/:id", managed, a.deleteCancellation},
 		{http.MethodPost, "/v1/signals", managed, a.signal},
 	})
 }

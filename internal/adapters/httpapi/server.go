@@ -78,17 +78,19 @@ type Functions interface {
 
 // Deps are what the API needs.
 type Deps struct {
-	Ingest      Ingest
-	Sync        Sync
-	Runs        Runs
-	Reruns      Reruns
-	Signals     Signals
-	Checkpoints Checkpoints
-	Store       ports.Store
-	History     ports.History
-	Metadata    ports.Metadata
-	Functions   Functions
-	Limits      Limits
+	Ingest        Ingest
+	Sync          Sync
+	Runs          Runs
+	Reruns        Reruns
+	Signals       Signals
+	Cancellations Cancellations
+	Pauses        Pauses
+	Checkpoints   Checkpoints
+	Store         ports.Store
+	History       ports.History
+	Metadata      ports.Metadata
+	Functions     Functions
+	Limits        Limits
 	// Realtime serves the realtime routes; nil serves none.
 	Realtime *Realtime
 	Clock    ports.Clock

@@ -30,6 +30,7 @@ const (
 	codeMissing        = "missing_field"
 	codeNotFound       = "not_found"
 	codeInvalid        = "invalid_request"
+	codeSkipped        = "function_skipped"
 	codeRunCancelled   = "run_already_cancelled"
 	codeRunEnded       = "run_already_ended"
 	maxV2Body          = 4 << 20
@@ -154,6 +155,8 @@ func (a *api) rerunFailed(c echo.Context, id ulid.ULID, err error) error {
 		return v2Error(c, http.StatusNotFound, codeNotFound, textRunNotFound)
 	case errors.Is(err, rerun.ErrNoFunction):
 		return v2Error(c, http.StatusNotFound, codeNotFound, "Function not found")
+	case errors.Is(err, rerun.ErrPaused):
+		return v2Error(c, http.StatusUnprocessableEntity, codeSkipped, "Function invocation was skipped because the function is paused or draining.")
 	case errors.Is(err, rerun.ErrNoEvents):
 		return v2Error(c, http.StatusNotFound, codeNotFound, "The events of the run are not kept any more")
 	}

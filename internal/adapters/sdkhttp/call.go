@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync/atomic"
-	"time"
 
+	"github.com/ingothq/ingot/internal/adapters/httppool"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -22,10 +20,6 @@ const (
 	textUnreachable = "Unable to reach SDK URL"
 	textReset       = "Your server reset the connection while we were reading the reply: Unexpected ending response"
 )
-
-// staleWithin is how soon a call on a dead connection fails: the answer to its first packet is a reset. An app that
-// worked for longer has seen the call, and to call it again is for the queue to decide.
-const staleWithin = time.Second
 
 // Call makes one call. A failure to get a response is the response's TransportError; the error is for a context that
 // ended. c.Body is not read after Call has returned. Source: spec 01 §9.
@@ -64,8 +58,8 @@ func (w *Worker) call(ctx context.Context, c ports.Call) (sdk.Response, error) {
 			return readAnswer(answer)
 		}
 		discard(answer.Body)
-		if count == maxRedirects {
-			return sdk.Response{}, &url.Error{Op: "Post", URL: current.url.Redacted(), Err: errRedirects}
+		if count == httppool.MaxRedirects {
+			return sdk.Response{}, &url.Error{Op: "Post", URL: current.url.Redacted(), Err: httppool.ErrRedirects}
 		}
 		current, err = current.follow(first, answer.StatusCode, location)
 		if err != nil {
@@ -74,23 +68,8 @@ func (w *Worker) call(ctx context.Context, c ports.Call) (sdk.Response, error) {
 	}
 }
 
-// send makes one request, a second time when a kept connection turned out to be dead.
+// send makes one request.
 func (w *Worker) send(ctx context.Context, l leg) (*http.Response, error) {
-	// Both fields are set by the transport's goroutines.
-	var reused, answered atomic.Bool
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:              func(info httptrace.GotConnInfo) { reused.Store(info.Reused) },
-		GotFirstResponseByte: func() { answered.Store(true) },
-	})
-	start := w.clock.Now()
-	answer, err := roundTrip(traced, w.pooled, l)
-	if err == nil || !reused.Load() || answered.Load() || ctx.Err() != nil || w.clock.Now().Sub(start) > staleWithin {
-		return answer, err
-	}
-	return roundTrip(ctx, w.fresh, l)
-}
-
-func roundTrip(ctx context.Context, transport *http.Transport, l leg) (*http.Response, error) {
 	request := (&http.Request{
 		Method: l.method, URL: l.url, Host: l.url.Host, Header: l.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -105,7 +84,7 @@ func roundTrip(ctx context.Context, transport *http.Transport, l leg) (*http.Res
 		request.GetBody = func() (io.ReadCloser, error) { return l.body.open(), nil }
 		request.ContentLength = int64(len(l.body.content))
 	}
-	return transport.RoundTrip(request)
+	return w.pool.RoundTrip(request)
 }
 
 // headerOf makes the headers of a call. Accept-Encoding is set so that decoding is ours, with its limits and its errors.

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/adapters/httppool"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/testkit"
 )
@@ -117,7 +118,7 @@ func TestCall_DeadConnections(t *testing.T) {
 		"a new one costs the attempt":           {answers{{testkit.HangUp}, {testkit.Say(okAnswer)}}, 0, 1, unreachable, 1},
 		"the second try is the last":            {answers{{testkit.Say(okAnswer), testkit.HangUp}, {testkit.HangUp}, {testkit.Say(okAnswer)}}, 0, 2, unreachable, 2},
 		"not tried again once it has answered":  {answers{{testkit.Say(okAnswer), testkit.Say("HTTP/1.1 200 OK\r\n")}, {testkit.Say(okAnswer)}}, 0, 2, unreachable, 1},
-		"not tried again after it has worked":   {answers{{testkit.Say(okAnswer), testkit.HangUp}, {testkit.Say(okAnswer)}}, 2 * staleWithin, 2, unreachable, 1},
+		"not tried again after it has worked":   {answers{{testkit.Say(okAnswer), testkit.HangUp}, {testkit.Say(okAnswer)}}, 2 * httppool.StaleWithin, 2, unreachable, 1},
 		"an answer that ends early is a reset":  {answers{{testkit.Say("HTTP/1.1 201 Created\r\nX-Inngest-Sdk: js:v4\r\nContent-Length: 9\r\n\r\n{}")}}, 0, 1, sdk.Response{Status: 201, Header: map[string]string{"X-Inngest-Sdk": "js:v4", "Content-Length": "9"}, TransportError: textReset}, 1},
 		"a chunked one that ends early as well": {answers{{testkit.Say("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}")}}, 0, 1, sdk.Response{Status: 201, Header: map[string]string{}, TransportError: textReset}, 1},
 	} {
@@ -319,7 +320,7 @@ func TestCall_SpeaksHTTP2(t *testing.T) {
 	app.StartTLS()
 	t.Cleanup(app.Close)
 	worker := newWorker(t, Config{})
-	worker.pooled.TLSClientConfig.RootCAs = app.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	worker.pool.Kept.TLSClientConfig.RootCAs = app.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	response, err := worker.Call(t.Context(), aCall(app.URL))
 	if err != nil || string(response.Body) != "HTTP/2.0" {
 		t.Errorf("got %+v, %v", response, err)

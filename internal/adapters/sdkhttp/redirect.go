@@ -1,7 +1,6 @@
 package sdkhttp
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,10 +9,6 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
-
-const maxRedirects = 60
-
-var errRedirects = errors.New("stopped after 60 redirects")
 
 // leg is one request of a call.
 type leg struct {

@@ -53,7 +53,7 @@ func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
 // everywhere makes all host names lead to the server.
 func (w *Worker) everywhere(server *httptest.Server) {
 	address := server.Listener.Addr().String()
-	w.pooled.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+	w.pool.Kept.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
 }

@@ -1,8 +1,7 @@
 // Package sdkhttp calls apps over HTTP. It implements ports.Worker.
 //
 // Connections are kept alive, for less time than the servers of the common runtimes keep theirs (Node: 5 s), since a
-// call a step is the whole traffic. A kept connection that turns out to be dead costs a second connection, not an
-// attempt. All addresses are allowed: the apps are the operator's own.
+// call a step is the whole traffic. All addresses are allowed: the apps are the operator's own.
 //
 // Source: spec 01 §6, §9; spec 16 §7.
 package sdkhttp
@@ -19,6 +18,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ingothq/ingot/internal/adapters/httppool"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -55,8 +55,7 @@ func (c Config) withDefaults() Config {
 type Worker struct {
 	config Config
 	clock  ports.Clock
-	// pooled keeps connections; fresh opens one a request and closes it afterwards.
-	pooled, fresh *http.Transport
+	pool   *httppool.Pool
 }
 
 var _ ports.Worker = (*Worker)(nil)
@@ -65,7 +64,7 @@ var _ ports.Worker = (*Worker)(nil)
 func New(config Config, clock ports.Clock) *Worker {
 	config = config.withDefaults()
 	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
-	pooled := &http.Transport{
+	pool := httppool.New(&http.Transport{
 		DialContext:         dialer.DialContext,
 		ForceAttemptHTTP2:   true,
 		TLSHandshakeTimeout: 15 * time.Second,
@@ -75,17 +74,12 @@ func New(config Config, clock ports.Clock) *Worker {
 		},
 		MaxIdleConnsPerHost: config.MaxIdleConnsPerHost,
 		IdleConnTimeout:     config.IdleTimeout,
-	}
-	fresh := pooled.Clone()
-	fresh.DisableKeepAlives = true
-	return &Worker{config: config, clock: clock, pooled: pooled, fresh: fresh}
+	}, clock)
+	return &Worker{config: config, clock: clock, pool: pool}
 }
 
 // Close closes the connections that no call uses.
-func (w *Worker) Close() {
-	w.pooled.CloseIdleConnections()
-	w.fresh.CloseIdleConnections()
-}
+func (w *Worker) Close() { w.pool.Close() }
 
 // Ping asks an app to register: PUT {"url":…}. A failure to get a response is the response's TransportError, in the
 // HTTP client's words; the error is for a context that ended. Source: spec 01 §6, spec 16 §7.3.
@@ -151,7 +145,7 @@ func (w *Worker) Probe(ctx context.Context, url string) bool {
 // client follows redirects as Go does, but shows a signature to nobody else.
 func (w *Worker) client() *http.Client {
 	return &http.Client{
-		Transport: w.pooled,
+		Transport: w.pool,
 		CheckRedirect: func(next *http.Request, via []*http.Request) error {
 			const most = 10
 			if len(via) >= most {

@@ -21,20 +21,33 @@ type Tracker interface {
 	Track(events ...event.Event) []event.Tracked
 }
 
+// Watcher is told what became of runs.
+type Watcher interface {
+	// Turn is called before a commit on a run, and end when Advanced has been told of it or it has failed. A watcher that
+	// wants to hear of commits in their order waits here for those that it has let begin. The commits of a run exclude each
+	// other anyway.
+	Turn(run ulid.ULID) (end func())
+	// Advanced tells of a transition that was committed, or that needed no commit, and of the run's state before it. It must
+	// return soon: the run goes on after it.
+	Advanced(ctx context.Context, before run.State, t run.Transition)
+}
+
 // Advancer is safe for concurrent use.
 type Advancer struct {
 	store   ports.Store
 	tracker Tracker
+	watcher Watcher
 	log     *slog.Logger
 	pause   func(ctx context.Context, n int)
 }
 
-// New returns an advancer. pause waits after the n-th failure in a row, n from 1, or until ctx ends; nil means Pause.
-func New(store ports.Store, tracker Tracker, log *slog.Logger, pause func(ctx context.Context, n int)) *Advancer {
+// New returns an advancer. Nobody watches when watcher is nil. pause waits after the n-th failure in a row, n from 1, or
+// until ctx ends; nil means Pause.
+func New(store ports.Store, tracker Tracker, watcher Watcher, log *slog.Logger, pause func(ctx context.Context, n int)) *Advancer {
 	if pause == nil {
 		pause = Pause
 	}
-	return &Advancer{store: store, tracker: tracker, log: log, pause: pause}
+	return &Advancer{store: store, tracker: tracker, watcher: watcher, log: log, pause: pause}
 }
 
 // Pause waits 20 ms after the first failure in a row, doubled with each, to 5 s, or until ctx ends.
@@ -78,9 +91,10 @@ func (a *Advancer) Apply(ctx context.Context, step Step) (run.State, run.Transit
 			return state, t, fmt.Errorf("advance run %s: %w", state.ID, err)
 		}
 		if !t.Writes() {
+			a.tell(ctx, state, t)
 			return state, t, nil
 		}
-		next, err := a.write(ctx, ports.Commit{Lease: step.Lease, State: state, Transition: t, Publish: a.tracker.Track(t.Publish...)})
+		next, err := a.commit(ctx, ports.Commit{Lease: step.Lease, State: state, Transition: t, Publish: a.tracker.Track(t.Publish...)})
 		if taken := (*ports.SignalTakenError)(nil); errors.As(err, &taken) {
 			step.Input = run.WithConflict(step.Input, taken.Signal)
 			step.Known = &state
@@ -97,6 +111,19 @@ func (a *Advancer) Apply(ctx context.Context, step Step) (run.State, run.Transit
 	return run.State{}, run.Transition{}, fmt.Errorf("commit run %s: %w", step.Run, ports.ErrConflict)
 }
 
+// tell tells the watcher. What is done is done: a bug in the watcher must not have the caller take it for undone.
+func (a *Advancer) tell(ctx context.Context, before run.State, t run.Transition) {
+	if a.watcher == nil {
+		return
+	}
+	defer func() {
+		if err := Fault(recover(), nil); err != nil {
+			a.log.ErrorContext(ctx, "watch run", "run_id", before.ID.String(), "error", err)
+		}
+	}()
+	a.watcher.Advanced(ctx, before, t)
+}
+
 func (a *Advancer) state(ctx context.Context, step Step) (run.State, error) {
 	if step.Known != nil {
 		return *step.Known, nil
@@ -106,6 +133,18 @@ func (a *Advancer) state(ctx context.Context, step Step) (run.State, error) {
 		return run.State{}, fmt.Errorf("load run %s: %w", step.Run, err)
 	}
 	return state, nil
+}
+
+// commit writes and tells the watcher of it.
+func (a *Advancer) commit(ctx context.Context, c ports.Commit) (run.State, error) {
+	if a.watcher != nil {
+		defer a.watcher.Turn(c.State.ID)()
+	}
+	next, err := a.write(ctx, c)
+	if err == nil {
+		a.tell(ctx, c.State, c.Transition)
+	}
+	return next, err
 }
 
 // WriteTries bounds how long what is to be committed is held in memory while the store is unavailable.

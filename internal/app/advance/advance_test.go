@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
+	"go.uber.org/mock/gomock"
 
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/ingest"
@@ -18,6 +20,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/internal/ports/portsmock"
 	"github.com/ingothq/ingot/internal/sim/mem"
 )
 
@@ -56,7 +59,7 @@ func setup(t *testing.T, fail ...error) (*advance.Advancer, *mem.Backend, ports.
 	backend := mem.New(clock{})
 	lease := start(t, backend)
 	var pauses []int
-	advancer := advance.New(&faulty{backend, fail}, ingest.New(backend, clock{}, ids{}), slog.New(slog.DiscardHandler), func(_ context.Context, n int) { pauses = append(pauses, n) })
+	advancer := advance.New(&faulty{backend, fail}, ingest.New(backend, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), func(_ context.Context, n int) { pauses = append(pauses, n) })
 	return advancer, backend, lease, &pauses
 }
 
@@ -95,10 +98,25 @@ func TestApply_CommitsTheDecision(t *testing.T) {
 	}
 }
 
+// expecting returns an advancer on a store that fails the test at every call it was not told of, a leased first job of a
+// run, and the run's state.
+func expecting(t *testing.T) (*advance.Advancer, *portsmock.MockStore, ports.Lease, run.State) {
+	t.Helper()
+	backend := mem.New(clock{})
+	lease := start(t, backend)
+	state, err := backend.Load(t.Context(), lease.Job.RunID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := portsmock.NewMockStore(gomock.NewController(t))
+	return advance.New(store, ingest.New(nil, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), nil), store, lease, state
+}
+
 func TestApply_DoesNotCommitWhatChangesNothing(t *testing.T) {
 	t.Parallel()
-	advancer, _, lease, _ := setup(t, errors.New("must not be called"))
-	_, next, err := advancer.Apply(t.Context(), advance.Step{Run: lease.Job.RunID, Lease: lease, Input: run.Due{Job: lease.Job, Now: now, Limits: run.DefaultLimits}})
+	advancer, store, lease, state := expecting(t)
+	store.EXPECT().Load(gomock.Any(), state.ID).Return(state, nil)
+	_, next, err := advancer.Apply(t.Context(), advance.Step{Run: state.ID, Lease: lease, Input: run.Due{Job: lease.Job, Now: now, Limits: run.DefaultLimits}})
 	if err != nil || next.Call == nil {
 		t.Errorf("got %+v, %v", next, err)
 	}
@@ -125,12 +143,10 @@ func TestApply_DecidesAgainOnTheLatestState(t *testing.T) {
 
 func TestApply_GivesUpWhenConflictsDoNotEnd(t *testing.T) {
 	t.Parallel()
-	fail := make([]error, advance.Tries+1)
-	for i := range fail {
-		fail[i] = ports.ErrConflict
-	}
-	advancer, _, lease, _ := setup(t, fail...)
-	_, _, err := advancer.Apply(t.Context(), advance.Step{Run: lease.Job.RunID, Lease: lease, Input: replied(lease, sdk.Op{Op: sdk.OpStepRun, ID: "a"})})
+	advancer, store, lease, state := expecting(t)
+	store.EXPECT().Load(gomock.Any(), state.ID).Return(state, nil).Times(advance.Tries)
+	store.EXPECT().Commit(gomock.Any(), gomock.Any()).Return(run.State{}, ports.ErrConflict).Times(advance.Tries)
+	_, _, err := advancer.Apply(t.Context(), advance.Step{Run: state.ID, Lease: lease, Input: replied(lease, sdk.Op{Op: sdk.OpStepRun, ID: "a"})})
 	if !errors.Is(err, ports.ErrConflict) {
 		t.Errorf("got %v", err)
 	}
@@ -180,6 +196,47 @@ func TestApply_SaysWhatIsWrong(t *testing.T) {
 	}
 	if _, _, err := advancer.Apply(t.Context(), advance.Step{Run: lease.Job.RunID, Input: run.CancelRequested{Now: now}}); err == nil {
 		t.Error("an unknown error of the store is passed over")
+	}
+}
+
+// told is a watcher that remembers what it was told, and has a bug.
+type told struct {
+	transitions []run.Transition
+	// turns are those that have not ended.
+	turns int
+}
+
+func (w *told) Turn(ulid.ULID) func() {
+	w.turns++
+	return func() { w.turns-- }
+}
+
+func (w *told) Advanced(_ context.Context, before run.State, t run.Transition) {
+	w.transitions = append(w.transitions, t)
+	_ = before.Stack[w.turns+len(before.Stack)] // out of range, always
+}
+
+func TestApply_TellsItsWatcherOfWhatIsDone(t *testing.T) {
+	t.Parallel()
+	var logged strings.Builder
+	backend, watcher := mem.New(clock{}), &told{}
+	lease := start(t, backend)
+	advancer := advance.New(&faulty{backend, []error{ports.ErrConflict, nil, errors.New("bug")}}, ingest.New(backend, clock{}, ids{}), watcher,
+		slog.New(slog.NewTextHandler(&logged, nil)), nil)
+	due := advance.Step{Run: lease.Job.RunID, Lease: lease, Input: run.Due{Job: lease.Job, Now: now, Limits: run.DefaultLimits}}
+	if _, _, err := advancer.Apply(t.Context(), due); err != nil || len(watcher.transitions) != 1 || watcher.transitions[0].Call == nil {
+		t.Fatalf("without a commit: told of %+v, %v", watcher.transitions, err)
+	}
+	step := advance.Step{Run: lease.Job.RunID, Lease: lease, Input: replied(lease, sdk.Op{Op: sdk.OpStepRun, ID: "a", Data: []byte("1")})}
+	state, _, err := advancer.Apply(t.Context(), step)
+	if err != nil || len(state.Stack) != 1 || len(watcher.transitions) != 2 || len(watcher.transitions[1].Steps) != 1 {
+		t.Fatalf("told of %+v, %v", watcher.transitions, err)
+	}
+	if !strings.Contains(logged.String(), "out of range") || !strings.Contains(logged.String(), lease.Job.RunID.String()) {
+		t.Errorf("logged %s", logged.String())
+	}
+	if _, _, err := advancer.Apply(t.Context(), advance.Step{Run: lease.Job.RunID, Input: run.CancelRequested{Now: now}}); err == nil || len(watcher.transitions) != 2 || watcher.turns != 0 {
+		t.Errorf("told of a commit that failed: %+v, %v", watcher.transitions, err)
 	}
 }
 

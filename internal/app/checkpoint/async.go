@@ -36,13 +36,14 @@ type Checkpoint struct {
 	clock     ports.Clock
 	ids       ports.IDs
 	// closed ends when nobody is to be kept waiting any more.
-	closed context.Context
+	closed context.Context //nolint:containedctx // it is the life of the use case, not of a call
 	close  context.CancelFunc
 }
 
 // Functions finds functions, and is told of new durable endpoints.
 type Functions interface {
 	start.Templates
+	start.Standings
 	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
 	PutEndpoint(fn function.Function)
 }

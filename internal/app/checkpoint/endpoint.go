@@ -147,6 +147,9 @@ func (c *Checkpoint) begin(ctx context.Context, fn function.Function, request ne
 	case !errors.Is(err, ports.ErrNotFound):
 		return fmt.Errorf("run %s: %w", request.RunID, err)
 	}
+	if c.functions.Standing(fn.ID).Skip() != run.NotSkipped {
+		return &InvalidError{Run: request.RunID, Reason: "the function is paused"}
+	}
 	started := request.event
 	if started.TS == 0 {
 		started.TS = c.clock.Now().UnixMilli()
@@ -161,6 +164,9 @@ func (c *Checkpoint) begin(ctx context.Context, fn function.Function, request ne
 		Runs:    []ports.NewRun{{State: state, Start: jobs[0], More: jobs[1:], IdempotencyKey: state.Idempotency}},
 		Publish: tracked,
 	})
+	if errors.Is(err, ports.ErrOutdated) {
+		return &InvalidError{Run: request.RunID, Reason: "the function was paused, or its runs were cancelled, at the time of run_id"}
+	}
 	if err != nil {
 		return fmt.Errorf("schedule run %s: %w", request.RunID, err)
 	}

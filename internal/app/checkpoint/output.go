@@ -62,7 +62,7 @@ func (c *Checkpoint) Close() { c.close() }
 func (c *Checkpoint) wait(ctx context.Context, news ports.Subscription) {
 	ctx, cancel := context.WithTimeout(ctx, lookAgain)
 	defer cancel()
-	defer context.AfterFunc(c.closed, cancel)()
+	defer context.AfterFunc(c.closed, cancel)() //nolint:contextcheck // the end of the use case ends what ctx allows, too
 	if news != nil {
 		if _, err := news.Next(ctx); err == nil || ctx.Err() != nil {
 			return

@@ -12,6 +12,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/testkit"
 )
@@ -32,6 +33,8 @@ func (s *stub) Ticks(context.Context, uuid.UUID) ([]ports.Tick, error) { return 
 
 func (s *stub) Now() time.Time { return s.now }
 
+func (s *stub) Standing(uuid.UUID) run.Standing { return run.Standing{} }
+
 func (s *stub) Template(string) *expr.Template { return nil }
 
 // hourly is a scheduler with n schedules, of which one in sixty ticks in each minute, or all of them when busy.
@@ -39,7 +42,7 @@ func hourly(tb testing.TB, n int, busy bool) (*Scheduler, *stub) {
 	tb.Helper()
 	backend := &stub{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	s := New(Deps{
-		Store: backend, Catalog: backend, Templates: backend, Tracker: ingest.New(nil, backend, testkit.IDs{}), Clock: backend, IDs: testkit.IDs{},
+		Store: backend, Catalog: backend, Functions: backend, Tracker: ingest.New(nil, backend, testkit.IDs{}), Clock: backend, IDs: testkit.IDs{},
 		Log: slog.New(slog.DiscardHandler), AtOnce: 1,
 	})
 	functions := make([]function.Function, n)

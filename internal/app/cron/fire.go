@@ -21,7 +21,7 @@ type outcome struct {
 	err    error
 }
 
-// fire fires the latest tick of a schedule that is due. Of a function that is paused it moves the schedule only.
+// fire fires the latest tick of a schedule that is due.
 func (s *Scheduler) fire(ctx context.Context, e *entry) (result outcome) {
 	defer func() { result.err = advance.Fault(recover(), result.err) }()
 	now := s.d.Clock.Now()
@@ -31,10 +31,8 @@ func (s *Scheduler) fire(ctx context.Context, e *entry) (result outcome) {
 		return outcome{}
 	}
 	tick := cron.Tick{FunctionID: fn.ID, Version: fn.Version, Expression: e.expression, At: at}
-	schedule := ports.Schedule{Ticks: []ports.Tick{{FunctionID: fn.ID, Expression: e.expression, At: at, Previous: e.place}}}
-	if !s.d.Paused(fn.ID) {
-		s.begin(&schedule, fn, tick, jitter, now)
-	}
+	schedule := s.decide(fn, tick, jitter, now)
+	schedule.Ticks = []ports.Tick{{FunctionID: fn.ID, Expression: e.expression, At: at, Previous: e.place}}
 	scheduled, err := s.d.Store.Schedule(ctx, schedule)
 	if err != nil {
 		return outcome{err: err}
@@ -59,13 +57,22 @@ func (s *Scheduler) settings(e *entry) (fn function.Function, jitter string, reg
 	return known.Function, e.jitter, true
 }
 
-// begin adds the run of a tick, and its event. An event with a time in the future starts its run then.
-func (s *Scheduler) begin(schedule *ports.Schedule, fn function.Function, tick cron.Tick, jitter string, now time.Time) {
-	schedule.Publish = s.d.Tracker.Track(tick.Event(tick.FireAt(jitter)))
-	spec := start.Spec(fn, s.d.Templates, schedule.Publish...)
-	spec.ID, spec.Key, spec.Now = s.d.IDs.ULID(now), tick.Key(), now
+// decide says what a tick comes to: its event, and its run, which an event with a time in the future starts then. The run gets
+// its ID before the function's standing is asked, see route.
+func (s *Scheduler) decide(fn function.Function, tick cron.Tick, jitter string, now time.Time) ports.Schedule {
+	id := s.d.IDs.ULID(now)
+	schedule := ports.Schedule{Publish: s.d.Tracker.Track(tick.Event(tick.FireAt(jitter)))}
+	if reason := s.d.Functions.Standing(fn.ID).Skip(); reason != run.NotSkipped {
+		schedule.Skipped = []ports.SkippedRun{{
+			RunID: id, FunctionID: fn.ID, Event: schedule.Publish[0].InternalID, Cron: tick.Expression, End: run.Skip(reason, now),
+		}}
+		return schedule
+	}
+	spec := start.Spec(fn, s.d.Functions, schedule.Publish...)
+	spec.ID, spec.Key, spec.Now = id, tick.Key(), now
 	state, jobs := run.New(spec)
 	schedule.Runs = []ports.NewRun{{
 		State: state, Start: jobs[0], More: jobs[1:], IdempotencyKey: state.Idempotency, Cron: tick.Expression,
 	}}
+	return schedule
 }

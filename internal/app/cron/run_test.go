@@ -221,25 +221,65 @@ func TestRun_NothingIsMissedByAStopAndAStart(t *testing.T) {
 	})
 }
 
+// TestRun_APausedFunctionStartsNothingNowOrLater: its ticks are recorded as skipped.
 func TestRun_APausedFunctionStartsNothingNowOrLater(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world) {
-		paused := true
-		w.deps.Paused = func(uuid.UUID) bool { return paused }
-		w.sync(timedBy("fn", "* * * * *"))
+		fn := timedBy("fn", "* * * * *")
+		w.sync(fn)
+		pause := func(paused bool) {
+			if err := w.backend.SetPaused(t.Context(), fn.ID, paused); err != nil {
+				t.Fatal(err)
+			}
+			w.registry.SetPaused(fn.ID, paused)
+		}
 		stop := w.run()
+		pause(true)
 		pass(2*time.Minute + 30*time.Second)
 		stop()
-		if len(w.backend.AllEvents()) > 0 {
-			t.Errorf("events %v", w.backend.AllEvents())
+		records := w.backend.Runs()
+		if len(records) != 2 || len(w.backend.AllEvents()) != 2 {
+			t.Fatalf("runs %+v, events %v", records, w.backend.AllEvents())
 		}
-		paused = false
+		for i, r := range records {
+			if r.Status != run.Skipped || r.Cron != "* * * * *" || r.EventID != w.backend.AllEvents()[i].InternalID || string(r.Output) != `{"skipReason":"FunctionPaused"}` {
+				t.Errorf("record %+v", r)
+			}
+		}
+		pause(false)
 		stop = w.run() // the ticks of before have passed
 		pass(time.Second)
-		w.wants()
+		if n := len(w.backend.Runs()); n != 2 {
+			t.Errorf("%d runs", n)
+		}
 		pass(time.Minute)
 		stop()
-		w.wants(`fn "* * * * *" 01-01T00:03:00Z`)
+		if records := w.backend.Runs(); len(records) != 3 || records[2].Status != run.Running {
+			t.Errorf("runs %+v", records)
+		}
+	})
+}
+
+// TestRun_APauseBetweenDecisionAndCommit: a fence refuses the run, and the tick is decided on anew.
+func TestRun_APauseBetweenDecisionAndCommit(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		fn := timedBy("fn", "* * * * *")
+		w.store.spoil = func(call int, _ ports.Schedule, next func() ([]ports.Scheduled, error)) ([]ports.Scheduled, error) {
+			if call == 1 {
+				w.registry.SetPaused(fn.ID, true)
+				if err := w.backend.Fence(t.Context(), fn.ID, w.clock.Now().Add(time.Millisecond)); err != nil {
+					t.Error(err)
+				}
+			}
+			return next()
+		}
+		w.sync(fn)
+		defer w.run()()
+		pass(90 * time.Second)
+		if records := w.backend.Runs(); len(records) != 1 || records[0].Status != run.Skipped || len(w.backend.AllEvents()) != 1 {
+			t.Errorf("runs %+v, %d events", records, len(w.backend.AllEvents()))
+		}
 	})
 }
 

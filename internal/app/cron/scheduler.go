@@ -35,22 +35,28 @@ import (
 	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/cron"
 	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
+
+// Functions says of functions what the scheduler is not told.
+type Functions interface {
+	start.Templates
+	// Standing is what decides whether runs of the function start.
+	Standing(function uuid.UUID) run.Standing
+}
 
 // Deps are what the scheduler needs.
 type Deps struct {
 	Store     ports.Store
 	Catalog   ports.Catalog
-	Templates start.Templates
+	Functions Functions
 	Tracker   advance.Tracker
 	Clock     ports.Clock
 	IDs       ports.IDs
 	Log       *slog.Logger
 	// Zone is that of schedules that name none. Nil is UTC.
 	Zone *time.Location
-	// Paused says whether a function is paused. Its ticks pass and start nothing, now or later. Nil says no.
-	Paused func(function uuid.UUID) bool
 	// AtOnce bounds the ticks that are being committed; 1 commits them in order and starts no goroutine. Zero means 256.
 	AtOnce int
 }
@@ -103,9 +109,6 @@ const atOnce = 256
 func New(d Deps) *Scheduler {
 	if d.Zone == nil {
 		d.Zone = time.UTC
-	}
-	if d.Paused == nil {
-		d.Paused = func(uuid.UUID) bool { return false }
 	}
 	if d.AtOnce <= 0 {
 		d.AtOnce = atOnce

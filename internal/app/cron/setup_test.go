@@ -43,7 +43,7 @@ func setup(t *testing.T) *world {
 	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.registry = registry.New(w.backend, log)
 	w.deps = Deps{
-		Store: w.store, Catalog: w.catalog, Templates: w.registry, Tracker: ingest.New(w.backend, w.clock, testkit.IDs{}),
+		Store: w.store, Catalog: w.catalog, Functions: w.registry, Tracker: ingest.New(w.backend, w.clock, testkit.IDs{}),
 		Clock: w.clock, IDs: testkit.IDs{}, Log: log,
 	}
 	return w
@@ -53,7 +53,7 @@ func setup(t *testing.T) *world {
 func (w *world) scheduler() *Scheduler {
 	w.t.Helper()
 	w.registry = registry.New(w.backend, w.deps.Log)
-	w.deps.Templates = w.registry
+	w.deps.Functions = w.registry
 	s := New(w.deps)
 	w.registry.Observe(s)
 	if err := w.registry.Reload(w.t.Context()); err != nil {

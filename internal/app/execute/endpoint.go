@@ -23,7 +23,7 @@ func (x *Executor) endpointRequest(lease ports.Lease, state run.State, call run.
 		GenerationID: lease.Generation, Attempt: call.Attempt, RequestVersion: call.RequestVersion,
 	}
 	if x.config.SigningKey != "" {
-		header.Signature = sdk.EndpointSignature(x.config.SigningKey, state.Endpoint.Language, again, state.ID, at.Unix())
+		header.Signature = sdk.EndpointSignature(x.config.SigningKey, state.Endpoint.Language, again, at.Unix())
 	}
 	return ports.Call{
 		Method: again.Method, URL: again.URL, Body: again.Body,

@@ -52,6 +52,7 @@ type Executor struct {
 	worker    ports.Worker
 	gateways  ports.Gateway
 	waits     Waits
+	streams   Streams
 	functions Functions
 	limits    LimitsOf
 	clock     ports.Clock
@@ -66,17 +67,21 @@ type LimitsOf func(function uuid.UUID) run.Limits
 
 // Deps are what the executor needs.
 type Deps struct {
-	Store     ports.Store
-	Queue     ports.Queue
-	Worker    ports.Worker
-	Gateway   ports.Gateway
-	Waits     Waits
+	Store   ports.Store
+	Queue   ports.Queue
+	Worker  ports.Worker
+	Gateway ports.Gateway
+	Waits   Waits
+	// Streams takes the responses that steps want published; nil for nobody.
+	Streams   Streams
 	Functions Functions
 	Tracker   advance.Tracker
-	Limits    LimitsOf
-	Clock     ports.Clock
-	Random    ports.Random
-	Log       *slog.Logger
+	// Watcher is told of the runs that advance; nil for nobody.
+	Watcher advance.Watcher
+	Limits  LimitsOf
+	Clock   ports.Clock
+	Random  ports.Random
+	Log     *slog.Logger
 	// Pause waits after the n-th failure in a row, n from 1, or until ctx ends. Nil waits 20 ms, doubled each time, to 5 s.
 	Pause func(ctx context.Context, n int)
 }
@@ -93,8 +98,8 @@ func New(d Deps, config Config) *Executor {
 		d.Pause = advance.Pause
 	}
 	return &Executor{
-		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,
-		gateways: d.Gateway, waits: d.Waits, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
+		advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,
+		gateways: d.Gateway, waits: d.Waits, streams: d.Streams, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
 	}
 }
 
@@ -186,7 +191,7 @@ func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {
 	}
 	var outcome run.Input
 	if due.Call.Gateway != nil {
-		outcome, err = x.gateway(ctx, lease, *due.Call.Gateway, limits)
+		outcome, err = x.gateway(ctx, lease, state, *due.Call.Gateway, limits)
 	} else {
 		outcome, err = x.reply(ctx, lease, state, *due.Call, limits)
 	}

@@ -11,10 +11,10 @@ import (
 )
 
 // gateway makes the request of a step, in the app's stead, and says what came of it.
-func (x *Executor) gateway(ctx context.Context, lease ports.Lease, call run.Gateway, limits run.Limits) (run.Input, error) {
+func (x *Executor) gateway(ctx context.Context, lease ports.Lease, s run.State, call run.Gateway, limits run.Limits) (run.Input, error) {
 	job := lease.Job
 	op := sdk.Op{Op: sdk.Opcode(call.Op), ID: job.Edge.Target, DisplayName: job.Edge.TargetName, Opts: call.Opts}
-	outcome, err := x.fetch(ctx, op, job.LastAttempt())
+	outcome, err := x.fetch(ctx, s, op, job.LastAttempt())
 	if err != nil {
 		return nil, fmt.Errorf("request of step %s of run %s: %w", op.ID, job.RunID, err)
 	}
@@ -25,12 +25,12 @@ func (x *Executor) gateway(ctx context.Context, lease ports.Lease, call run.Gate
 	return in, nil
 }
 
-func (x *Executor) fetch(ctx context.Context, op sdk.Op, last bool) (gateway.Outcome, error) {
+func (x *Executor) fetch(ctx context.Context, s run.State, op sdk.Op, last bool) (gateway.Outcome, error) {
 	request, err := gateway.Decode(op)
 	if err != nil {
 		return gateway.Refused(op.Op, err), nil
 	}
-	response, err := x.gateways.Do(ctx, request, nil)
+	response, err := x.relayed(ctx, s, request)
 	if err != nil {
 		return gateway.Outcome{}, err
 	}

@@ -98,32 +98,3 @@ func (p *Publisher) send(ctx context.Context, message realtime.Message) error {
 
 // now is the time of a message, in the milliseconds that clients know.
 func (p *Publisher) now() time.Time { return p.clock.Now().UTC().Truncate(time.Millisecond) }
-
-// Update is news of a run or a step.
-type Update struct {
-	EnvID uuid.UUID
-	RunID ulid.ULID
-	// Name is one more topic that hears of it besides $run or $step, for example the step's name; empty for none.
-	Name   string
-	FnID   uuid.UUID
-	FnSlug string
-	// Data is JSON, for example the output; nil is null.
-	Data json.RawMessage
-}
-
-// PublishRun tells of a run on the run's channel, whose name is the run's ID:
-//
-//	{"kind":"run","data":…,"created_at":"…","channel":"<run ID>","env_id":"…","topic":"$run","fn_id":"…","fn_slug":"…","run_id":"…"}
-func (p *Publisher) PublishRun(ctx context.Context, u Update) error {
-	return p.update(ctx, realtime.KindRun, u)
-}
-
-// PublishStep tells of a step in the same way, with kind "step" on the topic $step.
-func (p *Publisher) PublishStep(ctx context.Context, u Update) error {
-	return p.update(ctx, realtime.KindStep, u)
-}
-
-func (p *Publisher) update(ctx context.Context, kind realtime.MessageKind, u Update) error {
-	to := Publication{EnvID: u.EnvID, Channel: u.RunID.String(), FnID: u.FnID, FnSlug: u.FnSlug, RunID: u.RunID}
-	return p.send(ctx, to.message(kind, u.Name, u.Data, p.now()))
-}

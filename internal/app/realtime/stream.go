@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -55,14 +56,11 @@ func (s *Stream) send(ctx context.Context, piece []byte) error {
 	return nil
 }
 
-// End sends what is left and says that nothing more comes.
+// End sends what is left and says that nothing more comes; the latter also when the former failed.
 func (s *Stream) End(ctx context.Context) error {
 	rest := s.rest
 	s.rest = nil
-	if err := s.send(ctx, rest); err != nil {
-		return err
-	}
-	return s.publisher.all(ctx, s.to, realtime.KindStreamEnd, s.data())
+	return errors.Join(s.send(ctx, rest), s.publisher.all(ctx, s.to, realtime.KindStreamEnd, s.data()))
 }
 
 // Tee passes bytes on to whoever follows the stream of a channel, as they come and without a frame around them. One caller

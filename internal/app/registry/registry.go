@@ -1,5 +1,5 @@
 // Package registry is the application's view of what is registered: functions by ID and slug, and by the events that
-// trigger them. It is read on every event and every call, so it lives in memory as one immutable snapshot that a sync
+// trigger them, and which of them are paused. It is read on every event and every call, so it lives in memory as one immutable snapshot that a sync
 // replaces; no reader ever waits.
 package registry
 
@@ -21,6 +21,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -29,6 +30,8 @@ type Registry struct {
 	catalog ports.Catalog
 	log     *slog.Logger
 	current atomic.Pointer[snapshot]
+	// paused are the functions that are, whatever the snapshot has of them.
+	paused atomic.Pointer[map[uuid.UUID]bool]
 
 	// others are functions that start by no event: those that are archived, which still have runs, and durable endpoints. They
 	// may be many, so only those in use are kept.
@@ -82,6 +85,7 @@ func New(catalog ports.Catalog, log *slog.Logger) *Registry {
 	}
 	r := &Registry{catalog: catalog, log: log, others: others, programs: map[string]*expr.Program{}}
 	r.current.Store(&snapshot{})
+	r.paused.Store(&map[uuid.UUID]bool{})
 	return r
 }
 
@@ -97,6 +101,10 @@ func (r *Registry) Reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read apps: %w", err)
 	}
+	paused, err := r.catalog.PausedFunctions(ctx)
+	if err != nil {
+		return fmt.Errorf("read paused functions: %w", err)
+	}
 	byID, sdk := make(map[uuid.UUID]function.Function, len(functions)), make(map[uuid.UUID]string, len(apps))
 	for _, fn := range functions {
 		if !fn.IsEndpoint() {
@@ -107,6 +115,7 @@ func (r *Registry) Reload(ctx context.Context) error {
 	for _, app := range apps {
 		sdk[app.ID] = app.SDK
 	}
+	r.paused.Store(new(pausedSet(paused)))
 	r.replace(byID, sdk, slices.Collect(maps.Values(byID)))
 	return nil
 }
@@ -123,6 +132,31 @@ func (r *Registry) replace(functions map[uuid.UUID]function.Function, sdk map[uu
 	for _, o := range r.observers {
 		o.Changed(put, gone)
 	}
+}
+
+func pausedSet(ids []uuid.UUID) map[uuid.UUID]bool {
+	set := make(map[uuid.UUID]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
+}
+
+// SetPaused makes what the catalog has of a function's pause take effect.
+func (r *Registry) SetPaused(function uuid.UUID, paused bool) {
+	r.reload.Lock()
+	defer r.reload.Unlock()
+	next := maps.Clone(*r.paused.Load())
+	delete(next, function)
+	if paused {
+		next[function] = true
+	}
+	r.paused.Store(&next)
+}
+
+// Standing is what decides whether runs of the function start.
+func (r *Registry) Standing(function uuid.UUID) run.Standing {
+	return run.Standing{Paused: (*r.paused.Load())[function]}
 }
 
 // Apply makes what a sync changed take effect. Events routed after it returns see it.

@@ -272,7 +272,14 @@ func TestReload_ReadsWhatIsActive(t *testing.T) {
 // catalog is a catalog some of whose calls fail.
 type catalog struct {
 	ports.Catalog
-	functions, apps error
+	functions, apps, paused error
+}
+
+func (c *catalog) PausedFunctions(ctx context.Context) ([]uuid.UUID, error) {
+	if c.paused != nil {
+		return nil, c.paused
+	}
+	return c.Catalog.PausedFunctions(ctx)
 }
 
 func (c *catalog) Functions(ctx context.Context) ([]function.Function, error) {
@@ -293,6 +300,7 @@ func TestReload_KeepsWhatItHasWhenTheCatalogFails(t *testing.T) {
 	t.Parallel()
 	for name, broken := range map[string]*catalog{
 		"to read functions": {functions: ports.ErrUnavailable}, "to read apps": {apps: ports.ErrUnavailable},
+		"to read what is paused": {paused: ports.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -502,5 +510,34 @@ func TestObserve_TellsOfEveryChangeInOrder(t *testing.T) {
 	want := []string{"app-one true, app-two true", "other-fn true", "app-one true, gone false", "gone false", "other-fn true, gone false"}
 	if diff := cmp.Diff(want, l.told); diff != "" {
 		t.Errorf("told -want +got:\n%s", diff)
+	}
+}
+
+func TestStanding(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	fn, other := aFunction("a", "x"), aFunction("b", "x")
+	w.sync(t, putting(fn, other))
+	paused := func() []bool { return []bool{w.Standing(fn.ID).Paused, w.Standing(other.ID).Paused} }
+	for _, step := range []struct {
+		name string
+		do   func()
+		want []bool
+	}{
+		{"at first", func() {}, []bool{false, false}},
+		{"paused", func() { w.SetPaused(fn.ID, true) }, []bool{true, false}},
+		{"paused again", func() { w.SetPaused(fn.ID, true) }, []bool{true, false}},
+		{"after a sync", func() { w.sync(t, putting(fn, other)) }, []bool{true, false}},
+		{"resumed", func() { w.SetPaused(fn.ID, false) }, []bool{false, false}},
+		{"as the catalog has it", func() {
+			if err := errors.Join(w.backend.SetPaused(t.Context(), other.ID, true), w.Reload(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+		}, []bool{false, true}},
+	} {
+		step.do()
+		if diff := cmp.Diff(step.want, paused()); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", step.name, diff)
+		}
 	}
 }

@@ -21,11 +21,14 @@ var (
 	ErrNoFunction = errors.New("the run's function no longer exists")
 	// ErrNoEvents says that the events which started the run are not kept any more.
 	ErrNoEvents = errors.New("the run's events are not kept any more")
+	// ErrPaused says that no run of the function starts at present.
+	ErrPaused = errors.New("the function is paused")
 )
 
 // Functions finds functions, registered or archived.
 type Functions interface {
 	start.Templates
+	start.Standings
 	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
 }
 
@@ -60,18 +63,34 @@ func (r *Rerun) Run(ctx context.Context, id ulid.ULID, from *run.From) (ulid.ULI
 			return ulid.ULID{}, fmt.Errorf("rerun %s: %w", id, err)
 		}
 	}
+	next, err := r.start(ctx, record, spec)
+	if errors.Is(err, ports.ErrOutdated) {
+		// Something was done about the function at this moment: the run has to begin after it.
+		next, err = r.start(ctx, record, spec)
+	}
+	return next, err
+}
+
+// start gives the run its identity and creates it.
+func (r *Rerun) start(ctx context.Context, record ports.RunRecord, spec run.Spec) (ulid.ULID, error) {
+	spec.Now = r.clock.Now()
+	spec.ID = r.ids.ULID(spec.Now)
+	spec.Key = spec.ID.String()
+	if r.functions.Standing(record.FunctionID).Skip() != run.NotSkipped {
+		return ulid.ULID{}, fmt.Errorf("rerun %s: %w", record.RunID, ErrPaused)
+	}
 	state, jobs := run.New(spec)
 	next := ports.NewRun{State: state, Start: jobs[0], More: jobs[1:], Steps: spec.Steps, Original: record.OriginalRunID, Cron: record.Cron}
 	if next.Original == (ulid.ULID{}) {
-		next.Original = id
+		next.Original = record.RunID
 	}
 	if _, err := r.store.Schedule(ctx, ports.Schedule{Runs: []ports.NewRun{next}}); err != nil {
-		return ulid.ULID{}, fmt.Errorf("rerun %s: %w", id, err)
+		return ulid.ULID{}, fmt.Errorf("rerun %s: %w", record.RunID, err)
 	}
 	return spec.ID, nil
 }
 
-// spec is the new run, from its beginning.
+// spec is the new run, from its beginning, but for its identity.
 func (r *Rerun) spec(ctx context.Context, record ports.RunRecord) (run.Spec, error) {
 	fn, err := r.functions.Function(ctx, record.FunctionID)
 	if errors.Is(err, ports.ErrNotFound) {
@@ -87,10 +106,8 @@ func (r *Rerun) spec(ctx context.Context, record ports.RunRecord) (run.Spec, err
 	if err != nil {
 		return run.Spec{}, err
 	}
-	now := r.clock.Now()
 	spec := start.Spec(fn, r.functions, origin.Events...)
-	spec.ID, spec.Now, spec.Endpoint = r.ids.ULID(now), now, origin.Endpoint
-	spec.Key = spec.ID.String()
+	spec.Endpoint = origin.Endpoint
 	return spec, nil
 }
 

@@ -168,8 +168,50 @@ func (h history) Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error) {
 // functions are none, or an error.
 type functions struct{ err error }
 
+func (functions) Standing(uuid.UUID) run.Standing { return run.Standing{} }
+
 func (functions) Template(string) *expr.Template { return nil }
 
 func (f functions) Function(context.Context, uuid.UUID) (function.Function, error) {
 	return function.Function{}, f.err
+}
+
+// functionsOf are those of a registry, all paused or none.
+type functionsOf struct {
+	*registry.Registry
+	paused bool
+}
+
+func (f functionsOf) Standing(uuid.UUID) run.Standing { return run.Standing{Paused: f.paused} }
+
+// fenced is a store that refuses what was decided on before something was done.
+type fenced struct {
+	ports.Store
+	times int
+}
+
+func (f *fenced) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
+	if f.times--; f.times >= 0 {
+		return nil, ports.ErrOutdated
+	}
+	return f.Store.Schedule(ctx, s)
+}
+
+func TestRun_OfAPausedFunction(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	reg := registry.New(w.backend, slog.New(slog.DiscardHandler))
+	use := func(paused bool, refusals int) error {
+		_, err := rerun.New(&fenced{w.backend, refusals}, w.backend, functionsOf{reg, paused}, testkit.Clock{}, testkit.IDs{}).Run(t.Context(), w.first, nil)
+		return err
+	}
+	if err := use(true, 0); !errors.Is(err, rerun.ErrPaused) {
+		t.Errorf("paused: %v", err)
+	}
+	if err := use(false, 1); err != nil {
+		t.Errorf("something was done meanwhile: %v", err)
+	}
+	if err := use(false, 2); !errors.Is(err, ports.ErrOutdated) {
+		t.Errorf("again and again: %v", err)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/start"
@@ -29,6 +30,8 @@ type Functions interface {
 	Find(slugOrID string) (function.Function, bool)
 	// Template is a condition of an event that cancels runs, compiled; nil when it is not at hand.
 	Template(text string) *expr.Template
+	// Standing is what decides whether runs of the function start.
+	Standing(function uuid.UUID) run.Standing
 }
 
 // Match is a function that an event starts, or one whose trigger condition could not be evaluated.
@@ -60,9 +63,11 @@ type Deps struct {
 	Functions Functions
 	Events    Events
 	Tracker   advance.Tracker
-	Clock     ports.Clock
-	IDs       ports.IDs
-	Log       *slog.Logger
+	// Watcher is told of the runs that are resumed; nil for nobody.
+	Watcher advance.Watcher
+	Clock   ports.Clock
+	IDs     ports.IDs
+	Log     *slog.Logger
 	// Pause waits after the n-th failure in a row, n from 1, or until ctx ends. Nil waits 20 ms, doubled each time, to 5 s.
 	Pause func(ctx context.Context, n int)
 	// ResumesAtOnce bounds the runs that one event resumes side by side; 1 resumes them in order and starts no goroutine.
@@ -80,7 +85,7 @@ func New(d Deps) *Router {
 	}
 	return &Router{
 		log: d.EventLog, store: d.Store, functions: d.Functions, events: d.Events, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause, atOnce: d.ResumesAtOnce,
-		advance: advance.New(d.Store, d.Tracker, d.Log, d.Pause), programs: programs{cache: expr.NewCache(programsKept)},
+		advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), programs: programs{cache: expr.NewCache(programsKept)},
 	}
 }
 
@@ -150,22 +155,49 @@ func (r *Router) letGo(ctx context.Context, e event.Tracked, what string, call f
 	r.advance.LetGo(ctx, call, ports.ErrNotFound, what, "event_id", e.InternalID.String())
 }
 
+// candidate is a function of which the event would start a run.
+type candidate struct {
+	function.Function
+	// invoked is true when a step waits for the run.
+	invoked bool
+}
+
 func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 	defer func() { err = advance.Fault(recover(), err) }()
-	schedule := ports.Schedule{Event: e.InternalID}
-	started := map[uuid.UUID]bool{}
-	begin := func(fn function.Function) {
-		if !started[fn.ID] {
-			started[fn.ID] = true
-			schedule.Runs = append(schedule.Runs, r.newRun(fn, e))
+	starts, failure := r.starts(ctx, e)
+	if err := r.resume(ctx, e); err != nil {
+		return err
+	}
+	schedule := r.decide(e, starts, failure)
+	scheduled, err := r.store.Schedule(ctx, schedule)
+	if errors.Is(err, ports.ErrOutdated) {
+		// Something was done about a function between the decision and its commit.
+		schedule = r.decide(e, starts, failure)
+		scheduled, err = r.store.Schedule(ctx, schedule)
+	}
+	if err != nil {
+		return fmt.Errorf("schedule runs of event %s: %w", e.InternalID, err)
+	}
+	r.report(ctx, e, schedule, scheduled)
+	return nil
+}
+
+// starts are the functions that the event would start, each once. failure is what tells an invoker that there is none to
+// start; nil for nothing.
+func (r *Router) starts(ctx context.Context, e event.Tracked) (starts []candidate, failure *event.Event) {
+	found := map[uuid.UUID]bool{}
+	add := func(fn function.Function, invoked bool) {
+		if !found[fn.ID] {
+			found[fn.ID] = true
+			starts = append(starts, candidate{fn, invoked})
 		}
 	}
 	if e.Name == event.FunctionInvoked {
 		target, correlation := event.Target(e.Event)
 		if fn, ok := r.functions.Find(target); ok && target != "" {
-			begin(fn)
+			add(fn, correlation != "")
 		} else {
-			schedule.Publish = r.tracker.Track(notInvoked(target, correlation, r.clock.Now()))
+			failure = new(notInvoked(target, correlation, r.clock.Now()))
 		}
 	}
 	for _, match := range r.functions.Match(e.Event, r.clock.Now()) {
@@ -174,29 +206,52 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 			r.logger.WarnContext(ctx, "trigger condition failed", "event_id", e.InternalID.String(), "fn_id", match.Function.ID.String(), "error", match.Err)
 			continue
 		}
-		begin(match.Function)
+		add(match.Function, false)
 	}
-	if err := r.resume(ctx, e); err != nil {
-		return err
+	return starts, failure
+}
+
+// decide says what becomes of the event. Each run gets its ID before the function's standing is asked: whoever pauses the
+// function and then has runs with earlier IDs refused has every run refused that does not know of the pause.
+func (r *Router) decide(e event.Tracked, starts []candidate, failure *event.Event) ports.Schedule {
+	schedule := ports.Schedule{Event: e.InternalID}
+	if failure != nil {
+		schedule.Publish = r.tracker.Track(*failure)
 	}
-	scheduled, err := r.store.Schedule(ctx, schedule)
-	if err != nil {
-		return fmt.Errorf("schedule runs of event %s: %w", e.InternalID, err)
+	for _, s := range starts {
+		now := r.clock.Now()
+		id := r.ids.ULID(now)
+		reason := r.functions.Standing(s.ID).Skip()
+		if reason == run.NotSkipped {
+			schedule.Runs = append(schedule.Runs, r.newRun(s.Function, e, id, now))
+			continue
+		}
+		schedule.Skipped = append(schedule.Skipped, ports.SkippedRun{RunID: id, FunctionID: s.ID, Event: e.InternalID, End: run.Skip(reason, now)})
+		if s.invoked {
+			_, correlation := event.Target(e.Event)
+			schedule.Publish = append(schedule.Publish, r.tracker.Track(notStarted(correlation, reason.Sentence(), now))...)
+		}
 	}
+	return schedule
+}
+
+// report logs what was decided and is not seen elsewhere.
+func (r *Router) report(ctx context.Context, e event.Tracked, schedule ports.Schedule, scheduled []ports.Scheduled) {
 	for i, s := range scheduled {
 		if s.Duplicate {
 			r.logger.InfoContext(ctx, "run not started: its idempotency key was used before",
 				"event_id", e.InternalID.String(), "fn_id", schedule.Runs[i].State.FunctionID.String(), "run_id", s.RunID.String())
 		}
 	}
-	return nil
+	for _, s := range schedule.Skipped {
+		r.logger.DebugContext(ctx, "run skipped", "event_id", e.InternalID.String(), "fn_id", s.FunctionID.String(), "run_id", s.RunID.String())
+	}
 }
 
 // newRun is the run of a function that an event starts.
-func (r *Router) newRun(fn function.Function, e event.Tracked) ports.NewRun {
-	now := r.clock.Now()
+func (r *Router) newRun(fn function.Function, e event.Tracked, id ulid.ULID, now time.Time) ports.NewRun {
 	spec := start.Spec(fn, r.functions, e)
-	spec.ID, spec.Key, spec.Now = r.ids.ULID(now), e.ID, now
+	spec.ID, spec.Key, spec.Now = id, e.ID, now
 	state, jobs := run.New(spec)
 	key := state.Idempotency
 	if e.ID == e.InternalID.String() {

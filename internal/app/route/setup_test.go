@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/ingest"
@@ -16,6 +17,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
+	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/sim/mem"
 	"github.com/ingothq/ingot/internal/testkit"
@@ -102,9 +104,19 @@ type functions struct {
 	matches []Match
 	known   map[string]function.Function
 	// asked are the instants of Match, texts those of Template.
-	texts []string
-	asked []time.Time
-	bug   func()
+	texts  []string
+	asked  []time.Time
+	bug    func()
+	paused map[uuid.UUID]bool
+	// asking is called before it is said how a function stands.
+	asking func()
+}
+
+func (f *functions) Standing(id uuid.UUID) run.Standing {
+	if f.asking != nil {
+		f.asking()
+	}
+	return run.Standing{Paused: f.paused[id]}
 }
 
 func (f *functions) Match(_ event.Event, now time.Time) []Match {

@@ -2,6 +2,8 @@
 package start
 
 import (
+	"github.com/google/uuid"
+
 	"github.com/ingothq/ingot/internal/domain/duration"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
@@ -13,6 +15,11 @@ import (
 type Templates interface {
 	// Template is that of the text; nil when it is not at hand.
 	Template(text string) *expr.Template
+}
+
+// Standings tell what decides whether runs of a function start.
+type Standings interface {
+	Standing(function uuid.UUID) run.Standing
 }
 
 // Spec is a run of the function that the events start, without an ID, a key and a time.

@@ -15,7 +15,8 @@ const (
 
 // Endpoint returns the app and the function that stand for a durable endpoint: the app is the domain, for example
 // "https://api.example.com", the function the endpoint, for example "POST /users". Equal arguments give equal values.
-// Retries nil, or negative, are the default, as the SDKs document it; the reference has none when they are absent.
+// Retries nil, or negative, are the default of any function; the reference, and the Go SDK's documentation, have none when
+// they are absent.
 // Source: spec 02 §19, 04 §8.1.
 func Endpoint(domain, slug, method string, retries *int) (App, Function) {
 	app := App{ID: ids.EndpointAppID(ids.EnvID(), domain), Name: domain, URL: domain, Method: MethodAPI}

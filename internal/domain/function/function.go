@@ -41,6 +41,12 @@ func (f Function) Schedules() []string {
 	return all
 }
 
+// Slugs are what a function of the app may be called in the catalog, the likeliest first, when somebody names it by its slug
+// or by its ID within the app.
+func Slugs(app, name string) []string {
+	return []string{name, app + "-" + name}
+}
+
 // Step is the function's one step: where its app is.
 type Step struct {
 	ID, Name, URI string

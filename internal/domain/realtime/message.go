@@ -47,7 +47,7 @@ type Message struct {
 }
 
 // Topics are the topics that a message goes to. One about a run or a step is on the topic of all of them and, if it
-// has a name, on that one too. Spec 04 §10.5.
+// has a name that is not one of the server's, on that one too. Spec 04 §10.5.
 func (m Message) Topics() []Topic {
 	var names []string
 	switch m.Kind {
@@ -58,7 +58,7 @@ func (m Message) Topics() []Topic {
 	default:
 		return []Topic{ChannelTopic(m.EnvID, m.Channel, m.Topic)}
 	}
-	if m.Topic != "" && m.Topic != names[0] {
+	if ownTopic(m.Topic) {
 		names = append(names, m.Topic)
 	}
 	topics := make([]Topic, len(names))

@@ -197,13 +197,14 @@ func TestMessage_Topics(t *testing.T) {
 		topic string
 		want  []Topic
 	}{
-		"data":             {KindData, "a", on("a")},
-		"data without one": {KindData, "", on("")},
-		"stream":           {KindStreamStart, "a", on("a")},
-		"run":              {KindRun, "", on("$run")},
-		"run once":         {KindRun, "$run", on("$run")},
-		"run with a name":  {KindRun, "a", on("$run", "a")},
-		"step":             {KindStep, "a", on("$step", "a")},
+		"data":                              {KindData, "a", on("a")},
+		"data without one":                  {KindData, "", on("")},
+		"stream":                            {KindStreamStart, "a", on("a")},
+		"run":                               {KindRun, "", on("$run")},
+		"run once":                          {KindRun, "$run", on("$run")},
+		"run with a name":                   {KindRun, "a", on("$run", "a")},
+		"step":                              {KindStep, "a", on("$step", "a")},
+		"step like a topic of the server's": {KindStep, "$run", on("$step")},
 	} {
 		if diff := cmp.Diff(test.want, Message{Kind: test.kind, Topic: test.topic, EnvID: ids.EnvID(), Channel: "c"}.Topics()); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", name, diff)

@@ -71,8 +71,11 @@ func (t Topic) Key() string {
 	if t.Kind != TopicRun {
 		return t.EnvID.String() + ":" + t.Name
 	}
-	return t.EnvID.String() + ":" + ids.X36(t.Channel) + ":" + t.Name
+	return ChannelKey(t.EnvID, t.Channel) + ":" + t.Name
 }
+
+// ChannelKey identifies a channel among all of a backend: "<env>:<base 36 of xxh64(channel)>".
+func ChannelKey(env uuid.UUID, channel string) string { return env.String() + ":" + ids.X36(channel) }
 
 // StreamID names a datastream after an ID that is used once.
 func StreamID(id ulid.ULID) string { return ids.X36(id.String()) }

@@ -89,8 +89,9 @@ func WithConflict(in Input, signal string) Input {
 	case Synced:
 		in.Conflict = signal
 		return in
+	default:
+		return in
 	}
-	return in
 }
 
 // Advance decides what an input means for a run. It is pure: equal arguments give equal results.

@@ -274,6 +274,16 @@ func TestEndpoint_AnswersOfCallsEndTheRun(t *testing.T) {
 	if next.Finish == nil || next.Finish.Status != Failed || next.Finish.Response == nil {
 		t.Errorf("%+v", next.Finish)
 	}
+	last := job
+	last.Attempt = last.MaxAttempts - 1
+	failed := sdk.Reply{Failure: &sdk.Failure{Text: "invalid status code: 418", Name: "Error"}, Response: &sdk.HTTPResult{Status: 418}}
+	if next, _ = answer(t, s, job, failed); next.Finish != nil || next.Current.Fate != FateRetry {
+		t.Errorf("%+v", next)
+	}
+	next, _ = answer(t, s, last, failed)
+	if next.Finish == nil || next.Finish.Status != Failed || next.Finish.Response != failed.Response {
+		t.Errorf("%+v", next.Finish)
+	}
 	plain, job := aRun()
 	_, plain = fire(t, plain, job)
 	next, _ = answer(t, plain, job, ops(sdk.Op{Op: sdk.OpSyncRunComplete, ID: "end"}))
@@ -333,5 +343,32 @@ func drawOp(r *rapid.T) sdk.Op {
 		return failing(sdk.OpStepFailed, id, false)
 	default:
 		return stepRun(id, "1")
+	}
+}
+
+// TestEndpoint_EndsWhenItsAttemptsAreUsed: the reference drops the job and leaves the run. Spec 02 §22 #10.
+func TestEndpoint_EndsWhenItsAttemptsAreUsed(t *testing.T) {
+	t.Parallel()
+	s, _ := attached(2)
+	next, s := report(t, s, failing(sdk.OpStepError, "b", false))
+	job := only(t, next)
+	for ; !job.LastAttempt(); job.Attempt++ {
+		if again, _ := answer(t, s, job, sdk.Reply{Failure: &sdk.Failure{Text: "invalid status code: 500"}}); again.Current.Fate != FateRetry {
+			t.Fatalf("attempt %d: %+v", job.Attempt, again)
+		}
+	}
+	last, _ := answer(t, s, job, sdk.Reply{Failure: &sdk.Failure{Text: "invalid status code: 500"}})
+	if last.Finish == nil || last.Finish.Status != Failed {
+		t.Errorf("the last attempt: %+v", last)
+	}
+}
+
+// TestEndpoint_RequestsOfStepsAreJobs like those of any run, made under the same guard. Spec 02 §22 #24.
+func TestEndpoint_RequestsOfStepsAreJobs(t *testing.T) {
+	t.Parallel()
+	s, _ := attached(2)
+	next, _ := report(t, s, sdk.Op{Op: sdk.OpGateway, ID: "f", Opts: json.RawMessage(`{"url":"http://localhost"}`)})
+	if job := only(t, next); job.Kind != KindGateway || job.Gateway == nil || job.Edge.Target != "f" {
+		t.Errorf("job %+v", job)
 	}
 }

@@ -12,7 +12,7 @@ func (s State) gatewayed(in Gatewayed) Transition {
 		return t
 	}
 	g := group{in: replied, completedKind: KindEdge}
-	op := sdk.Op{ID: in.Job.Edge.Target, Mode: string(in.Job.Mode)}
+	op := sdk.Op{ID: in.Job.Edge.Target, DisplayName: in.Job.Edge.TargetName, Mode: string(in.Job.Mode)}
 	if end := s.save(&t, &g, op, KindEdge, in.Memo); end != nil {
 		s.finish(&t, *end, in.Now)
 		return t

@@ -533,3 +533,46 @@ func TestInputMemos(t *testing.T) {
 		t.Error("a run that is no rerun has inputs")
 	}
 }
+
+// TestSteps_CarryTheirNames, whatever it is that ends them.
+func TestSteps_CarryTheirNames(t *testing.T) {
+	t.Parallel()
+	op := func(code sdk.Opcode, opts string) sdk.Op {
+		return sdk.Op{Op: code, ID: "id", Name: "1h", DisplayName: "the step", Opts: json.RawMessage(opts), Data: json.RawMessage(`1`)}
+	}
+	e := anEvent("go", `{}`)
+	for name, test := range map[string]struct {
+		op  sdk.Op
+		end func(s State, job Job) Input
+	}{
+		"run": {op: op(sdk.OpStepRun, "")},
+		"sleep": {op(sdk.OpSleep, ""), func(_ State, job Job) Input {
+			return Due{Job: job, Now: now.Add(time.Hour), Limits: DefaultLimits}
+		}},
+		"fetch": {op(sdk.OpGateway, `{}`), func(_ State, job Job) Input {
+			return Gatewayed{Job: job, Memo: json.RawMessage(`1`), Now: now, Limits: DefaultLimits}
+		}},
+		"wait": {op(sdk.OpWaitForEvent, `{"event":"go","timeout":"1h"}`), func(s State, _ Job) Input {
+			return Matched{Pause: pauseOf(t, s).ID, Event: e, Now: now}
+		}},
+		"timeout": {op(sdk.OpInvokeFunction, `{"function_id":"fn","payload":{}}`), func(_ State, job Job) Input {
+			return Due{Job: job, Now: job.At, Limits: DefaultLimits}
+		}},
+		"signal": {op(sdk.OpWaitForSignal, `{"signal":"s"}`), func(State, Job) Input {
+			return Signalled{Signal: "s", Now: now}
+		}},
+	} {
+		s, job := begun(2)
+		next, s := answer(t, s, job, ops(test.op))
+		if test.end != nil {
+			next, _ = advance(t, s, test.end(s, only(t, next)))
+		}
+		if len(next.Steps) != 1 || next.Steps[0].ID != "id" || next.Steps[0].Name != "the step" {
+			t.Errorf("%s: %+v", name, next.Steps)
+		}
+	}
+	checkpoint, _ := aRun()
+	if next, _ := advance(t, checkpoint, Checkpointed{Ops: []sdk.Op{op(sdk.OpStepRun, "")}, Now: now, Limits: DefaultLimits}); next.Steps[0].Name != "the step" {
+		t.Errorf("checkpoint: %+v", next.Steps)
+	}
+}

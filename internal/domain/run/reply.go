@@ -35,7 +35,9 @@ func (s State) attemptFailed(t *Transition, in Replied, failure sdk.Failure) {
 		s.retry(t, in)
 		return
 	}
-	s.finish(t, outcome{status: Failed, output: in.Reply.Output, plainText: in.Reply.PlainText, failure: &failure}, in.Now)
+	s.finish(t, outcome{
+		status: Failed, output: in.Reply.Output, plainText: in.Reply.PlainText, response: in.Reply.Response, failure: &failure,
+	}, in.Now)
 }
 
 // retry gives the job in hand another attempt, when the app asked for it or after the backoff.

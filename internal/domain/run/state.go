@@ -42,6 +42,8 @@ const (
 	Completed Status = "Completed"
 	Failed    Status = "Failed"
 	Cancelled Status = "Cancelled"
+	// Skipped is a run that an event would have started, and that ended as it began.
+	Skipped Status = "Skipped"
 )
 
 // UnknownVersion is the request version of a run whose app has not chosen one yet.

@@ -7,17 +7,15 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/oklog/ulid/v2"
 )
 
 // HTTPResult is the answer of a durable endpoint to its client, as its app reports it with RunComplete:
 //
 //	{"status":201,"headers":{"Content-Type":"application/json"},"body":"{}"}
 type HTTPResult struct {
-	// Status is the HTTP status, from 100 to 999.
+	// Status is the HTTP status, from 200 to 999.
 	Status int
-	// Headers hold one value each, by the names that the app wrote.
+	// Headers hold one value each, by the names that the app wrote; those of the protocol are not among them.
 	Headers map[string]string
 	// Body is the body's text; empty for none.
 	Body string
@@ -27,18 +25,22 @@ type HTTPResult struct {
 func (r HTTPResult) Successful() bool { return r.Status >= 200 && r.Status <= 299 }
 
 const (
-	// minStatus and maxStatus bound the statuses that can be sent.
-	minStatus = 100
+	// minStatus and maxStatus bound the statuses of an answer.
+	minStatus = 200
 	maxStatus = 999
 
 	statusOK    = 200
 	statusError = 400
 
 	defaultMethod = "POST"
+	methodPut     = "PUT"
+
+	typeJSON = "application/json"
+	typeText = "text/plain"
 )
 
-// ParseHTTPResult reads the data of a RunComplete op. It is not ok when the data is no such object, or names no status that
-// can be sent; headers that are no texts are left out.
+// ParseHTTPResult reads the data of a RunComplete op. It is not ok when the data is no such object, or names no status of an
+// answer; headers that are no texts are left out.
 func ParseHTTPResult(data json.RawMessage) (result HTTPResult, ok bool) {
 	var object struct {
 		Status  int                        `json:"status"`
@@ -50,7 +52,7 @@ func ParseHTTPResult(data json.RawMessage) (result HTTPResult, ok bool) {
 	}
 	result = HTTPResult{Status: object.Status, Body: textOf(object.Body)}
 	for name, value := range object.Headers {
-		if len(value) > 0 && value[0] == '"' {
+		if len(value) > 0 && value[0] == '"' && isOwn(name) {
 			if result.Headers == nil {
 				result.Headers = make(map[string]string, len(object.Headers))
 			}
@@ -159,13 +161,13 @@ func (r EndpointRequest) Call(language string) EndpointCall {
 }
 
 // EndpointSignature signs a call of a durable endpoint as its SDK checks it: the TypeScript SDK over the body, and over nothing
-// where the method has none, others over the run's ID. The reference signs the body for all, so that Go apps take its calls for
-// new requests.
-func EndpointSignature(key, language string, call EndpointCall, runID ulid.ULID, unix int64) string {
+// where the method has none. The Go SDK means to check the run's ID, which it canonicalises as JSON first; it is none, and
+// nothing is left of it.
+func EndpointSignature(key, language string, call EndpointCall, unix int64) string {
 	switch {
 	case language != LanguageJS:
-		return Sign(key, []byte(runID.String()), unix)
-	case call.Method != defaultMethod && call.Method != "PUT":
+		return Sign(key, nil, unix)
+	case call.Method != defaultMethod && call.Method != methodPut:
 		return Sign(key, nil, unix)
 	}
 	signature, err := Signature(key, call.Body, unix)
@@ -214,15 +216,40 @@ func InterpretEndpoint(resp Response, now time.Time) Reply {
 			return Interpret(withStatus(resp, statusOps), now)
 		}
 	}
-	if resp.Status < statusOK || resp.Status >= statusError {
-		return Interpret(resp, now)
+	// It is the endpoint's own answer, whose status means nothing to the protocol unless it is an error.
+	reply := Interpret(resp, now)
+	if resp.Status >= statusOK && resp.Status < statusError {
+		reply = Interpret(withStatus(resp, statusOK), now)
 	}
-	// It is the endpoint's own answer, whose status means nothing to the protocol.
-	reply := Interpret(withStatus(resp, statusOK), now)
-	reply.Response = &HTTPResult{
-		Status: resp.Status, Headers: map[string]string{headerContentType: "application/json"}, Body: string(resp.Body),
-	}
+	reply.Response = &HTTPResult{Status: resp.Status, Headers: ownHeaders(resp), Body: string(resp.Body)}
 	return reply
+}
+
+// ownHeaders are the headers of an endpoint's answer. One without a type, or whose type looks like the guess of a library though
+// it is JSON, is JSON, as the reference says of every answer.
+func ownHeaders(resp Response) map[string]string {
+	headers := make(map[string]string, len(resp.Header))
+	for name, value := range resp.Header {
+		if isOwn(name) {
+			headers[name] = value
+		}
+	}
+	contentType := headers[headerContentType]
+	if contentType == "" || strings.HasPrefix(contentType, typeText) && json.Valid(resp.Body) {
+		headers[headerContentType] = typeJSON
+	}
+	return headers
+}
+
+// isOwn reports whether a header of an app's answer is the endpoint's, and not about the call: the SDK's, or the connection's.
+// The Go SDK names a run that does not exist.
+func isOwn(name string) bool {
+	name = CanonicalName(name)
+	switch name {
+	case headerRunID, headerUserAgent, headerTraceparent, headerTracestate, "Date", "Content-Length", "Connection", "Keep-Alive":
+		return false
+	}
+	return !strings.HasPrefix(name, "X-Inngest-")
 }
 
 func withStatus(resp Response, status int) Response {

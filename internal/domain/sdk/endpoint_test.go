@@ -16,10 +16,10 @@ func TestParseHTTPResult(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]*HTTPResult{
 		`{"status":201,"headers":{"X":"1","Y":2,"Z":null},"body":"{}","version":2}`: {Status: 201, Headers: map[string]string{"X": "1"}, Body: "{}"},
-		`{"status":204}`:                {Status: 204},
+		`{"status":204,"headers":{"date":"d","x-run-id":"r","X-Inngest-Sdk":"go"}}`: {Status: 204},
 		`{"status":200,"body":null}`:    {Status: 200},
 		`{"status":200,"body":{"a":1}}`: {Status: 200, Body: `{"a":1}`},
-		`{"status":99}`:                 nil,
+		`{"status":199}`:                nil,
 		`{"status":1000}`:               nil,
 		`{"status":"200"}`:              nil,
 		`{}`:                            nil,
@@ -103,19 +103,18 @@ func TestEndpointLanguage(t *testing.T) {
 func TestEndpointSignature_IsWhatTheSDKChecks(t *testing.T) {
 	t.Parallel()
 	const key, unix = "signkey-test-abc123", int64(1700000000)
-	id := ulid.MustParse("01JQE1K13Q1A4D1B5XF0M1S2E0")
 	for name, c := range map[string]struct {
 		language string
 		call     EndpointCall
 		signed   string
 	}{
-		"of Go":                  {"", EndpointCall{Method: "POST", Body: []byte(`{"b":1}`)}, id.String()},
+		"of Go":                  {"", EndpointCall{Method: "POST", Body: []byte(`{"b":1}`)}, ``},
 		"of TypeScript":          {LanguageJS, EndpointCall{Method: "POST", Body: []byte(`{ "b": 1.0 }`)}, `{"b":1}`},
 		"of TypeScript, text":    {LanguageJS, EndpointCall{Method: "PUT", Body: []byte(`hello`)}, `hello`},
 		"of TypeScript, no body": {LanguageJS, EndpointCall{Method: "GET"}, ``},
 		"of TypeScript, DELETE":  {LanguageJS, EndpointCall{Method: "DELETE", Body: []byte("x")}, ``},
 	} {
-		if got := EndpointSignature(key, c.language, c.call, id, unix); got != Sign(key, []byte(c.signed), unix) {
+		if got := EndpointSignature(key, c.language, c.call, unix); got != Sign(key, []byte(c.signed), unix) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
@@ -160,13 +159,39 @@ func TestInterpretEndpoint(t *testing.T) {
 		"a text like a list": {Response{Status: 200, Header: fromSDK, Body: []byte(`[sic]`)}, Reply{Status: 200, Output: json.RawMessage(`"[sic]"`), PlainText: true, Response: answerOf(200, `[sic]`)}},
 		"an empty list":      {Response{Status: 200, Header: fromSDK, Body: []byte(`[]`)}, Reply{Status: 200, Output: json.RawMessage(`[]`), Response: answerOf(200, `[]`)}},
 		"nothing":            {Response{Status: 204, Header: fromSDK}, Reply{Status: 200, Response: answerOf(204, "")}},
-		"a failure":          {Response{Status: 500, Header: fromSDK, Body: []byte(`{"name":"Error"}`)}, Reply{Status: 500, Output: json.RawMessage(`{"name":"Error"}`), Failure: &Failure{Text: "invalid status code: 500", Name: "Error"}}},
+		"a failure":          {Response{Status: 500, Header: fromSDK, Body: []byte(`{"name":"Error"}`)}, Reply{Status: 500, Output: json.RawMessage(`{"name":"Error"}`), Failure: &Failure{Text: "invalid status code: 500", Name: "Error"}, Response: answerOf(500, `{"name":"Error"}`)}},
 		"no SDK":             {Response{Status: 200, Body: []byte(`1`)}, Reply{Status: 200, Output: json.RawMessage(`1`), Failure: &Failure{Text: "The response did not come from an Inngest SDK", Name: "Error"}}},
 		"unreachable":        {Response{TransportError: "gone"}, Reply{Failure: &Failure{Text: "gone", Name: "Error", Engine: true}}},
 	} {
 		got := InterpretEndpoint(c.resp, time.Now())
 		got.FromSDK = false
 		if diff := cmp.Diff(c.want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
+	}
+}
+
+func TestInterpretEndpoint_KeepsTheHeadersOfTheAnswer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		header string
+		body   string
+		want   string
+	}{
+		"a type":           {"text/html; charset=utf-8", "{}", "text/html; charset=utf-8"},
+		"text":             {"text/plain; charset=utf-8", "a", "text/plain; charset=utf-8"},
+		"JSON called text": {"text/plain; charset=utf-8", "{}\n", "application/json"},
+		"no type":          {"", "a", "application/json"},
+	} {
+		header := map[string]string{
+			"X-Inngest-Sdk": "go:0.16.0", "X-Run-Id": "r", "Date": "d", "Content-Length": "1", "User-Agent": "u", "X-Mine": "1", "Retry-After": "2",
+		}
+		if c.header != "" {
+			header["Content-Type"] = c.header
+		}
+		got := InterpretEndpoint(Response{Status: 202, Header: header, Body: []byte(c.body)}, time.Now())
+		want := &HTTPResult{Status: 202, Headers: map[string]string{"Content-Type": c.want, "X-Mine": "1", "Retry-After": "2"}, Body: c.body}
+		if diff := cmp.Diff(want, got.Response); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", name, diff)
 		}
 	}

@@ -199,3 +199,24 @@ func TestWaitUntil(t *testing.T) {
 		}
 	}
 }
+
+func TestResult_IsTheInverseOfTheMemo(t *testing.T) {
+	t.Parallel()
+	for memo, want := range map[string]struct {
+		value  string
+		failed bool
+	}{
+		string(sdk.RunMemo([]byte(`{"data":1}`))):                   {`{"data":1}`, false},
+		string(sdk.RunMemo(nil)):                                    {`null`, false},
+		string(sdk.ErrorMemo(sdk.OpError{Name: "n", Message: "m"})): {`{"message":"m","name":"n"}`, true},
+		string(sdk.SleepMemo):                                       {`null`, false},
+		`{"data":{},"name":"event"}`:                                {`{"data":{},"name":"event"}`, false},
+		`{"input":[1]}`:                                             {`{"input":[1]}`, false},
+		`12`:                                                        {`12`, false},
+		`no JSON`:                                                   {`no JSON`, false},
+	} {
+		if value, failed := sdk.Result([]byte(memo)); string(value) != want.value || failed != want.failed {
+			t.Errorf("%s: %s, failed %t", memo, value, failed)
+		}
+	}
+}

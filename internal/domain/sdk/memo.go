@@ -11,6 +11,21 @@ func RunMemo(data json.RawMessage) json.RawMessage {
 	return wrap("data", data)
 }
 
+// Result is what a memo of RunMemo or ErrorMemo was made of, and whether that is an error. Memos of other shapes, such as
+// the event that a step waited for, are their own result.
+func Result(memo json.RawMessage) (value json.RawMessage, failed bool) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(memo, &members) != nil || len(members) != 1 {
+		return memo, false
+	}
+	for name, value := range members {
+		if name == "data" || name == "error" {
+			return value, name == "error"
+		}
+	}
+	return memo, false
+}
+
 // InputMemo makes the app run a step anew with these arguments, a JSON array: {"input":[…]}.
 func InputMemo(input json.RawMessage) json.RawMessage {
 	return wrap("input", input)

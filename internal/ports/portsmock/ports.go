@@ -143,6 +143,20 @@ func (mr *MockStoreMockRecorder) Commit(ctx, c any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Commit", reflect.TypeOf((*MockStore)(nil).Commit), ctx, c)
 }
 
+// Fence mocks base method.
+func (m *MockStore) Fence(ctx context.Context, arg1 uuid.UUID, before time.Time) error {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Fence", ctx, arg1, before)
+	ret0, _ := ret[0].(error)
+	return ret0
+}
+
+// Fence indicates an expected call of Fence.
+func (mr *MockStoreMockRecorder) Fence(ctx, arg1, before any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Fence", reflect.TypeOf((*MockStore)(nil).Fence), ctx, arg1, before)
+}
+
 // Load mocks base method.
 func (m *MockStore) Load(ctx context.Context, id ulid.ULID) (run.State, error) {
 	m.ctrl.T.Helper()
@@ -171,6 +185,21 @@ func (m *MockStore) Paused(ctx context.Context, e event.Tracked) ([]ports.Paused
 func (mr *MockStoreMockRecorder) Paused(ctx, e any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Paused", reflect.TypeOf((*MockStore)(nil).Paused), ctx, e)
+}
+
+// RunsOf mocks base method.
+func (m *MockStore) RunsOf(ctx context.Context, q ports.RunsQuery) ([]ulid.ULID, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "RunsOf", ctx, q)
+	ret0, _ := ret[0].([]ulid.ULID)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// RunsOf indicates an expected call of RunsOf.
+func (mr *MockStoreMockRecorder) RunsOf(ctx, q any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "RunsOf", reflect.TypeOf((*MockStore)(nil).RunsOf), ctx, q)
 }
 
 // Schedule mocks base method.
@@ -385,6 +414,21 @@ func (mr *MockCatalogMockRecorder) Functions(ctx any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Functions", reflect.TypeOf((*MockCatalog)(nil).Functions), ctx)
 }
 
+// PausedFunctions mocks base method.
+func (m *MockCatalog) PausedFunctions(ctx context.Context) ([]uuid.UUID, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "PausedFunctions", ctx)
+	ret0, _ := ret[0].([]uuid.UUID)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// PausedFunctions indicates an expected call of PausedFunctions.
+func (mr *MockCatalogMockRecorder) PausedFunctions(ctx any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "PausedFunctions", reflect.TypeOf((*MockCatalog)(nil).PausedFunctions), ctx)
+}
+
 // PutPlaceholder mocks base method.
 func (m *MockCatalog) PutPlaceholder(ctx context.Context, app function.App) error {
 	m.ctrl.T.Helper()
@@ -425,6 +469,20 @@ func (m *MockCatalog) SetAppError(ctx context.Context, id uuid.UUID, message str
 func (mr *MockCatalogMockRecorder) SetAppError(ctx, id, message any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "SetAppError", reflect.TypeOf((*MockCatalog)(nil).SetAppError), ctx, id, message)
+}
+
+// SetPaused mocks base method.
+func (m *MockCatalog) SetPaused(ctx context.Context, arg1 uuid.UUID, paused bool) error {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "SetPaused", ctx, arg1, paused)
+	ret0, _ := ret[0].(error)
+	return ret0
+}
+
+// SetPaused indicates an expected call of SetPaused.
+func (mr *MockCatalogMockRecorder) SetPaused(ctx, arg1, paused any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "SetPaused", reflect.TypeOf((*MockCatalog)(nil).SetPaused), ctx, arg1, paused)
 }
 
 // Sync mocks base method.

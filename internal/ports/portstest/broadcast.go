@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,7 @@ func TestBroadcast(t *testing.T, run BroadcastRunner) {
 		"Publish/does not wait for a slow subscriber, who is dropped":  dropsSlow,
 		"Publish/counts the bytes that wait":                           boundsBytes,
 		"Publish/fails with an ended context":                          endedPublish,
+		"Heard/of a channel as long as a topic of it has subscribers":  heard,
 		"Subscribe/does not deliver what was published before":         noReplay,
 		"Subscribe/is all or none when a topic is full":                fullTopic,
 		"Subscribe/refuses more topics than one may have":              tooManyTopics,
@@ -180,6 +182,50 @@ func endedPublish(t *testing.T, b Broadcast) {
 	s := subscribe(t, b)
 	is(t, s.Add(ended(t), topicsNamed("a")), context.Canceled)
 	is(t, s.Remove(ended(t), topicsNamed("a")), context.Canceled)
+}
+
+func heard(t *testing.T, b Broadcast) {
+	hears := func(want bool, channels ...string) {
+		t.Helper()
+		for _, channel := range channels {
+			if got := b.Heard(testEnv, channel); got != want {
+				t.Errorf("channel %s: %t, want %t", channel, got, want)
+			}
+		}
+	}
+	on := func(channel, name string) []realtime.Topic {
+		return []realtime.Topic{realtime.ChannelTopic(testEnv, channel, name)}
+	}
+	hears(false, "user:1")
+	one, two := subscribe(t, b, "a", "a"), subscribe(t, b, "a", "b")
+	must(t, two.Add(t.Context(), on("user:2", "a")))
+	hears(true, "user:1", "user:2")
+	hears(false, "user:3")
+	if b.Heard(uuid.UUID{1}, "user:1") {
+		t.Error("heard in another environment")
+	}
+	one.Close()
+	must(t, two.Remove(t.Context(), topicsNamed("a", "a", "unknown")))
+	hears(true, "user:1") // by b
+	must(t, two.Remove(t.Context(), topicsNamed("b")))
+	hears(false, "user:1")
+	hears(true, "user:2")
+	two.Close()
+	hears(false, "user:1", "user:2")
+	var all []ports.Subscription
+	for range b.Subscribers {
+		all = append(all, subscribe(t, b, "full"))
+	}
+	_, err := b.Subscribe(t.Context(), slices.Concat(on("user:3", "a"), topicsNamed("full")))
+	is(t, err, ports.ErrTooManySubscribers)
+	hears(false, "user:3")
+	hears(true, "user:1")
+	for _, s := range all[1:] {
+		s.Close()
+	}
+	hears(true, "user:1")
+	b.Close()
+	hears(false, "user:1")
 }
 
 func noReplay(t *testing.T, b Broadcast) {

@@ -26,6 +26,9 @@ func TestCatalog(t *testing.T, run Runner) {
 		"Placeholders/give way to an app at the URL":  placeholders,
 		"SetAppError/sets and clears":                 setAppError,
 		"RemoveApp/archives the app with functions":   removeApp,
+		"SetPaused/pauses and resumes":                setPaused,
+		"SetPaused/outlives a sync":                   setPausedSync,
+		"SetPaused/is all or nothing":                 setPausedCut,
 		"Unknown/apps and functions are ErrNotFound":  unknownApps,
 	})
 }
@@ -282,4 +285,46 @@ func unknownApps(t *testing.T, p Ports) {
 		t.Fatal("synced with an ended context")
 	}
 	same(t, functions(t, p), []string(nil))
+}
+
+func pausedFunctions(t *testing.T, p Ports) []uuid.UUID {
+	t.Helper()
+	paused, err := p.Catalog.PausedFunctions(t.Context())
+	must(t, err)
+	slices.SortFunc(paused, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	return paused
+}
+
+func setPaused(t *testing.T, p Ports) {
+	one, two := uuid.UUID{1}, uuid.UUID{2}
+	same(t, pausedFunctions(t, p), []uuid.UUID(nil))
+	for range 2 {
+		must(t, p.Catalog.SetPaused(t.Context(), two, true))
+		must(t, p.Catalog.SetPaused(t.Context(), one, true))
+	}
+	p = restarted(p)
+	same(t, pausedFunctions(t, p), []uuid.UUID{one, two})
+	for range 2 {
+		must(t, p.Catalog.SetPaused(t.Context(), one, false))
+	}
+	same(t, pausedFunctions(t, restarted(p)), []uuid.UUID{two})
+	if err := p.Catalog.SetPaused(ended(t), one, true); err == nil {
+		t.Fatal("paused with an ended context")
+	}
+}
+
+func setPausedSync(t *testing.T, p Ports) {
+	app := anApp("acme")
+	one := aFunctionOf(app, "one")
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	must(t, p.Catalog.SetPaused(t.Context(), one.ID, true))
+	syncPlan(t, p, function.SyncPlan{App: app, Archive: []uuid.UUID{one.ID}})
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	same(t, pausedFunctions(t, p), []uuid.UUID{one.ID})
+}
+
+func setPausedCut(t *testing.T, p Ports) {
+	cut(t, p, func() error { return p.Catalog.SetPaused(t.Context(), aFunction, true) }, func(t *testing.T) {
+		same(t, pausedFunctions(t, p), []uuid.UUID(nil))
+	})
 }

@@ -31,12 +31,13 @@ import (
 
 // Ports is a backend under test, and what the suites may do to it.
 type Ports struct {
-	EventLog ports.EventLog
-	Store    ports.Store
-	Queue    ports.Queue
-	Catalog  ports.Catalog
-	History  ports.History
-	Metadata ports.Metadata
+	EventLog      ports.EventLog
+	Store         ports.Store
+	Queue         ports.Queue
+	Catalog       ports.Catalog
+	History       ports.History
+	Metadata      ports.Metadata
+	Cancellations ports.Cancellations
 
 	// Now is the backend's time.
 	Now func() time.Time
@@ -70,6 +71,7 @@ func Test(t *testing.T, run Runner) {
 	t.Run("History", func(t *testing.T) { t.Parallel(); TestHistory(t, run) })
 	t.Run("Ticks", func(t *testing.T) { t.Parallel(); TestTicks(t, run) })
 	t.Run("Metadata", func(t *testing.T) { t.Parallel(); TestMetadata(t, run) })
+	t.Run("Cancellations", func(t *testing.T) { t.Parallel(); TestCancellations(t, run) })
 }
 
 // cases runs the cases of a suite side by side.

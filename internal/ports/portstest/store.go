@@ -49,6 +49,7 @@ func TestStore(t *testing.T, run Runner) {
 	})
 	t.Run("Waits", func(t *testing.T) { t.Parallel(); testWaits(t, run) })
 	t.Run("Signals", func(t *testing.T) { t.Parallel(); testSignals(t, run) })
+	t.Run("Runs", func(t *testing.T) { t.Parallel(); testRuns(t, run) })
 }
 
 // load returns a run that must be in progress.

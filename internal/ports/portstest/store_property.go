@@ -194,7 +194,7 @@ func drawWaits(r *rapid.T, p Ports, s run.State, t *run.Transition) {
 
 func drawPause(r *rapid.T, p Ports, kind run.PauseKind) run.Pause {
 	pause := aPause(p, kind, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "what"))
-	pause.Op, pause.Job = rapid.String().Draw(r, "op"), rapid.String().Draw(r, "job")
+	pause.Op, pause.Job, pause.Name = rapid.String().Draw(r, "op"), rapid.String().Draw(r, "job"), rapid.String().Draw(r, "name")
 	pause.Expression = rapid.SampledFrom([]string{"", `async.data.id == "a"`, `async.data.id == "b" && async.name != "c"`, "no (expression"}).Draw(r, "if")
 	pause.Mode = rapid.SampledFrom([]run.Mode{run.ModeNone, run.ModeWait, run.ModeRace}).Draw(r, "mode")
 	pause.CoalesceKey, pause.MaxAttempts = rapid.String().Draw(r, "key"), rapid.IntRange(0, 20).Draw(r, "attempts")

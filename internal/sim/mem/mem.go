@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/metadata"
@@ -19,7 +20,7 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// Backend is EventLog, Store, Queue, Catalog, History and Metadata in one. Safe for concurrent use.
+// Backend is EventLog, Store, Queue, Catalog, History, Metadata and Cancellations in one. Safe for concurrent use.
 type Backend struct {
 	clock ports.Clock
 
@@ -40,6 +41,10 @@ type Backend struct {
 	// turn is the token of a function's last lease.
 	turn map[uuid.UUID]uint64
 
+	// fences are the times before which no run of a function may have been decided on.
+	fences map[uuid.UUID]time.Time
+	orders map[ulid.ULID]cancellation.Cancellation
+
 	records []*ports.RunRecord
 	// begun are the runs as they were created, memos the steps of all runs, answers what durable endpoints answered.
 	begun   map[ulid.ULID]run.State
@@ -47,6 +52,7 @@ type Backend struct {
 	answers map[ulid.ULID]*sdk.HTTPResult
 	// attached is the metadata of runs.
 	attached map[ulid.ULID][]metadata.Stored
+	paused   []uuid.UUID
 	apps     map[uuid.UUID]*function.App
 	funcs    map[uuid.UUID]*fn
 	// ticks is where schedules are.
@@ -85,6 +91,7 @@ func New(clock ports.Clock) *Backend {
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
 		begun: map[ulid.ULID]run.State{}, memos: map[ulid.ULID][]run.Step{}, answers: map[ulid.ULID]*sdk.HTTPResult{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
+		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
 		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
 	}
 }
@@ -110,7 +117,7 @@ func (b *Backend) History() ports.History { return b }
 // Metadata returns the backend as that port.
 func (b *Backend) Metadata() ports.Metadata { return attachments{b} }
 
-// Crash forgets what a process only knows while it runs: who has which job, and which event.
+// Crash forgets what a process only knows while it runs: who has which job, and which event, and what was fenced off.
 func (b *Backend) Crash() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -120,6 +127,7 @@ func (b *Backend) Crash() {
 	for _, w := range b.inbox {
 		w.taken = false
 	}
+	clear(b.fences)
 	b.awaken()
 }
 

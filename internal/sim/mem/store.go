@@ -25,6 +25,9 @@ func (b *Backend) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Sched
 	if b.closed {
 		return nil, ports.ErrClosed
 	}
+	if b.outdated(s) {
+		return nil, ports.ErrOutdated
+	}
 	if !b.ticksAre(s.Ticks) || s.Event != (ulid.ULID{}) && !b.settle(s.Event) {
 		return nil, ports.ErrConflict
 	}
@@ -32,6 +35,12 @@ func (b *Backend) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Sched
 	answers := make([]ports.Scheduled, 0, len(s.Runs))
 	for _, r := range s.Runs {
 		answers = append(answers, b.schedule(r))
+	}
+	for _, r := range s.Skipped {
+		b.records = append(b.records, &ports.RunRecord{
+			RunID: r.RunID, StartedAt: ulid.Time(r.RunID.Time()).UTC(), FunctionID: r.FunctionID, EventID: r.Event, Cron: r.Cron,
+			Status: r.End.Status, EndedAt: r.End.At, Output: r.End.Output,
+		})
 	}
 	b.accept(s.Publish)
 	return answers, nil

@@ -574,22 +574,27 @@ func (q *Queries) ListRunEvents(ctx context.Context, runID []byte) ([]ListRunEve
 }
 
 const ListRunHeads = `-- name: ListRunHeads :many
-SELECT head FROM ingot_runs
+SELECT run_id, head FROM ingot_runs
 `
 
-func (q *Queries) ListRunHeads(ctx context.Context) ([][]byte, error) {
+type ListRunHeadsRow struct {
+	RunID []byte
+	Head  []byte
+}
+
+func (q *Queries) ListRunHeads(ctx context.Context) ([]ListRunHeadsRow, error) {
 	rows, err := q.db.QueryContext(ctx, ListRunHeads)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items [][]byte
+	var items []ListRunHeadsRow
 	for rows.Next() {
-		var head []byte
-		if err := rows.Scan(&head); err != nil {
+		var i ListRunHeadsRow
+		if err := rows.Scan(&i.RunID, &i.Head); err != nil {
 			return nil, err
 		}
-		items = append(items, head)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

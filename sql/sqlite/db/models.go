@@ -35,6 +35,23 @@ type Function struct {
 	ArchivedAt sql.NullString
 }
 
+type IngotCancellation struct {
+	ID            []byte
+	CreatedAt     int64
+	AppID         []byte
+	FunctionID    []byte
+	Slug          string
+	StartedAfter  string
+	StartedBefore string
+	Condition     string
+	State         string
+	Position      []byte
+	Cancelled     int64
+	Refused       int64
+	Error         string
+	EndedAt       int64
+}
+
 type IngotPause struct {
 	RunID     []byte
 	PauseID   []byte

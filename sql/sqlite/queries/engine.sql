@@ -15,7 +15,7 @@ SELECT revision FROM ingot_runs WHERE run_id = ?;
 SELECT revision, meta, head FROM ingot_runs WHERE run_id = ?;
 
 -- name: ListRunHeads :many
-SELECT head FROM ingot_runs;
+SELECT run_id, head FROM ingot_runs;
 
 -- name: InsertRunEvent :exec
 INSERT INTO ingot_run_events (run_id, seq, event) VALUES (?, ?, ?);

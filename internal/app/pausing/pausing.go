@@ -1,0 +1,76 @@
+// Package pausing lets an operator pause a function: events start no runs of it until it is resumed. Runs in progress go on.
+package pausing
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// Registry is told what is paused.
+type Registry interface {
+	SetPaused(function uuid.UUID, paused bool)
+}
+
+// Pauser is the use case. It is safe for concurrent use.
+type Pauser struct {
+	catalog  ports.Catalog
+	store    ports.Store
+	registry Registry
+	clock    ports.Clock
+	log      *slog.Logger
+
+	// mu keeps the catalog and the registry in step: nobody comes between the two writes of another.
+	mu sync.Mutex
+}
+
+// New returns the use case.
+func New(catalog ports.Catalog, store ports.Store, registry Registry, clock ports.Clock, log *slog.Logger) *Pauser {
+	return &Pauser{catalog: catalog, store: store, registry: registry, clock: clock, log: log}
+}
+
+// Set pauses or resumes an app's active function, named by its slug or by its ID within the app, and returns it. When it
+// returns, the pause is durable and no run of the function is created any more that was decided on before. What is so
+// already stays so, and after an error that is not ports.ErrNotFound, which says that there is no such function, repeating
+// the call makes up for it.
+func (p *Pauser) Set(ctx context.Context, app, name string, paused bool) (function.Function, error) {
+	fn, err := p.find(ctx, app, name)
+	if err != nil {
+		return function.Function{}, fmt.Errorf("find function %q of app %q: %w", name, app, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.catalog.SetPaused(ctx, fn.ID, paused); err != nil {
+		return function.Function{}, fmt.Errorf("pause function %s: %w", fn.ID, err)
+	}
+	p.registry.SetPaused(fn.ID, paused)
+	if paused {
+		// Whoever asked the registry before has a run with an ID of this millisecond at the latest.
+		if err := p.store.Fence(ctx, fn.ID, p.clock.Now().Truncate(time.Millisecond).Add(time.Millisecond)); err != nil {
+			return function.Function{}, fmt.Errorf("pause function %s: %w", fn.ID, err)
+		}
+	}
+	p.log.InfoContext(ctx, "function pause set", "fn_id", fn.ID.String(), "fn_slug", fn.Slug, "paused", paused)
+	return fn, nil
+}
+
+func (p *Pauser) find(ctx context.Context, app, name string) (function.Function, error) {
+	_, functions, err := p.catalog.AppByName(ctx, app)
+	if err != nil {
+		return function.Function{}, err
+	}
+	for _, slug := range function.Slugs(app, name) {
+		if at := slices.IndexFunc(functions, func(fn function.Function) bool { return fn.Slug == slug }); at >= 0 {
+			return functions[at], nil
+		}
+	}
+	return function.Function{}, ports.ErrNotFound
+}

@@ -1,0 +1,43 @@
+package run
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// SkipReason is why an event starts no run of a function that it triggers. The texts are those of the API. Spec 11 §6.
+type SkipReason string
+
+// Reasons.
+const (
+	NotSkipped     SkipReason = ""
+	FunctionPaused SkipReason = "FunctionPaused"
+)
+
+// Standing is what of a function decides whether runs of it start. Runs in progress go on whatever it is.
+type Standing struct {
+	// Paused is set by an operator, who also takes it back.
+	Paused bool
+}
+
+// Skip is why no run starts; NotSkipped when one does.
+func (s Standing) Skip() SkipReason {
+	if s.Paused {
+		return FunctionPaused
+	}
+	return NotSkipped
+}
+
+// Sentence says to somebody who waits for the run that there is none.
+func (r SkipReason) Sentence() string {
+	if r == FunctionPaused {
+		return "invoked function was not started: the function is paused"
+	}
+	return "invoked function was not started: " + string(r)
+}
+
+// Skip is the end of a run that does not start. Its output names the reason.
+func Skip(reason SkipReason, at time.Time) Finish {
+	output := append([]byte(`{"skipReason":`), appendString(nil, string(reason))...)
+	return Finish{Status: Skipped, Output: json.RawMessage(append(output, '}')), At: at}
+}
