@@ -10,6 +10,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -66,7 +67,7 @@ func (f faulty) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedul
 	return ask(f.w, "schedule", func() ([]ports.Scheduled, error) {
 		answers, err := f.w.store.Schedule(ctx, s)
 		for i, answer := range answers {
-			if !answer.Duplicate {
+			if answer.Result != flow.Duplicate {
 				f.w.begun(s.Runs[i].State)
 			}
 		}

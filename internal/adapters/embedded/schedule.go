@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -59,8 +60,8 @@ func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedu
 				if err != nil {
 					return fmt.Errorf("run %s: %w", planned[i].state.ID, err)
 				}
-				if scheduled.Duplicate {
-					if published, err = st.log.insert(t, planned[i].onDuplicate, published); err != nil {
+				if scheduled.Result == flow.Duplicate {
+					if published, err = st.log.insert(t, planned[i].instead[flow.Duplicate], published); err != nil {
 						return err
 					}
 				}
@@ -80,7 +81,7 @@ func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedu
 func (st *store) scheduled(s ports.Schedule, planned []plannedRun, answer []ports.Scheduled, published []event.Tracked) {
 	var added changes
 	for i := range planned {
-		if answer[i].Duplicate {
+		if answer[i].Result == flow.Duplicate {
 			continue
 		}
 		next := &planned[i]
@@ -105,8 +106,8 @@ type plannedRun struct {
 	cron  string
 	key   []byte
 	// replaced tells that the key took the place of an expired one, so that no more keys are stored than before.
-	replaced    bool
-	onDuplicate []event.Tracked
+	replaced bool
+	instead  map[flow.Result][]event.Tracked
 	// steps are the memos of the state, with their names.
 	steps    []run.Step
 	original ulid.ULID
@@ -127,7 +128,7 @@ func planRun(next ports.NewRun) plannedRun {
 	}
 	s.Jobs = kinds
 	p := plannedRun{
-		state: s, cron: next.Cron, onDuplicate: next.OnDuplicate, meta: marshal(metaRecord(s)), jobs: planJobs(s, jobs),
+		state: s, cron: next.Cron, instead: next.Instead, meta: marshal(metaRecord(s)), jobs: planJobs(s, jobs),
 		pauses: planPauses(slices.Collect(maps.Values(s.Pauses))), parts: stateParts(s), original: next.Original,
 		steps: startSteps(next),
 	}
@@ -135,7 +136,10 @@ func planRun(next ports.NewRun) plannedRun {
 		p.key = keyHash(next.IdempotencyKey)
 	}
 	p.size = 600 + len(p.meta) + p.jobs.size + p.pauses.size + partsSize(p.parts) + s.Size
-	p.size += eventsSize(s.Events) + eventsSize(next.OnDuplicate)
+	p.size += eventsSize(s.Events)
+	for _, events := range next.Instead {
+		p.size += eventsSize(events)
+	}
 	return p
 }
 
@@ -167,8 +171,11 @@ func (st *store) insertRun(t *tx, p *plannedRun) (ports.Scheduled, error) {
 	s := &p.state
 	if len(p.key) > 0 {
 		earlier, used, err := st.takeKey(t, p)
-		if err != nil || used {
-			return ports.Scheduled{RunID: earlier, Duplicate: used}, err
+		if err != nil {
+			return ports.Scheduled{}, err
+		}
+		if used {
+			return ports.Scheduled{RunID: earlier, Result: flow.Duplicate}, nil
 		}
 	}
 	var failed error

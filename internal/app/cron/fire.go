@@ -7,6 +7,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/cron"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -38,7 +39,7 @@ func (s *Scheduler) fire(ctx context.Context, e *entry) (result outcome) {
 		return outcome{err: err}
 	}
 	for _, answer := range scheduled {
-		if answer.Duplicate {
+		if answer.Result == flow.Duplicate {
 			s.d.Log.InfoContext(ctx, "run not started: its idempotency key was used before",
 				"fn_id", fn.ID.String(), "cron", e.expression, "tick", at, "run_id", answer.RunID.String())
 		}

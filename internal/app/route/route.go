@@ -18,6 +18,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -238,7 +239,7 @@ func (r *Router) decide(e event.Tracked, starts []candidate, failure *event.Even
 // report logs what was decided and is not seen elsewhere.
 func (r *Router) report(ctx context.Context, e event.Tracked, schedule ports.Schedule, scheduled []ports.Scheduled) {
 	for i, s := range scheduled {
-		if s.Duplicate {
+		if s.Result == flow.Duplicate {
 			r.logger.InfoContext(ctx, "run not started: its idempotency key was used before",
 				"event_id", e.InternalID.String(), "fn_id", schedule.Runs[i].State.FunctionID.String(), "run_id", s.RunID.String())
 		}
@@ -261,7 +262,9 @@ func (r *Router) newRun(fn function.Function, e event.Tracked, id ulid.ULID, now
 	next := ports.NewRun{State: state, Start: jobs[0], More: jobs[1:], IdempotencyKey: key}
 	if key != "" {
 		if _, correlation := event.Target(e.Event); correlation != "" {
-			next.OnDuplicate = r.tracker.Track(notStarted(correlation, "invoked function was not started: an event with its id has started it before", now))
+			next.Instead = map[flow.Result][]event.Tracked{
+				flow.Duplicate: r.tracker.Track(notStarted(correlation, "invoked function was not started: an event with its id has started it before", now)),
+			}
 		}
 	}
 	return next

@@ -12,6 +12,8 @@ type SkipReason string
 const (
 	NotSkipped     SkipReason = ""
 	FunctionPaused SkipReason = "FunctionPaused"
+	// Singleton says that another run of a function that allows one at a time is in progress.
+	Singleton SkipReason = "Singleton"
 )
 
 // Standing is what of a function decides whether runs of it start. Runs in progress go on whatever it is.
@@ -30,10 +32,14 @@ func (s Standing) Skip() SkipReason {
 
 // Sentence says to somebody who waits for the run that there is none.
 func (r SkipReason) Sentence() string {
-	if r == FunctionPaused {
+	switch r {
+	case FunctionPaused:
 		return "invoked function was not started: the function is paused"
+	case Singleton:
+		return "invoked function was not started: another run of it is in progress"
+	default:
+		return "invoked function was not started: " + string(r)
 	}
-	return "invoked function was not started: " + string(r)
 }
 
 // Skip is the end of a run that does not start. Its output names the reason.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -50,8 +51,8 @@ func (b *Backend) schedule(r ports.NewRun) ports.Scheduled {
 	now := b.clock.Now()
 	if r.IdempotencyKey != "" {
 		if used, ok := b.keys[r.IdempotencyKey]; ok && used.expires.After(now) {
-			b.accept(r.OnDuplicate)
-			return ports.Scheduled{RunID: used.run, Duplicate: true}
+			b.accept(r.Instead[flow.Duplicate])
+			return ports.Scheduled{RunID: used.run, Result: flow.Duplicate}
 		}
 		b.keys[r.IdempotencyKey] = usedKey{r.State.ID, now.Add(keyTTL)}
 	}
