@@ -159,7 +159,7 @@ func TestDay_NoTickIsLostOrDoubled(t *testing.T) {
 	due, missed, died := 0, 0, 0
 	want := map[string][]time.Time{}
 	pending := map[string]time.Time{} // the latest tick of a schedule that nobody has fired yet
-	for minute := 0; minute < minutes; minute++ {
+	for minute := range minutes {
 		at := began.Add(time.Duration(minute) * time.Minute)
 		for name, schedule := range schedules {
 			if minute > 0 && schedule.Next(at.Add(-time.Minute)).Equal(at) {
