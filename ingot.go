@@ -17,6 +17,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/appsync"
 	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/checkpoint"
+	"github.com/ingothq/ingot/internal/app/cron"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/route"
@@ -43,6 +44,7 @@ type server struct {
 	realtime    *httpapi.Realtime
 	registry    *registry.Registry
 	router      *route.Router
+	scheduler   *cron.Scheduler
 	executor    *execute.Executor
 	checkpoints *checkpoint.Checkpoint
 	canceller   *cancel.Canceller
@@ -50,8 +52,8 @@ type server struct {
 	log         *slog.Logger
 }
 
-func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, executor *execute.Executor, checkpoints *checkpoint.Checkpoint, canceller *cancel.Canceller, poller *appsync.Poller, log *slog.Logger) *server {
-	return &server{handler, live, reg, router, executor, checkpoints, canceller, poller, log}
+func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, scheduler *cron.Scheduler, executor *execute.Executor, checkpoints *checkpoint.Checkpoint, canceller *cancel.Canceller, poller *appsync.Poller, log *slog.Logger) *server {
+	return &server{handler, live, reg, router, scheduler, executor, checkpoints, canceller, poller, log}
 }
 
 // Limits of the listener. There is no limit on writing an answer; none of the handlers waits for a slow client while it
@@ -78,6 +80,9 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	if err := s.registry.Reload(ctx); err != nil {
 		return fmt.Errorf("load functions: %w", err)
 	}
+	if err := s.scheduler.Load(ctx); err != nil {
+		return fmt.Errorf("load schedules: %w", err)
+	}
 	web := webServer(s.handler, s.log)
 	web.RegisterOnShutdown(s.checkpoints.Close)
 	group, ctx := errgroup.WithContext(ctx)
@@ -88,6 +93,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		return nil
 	})
 	group.Go(func() error { return s.router.Run(ctx) })
+	group.Go(func() error { return s.scheduler.Run(ctx) })
 	group.Go(func() error { return s.canceller.Run(ctx) })
 	group.Go(func() error { return s.poller.Run(ctx) })
 	group.Go(func() error {

@@ -17,6 +17,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/appsync"
 	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/checkpoint"
+	"github.com/ingothq/ingot/internal/app/cron"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/pausing"
@@ -89,6 +90,15 @@ func newPoller(cfg config.Config, syncer *appsync.Syncer, catalog ports.Catalog,
 
 func newRouter(events ports.EventLog, store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *route.Router {
 	return route.New(route.Deps{EventLog: events, Store: store, Functions: reg, Events: history, Tracker: in, Watcher: updates, Clock: clock, IDs: ids, Log: log})
+}
+
+// newScheduler fires cron triggers. Schedules that name no zone are in UTC, whatever the machine's zone. Spec 16 §1.
+func newScheduler(store ports.Store, catalog ports.Catalog, reg *registry.Registry, in *ingest.Ingest, clock ports.Clock, ids ports.IDs, log *slog.Logger) *cron.Scheduler {
+	s := cron.New(cron.Deps{
+		Store: store, Catalog: catalog, Functions: reg, Tracker: in, Clock: clock, IDs: ids, Log: log, Zone: time.UTC,
+	})
+	reg.Observe(s)
+	return s
 }
 
 func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, router *route.Router, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, publisher *realtime.Publisher, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {

@@ -32,7 +32,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
 		realtime.New, realtime.NewUpdates, newRealtime,
 		// The application.
-		registry.New, ingest.New, newSyncer, newPoller, newRouter, newExecutor, newCanceller, newPauser, newCheckpoint, newRerun, newLimits,
+		registry.New, ingest.New, newSyncer, newPoller, newRouter, newScheduler, newExecutor, newCanceller, newPauser, newCheckpoint, newRerun, newLimits,
 		// Its edges.
 		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newHandler,
 		newServer,

@@ -59,8 +59,9 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	metadata := metadataOf(engine)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
 	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
+	scheduler := newScheduler(store, catalog, registryRegistry, ingestIngest, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
-	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, executor, checkpoint, canceller, poller, log)
+	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, scheduler, executor, checkpoint, canceller, poller, log)
 	return ingotServer, func() {
 		cleanup4()
 		cleanup3()

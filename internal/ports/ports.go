@@ -63,10 +63,10 @@ type EventLog interface {
 
 // Store keeps runs in progress.
 type Store interface {
-	// Schedule creates runs with their first jobs, records those that do not start, accepts the published events and settles
-	// the event that was routed, all or none. A run whose IdempotencyKey was used in the last 24 hours is not created; the
-	// answer says so. Settling an event that is settled already returns ErrConflict and writes nothing; so does ErrOutdated
-	// for a run on the far side of a fence.
+	// Schedule creates runs with their first jobs, records those that do not start, accepts the published events, moves schedules
+	// on and settles the event that was routed, all or none. A run whose IdempotencyKey was used in the last 24 hours is not
+	// created; the answer says so. Settling an event that is settled already, or moving a schedule that is not where the caller
+	// thinks, returns ErrConflict and writes nothing; so does ErrOutdated for a run on the far side of a fence.
 	Schedule(ctx context.Context, s Schedule) ([]Scheduled, error)
 	// Fence makes Schedule refuse runs of the function whose IDs are of a time before that one, as long as the process
 	// lives: whoever decided on them did not know what the caller knows. Runs that Schedule created before are there when
@@ -109,6 +109,20 @@ type Schedule struct {
 	Skipped []SkippedRun
 	// Publish are events accepted with it, complete with IDs.
 	Publish []event.Tracked
+	// Ticks move schedules on, each schedule at most once.
+	Ticks []Tick
+}
+
+// Tick moves the schedule of a function on. So a tick fires once, whoever fires it, however often and after whatever crash:
+// only one can move the schedule from where it was.
+type Tick struct {
+	FunctionID uuid.UUID
+	Expression string
+	// At is the instant up to which the ticks of the schedule have been dealt with from now on: that of the tick that fires. Zero
+	// forgets the schedule.
+	At time.Time
+	// Previous is where the schedule is; zero when it is not known yet.
+	Previous time.Time
 }
 
 // SkippedRun is a run that does not start. History has it, and nothing else: it takes no idempotency key, has no state and no
@@ -206,13 +220,18 @@ type Catalog interface {
 	AppByName(ctx context.Context, name string) (function.App, []function.Function, error)
 	// AppByURL returns the active app with exactly this URL.
 	AppByURL(ctx context.Context, url string) (function.App, error)
-	// Sync makes a plan true in one transaction: app written, functions archived, then functions written.
+	// Ticks returns where the schedules of a function are, of all functions when it is uuid.Nil, in no order: up to which
+	// instant, At, their ticks have been dealt with. Previous is not set.
+	Ticks(ctx context.Context, function uuid.UUID) ([]Tick, error)
+	// Sync makes a plan true in one transaction: app written, functions archived, then functions written. Schedules follow the
+	// triggers of the functions that are written: one that is new to its function begins at this instant, one that stays is left
+	// where it is, one that is gone is forgotten, as are those of functions that are archived.
 	Sync(ctx context.Context, plan function.SyncPlan) error
 	// PutPlaceholder stores an app that has a URL but has not registered yet, unless an active app has the URL.
 	PutPlaceholder(ctx context.Context, app function.App) error
 	// SetAppError records why an app cannot be used; empty clears it.
 	SetAppError(ctx context.Context, id uuid.UUID, message string) error
-	// RemoveApp archives an app and its functions.
+	// RemoveApp archives an app and its functions, and forgets their schedules.
 	RemoveApp(ctx context.Context, id uuid.UUID) error
 	// SetPaused pauses a function, known or not, or resumes it. What it is already it stays. The flag outlives syncs and the
 	// process.

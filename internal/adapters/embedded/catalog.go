@@ -126,6 +126,9 @@ func (c catalog) Sync(ctx context.Context, plan function.SyncPlan) error {
 	}
 	err := c.writer.change(ctx, func(ctx context.Context, q *db.Queries) error {
 		for _, id := range plan.DropPlaceholders {
+			if err := q.DeleteAppTicks(ctx, sql.NullString{String: id.String(), Valid: true}); err != nil {
+				return err
+			}
 			if _, err := q.ArchiveApp(ctx, id.String()); err != nil {
 				return err
 			}
@@ -142,6 +145,9 @@ func (c catalog) Sync(ctx context.Context, plan function.SyncPlan) error {
 		}
 		for _, id := range plan.Archive {
 			if err := q.ArchiveFunction(ctx, id.String()); err != nil {
+				return err
+			}
+			if err := q.DeleteFunctionTicks(ctx, id.String()); err != nil {
 				return err
 			}
 		}
@@ -163,10 +169,14 @@ func (c catalog) put(ctx context.Context, q *db.Queries, f function.Function) er
 	if len(config) == 0 {
 		config = function.Encode(f)
 	}
-	return q.UpsertFunction(ctx, db.UpsertFunctionParams{
+	err := q.UpsertFunction(ctx, db.UpsertFunctionParams{
 		ID: f.ID.String(), AppID: sql.NullString{String: f.AppID.String(), Valid: true}, Name: f.Name, Slug: f.Slug,
 		Config: string(config), CreatedAt: formatInstant(c.clock.Now()),
 	})
+	if err != nil {
+		return err
+	}
+	return c.followTriggers(ctx, q, f)
 }
 
 // PutPlaceholder implements ports.Catalog.
@@ -202,6 +212,9 @@ func (c catalog) SetAppError(ctx context.Context, id uuid.UUID, message string) 
 func (c catalog) RemoveApp(ctx context.Context, id uuid.UUID) error {
 	err := c.writer.change(ctx, func(ctx context.Context, q *db.Queries) error {
 		if err := found(q.ArchiveApp(ctx, id.String())); err != nil {
+			return err
+		}
+		if err := q.DeleteAppTicks(ctx, sql.NullString{String: id.String(), Valid: true}); err != nil {
 			return err
 		}
 		return q.ArchiveAppFunctions(ctx, sql.NullString{String: id.String(), Valid: true})

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -70,6 +71,7 @@ func TestDamage_IsParkedAndTheRestGoesOn(t *testing.T) {
 			(`+run+`, x'00000000000000000000000000000002', 'good', x'0a056576656e74');
 		INSERT INTO ingot_metadata VALUES (`+run+`, 0, '', -1, '', 'userland.a', 'set', x'ff', 1, 1);
 		INSERT INTO ingot_signals VALUES ('bad', x'00');
+		INSERT INTO ingot_ticks VALUES ('bad', '* * * * *', 1), ('00000000-0000-4000-8000-000000000001', '* * * * *', 1);
 		INSERT INTO ingot_jobs (run_id, job_id, due_at, attempt, generation, payload) VALUES (`+run+`, 'bad', 0, 0, 0, x'ff'), (x'00', 'short', 0, 0, 0, x'ff');
 		INSERT INTO function_finishes (run_id, status) VALUES (x'0011', 'Completed');
 		INSERT INTO ingot_inbox VALUES (x'0011', NULL), (`+missing+`, NULL), (`+bad+`, NULL), (`+good+`, x'ff');
@@ -105,7 +107,10 @@ func TestDamage_IsParkedAndTheRestGoesOn(t *testing.T) {
 			t.Errorf("%q is not among what was parked:\n%s", want, got)
 		}
 	}
-	for _, want := range []string{"unreadable row of the inbox", "unreadable row of a job", "unreadable row of a pause", "unreadable job parked", "unreadable event parked"} {
+	if ticks, err := e.Catalog().Ticks(t.Context(), uuid.Nil); err != nil || len(ticks) != 1 {
+		t.Errorf("ticks %v, %v", ticks, err)
+	}
+	for _, want := range []string{"unreadable row of the inbox", "unreadable row of a schedule", "unreadable row of a job", "unreadable row of a pause", "unreadable job parked", "unreadable event parked"} {
 		if !strings.Contains(logged.String(), want) {
 			t.Errorf("%q is not in the log:\n%s", want, logged.String())
 		}

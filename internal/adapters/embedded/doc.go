@@ -36,8 +36,8 @@
 //
 // The reference's tables are as it makes them, under its own version rows, so either server opens the other's file
 // (migrate.go, spec 15 §2.1). What the engine needs besides has the prefix ingot_ and a version table of its own: the
-// inbox of events to be routed, runs, their memos, jobs and pauses, whose a signal is, idempotency keys, and what was
-// parked. A run in progress is one row that its commits rewrite and that is kept small, one row a memo, one row a job, one
+// inbox of events to be routed, runs, their memos, jobs and pauses, whose a signal is, idempotency keys, where schedules
+// are (ticks.go), and what was parked. A run in progress is one row that its commits rewrite and that is kept small, one row a memo, one row a job, one
 // row a pause; what may be large or changes seldom, such as deferred runs, is in rows of parts. When it ends they are all
 // deleted in the same transaction that writes its end into the history. What is attached to a run and its steps
 // (metadata.go) lives as long as its history. Bulk cancellations and the functions that are paused have a table each.
@@ -52,7 +52,9 @@
 //  5. A job is with one holder at a time; only that holder's lease settles it.
 //  6. A signal is one run's, whose row in ingot_signals says so: not every run with a pause for it has it. That row alone
 //     decides, inside the transaction, so that commits of one batch see each other.
-//  7. The version rows of the reference are never changed.
+//  7. A cron trigger of a registered function has a row in ingot_ticks, from the transaction that registers it to the one that
+//     takes it away. What fires a tick moves the row, from where it was read, in the same transaction.
+//  8. The version rows of the reference are never changed.
 //
 // # Figures
 //

@@ -15,7 +15,7 @@ import (
 // readsAll are the queries that read a whole table on purpose: at start, or because the table is the answer.
 var readsAll = []string{
 	"ListInbox", "ListQueue", "ListRunHeads", "ListEventIDs", "ListFinishedRunIDs", "CountIdempotency", "ListParked",
-	"ListPauses", "ListApps", "ListFunctions", "DeleteOldestIdempotency", "DeleteExpiredIdempotency",
+	"ListPauses", "ListTicks", "ListApps", "ListFunctions", "DeleteOldestIdempotency", "DeleteExpiredIdempotency",
 	"ListCancellations", "PruneCancellations", "ListPausedFunctions",
 }
 

@@ -18,7 +18,7 @@ import (
 // Schedule implements ports.Store.
 func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
 	planned := make([]plannedRun, len(s.Runs))
-	size := eventsSize(s.Publish) + 400*len(s.Skipped)
+	size := eventsSize(s.Publish) + 400*len(s.Skipped) + 100*len(s.Ticks)
 	for i, next := range s.Runs {
 		planned[i] = planRun(next)
 		size += planned[i].size
@@ -34,6 +34,11 @@ func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedu
 					return ports.ErrOutdated
 				}
 			}
+			if current, err := ticksAre(t, s.Ticks); err != nil {
+				return err
+			} else if !current {
+				return ports.ErrConflict
+			}
 			if s.Event != (ulid.ULID{}) {
 				settled, err := t.exec(t.statements.deleteInbox, s.Event[:])
 				if err != nil {
@@ -42,6 +47,9 @@ func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedu
 				if settled == 0 {
 					return t.refuse(ports.ErrConflict)
 				}
+			}
+			if err := moveTicks(t, s.Ticks); err != nil {
+				return err
 			}
 			if published, err = st.log.insert(t, s.Publish, published[:0]); err != nil {
 				return err

@@ -30,6 +30,7 @@ type statements struct {
 	putRunPart, deleteRunParts               *sqlite.Stmt
 	insertMetadata, lastMetadata             *sqlite.Stmt
 	deleteMetadata, runExists                *sqlite.Stmt
+	getTick, putTick, deleteTick             *sqlite.Stmt
 }
 
 // prepare prepares them all on the connection that writes.
@@ -59,6 +60,7 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.putRunPart, db.PutRunPart}, {&s.deleteRunParts, db.DeleteRunParts},
 		{&s.insertMetadata, db.InsertMetadata}, {&s.lastMetadata, db.LastMetadata}, {&s.deleteMetadata, db.DeleteMetadata},
 		{&s.runExists, db.RunExists},
+		{&s.getTick, db.GetTick}, {&s.putTick, db.PutTick}, {&s.deleteTick, db.DeleteTick},
 	} {
 		stmt, err := conn.Prepare(entry.query)
 		if err != nil {

@@ -37,9 +37,24 @@ type Registry struct {
 	// may be many, so only those in use are kept.
 	others *lru.Cache[uuid.UUID, function.Function]
 
-	// reload makes snapshots replace each other in the order in which they were read; it also guards programs.
-	reload   sync.Mutex
-	programs map[string]*expr.Program
+	// reload makes snapshots replace each other in the order in which they were read; it also guards programs and observers.
+	reload    sync.Mutex
+	programs  map[string]*expr.Program
+	observers []Observer
+}
+
+// Observer is told of changes.
+type Observer interface {
+	// Changed says which functions are new or have changed, and which are not active any more. It is called after the change has
+	// taken effect, for one change after the other, and must not wait or call the registry's changes.
+	Changed(put []function.Function, gone []uuid.UUID)
+}
+
+// Observe has the observer told of every change from now on.
+func (r *Registry) Observe(o Observer) {
+	r.reload.Lock()
+	defer r.reload.Unlock()
+	r.observers = append(r.observers, o)
 }
 
 type snapshot struct {
@@ -100,9 +115,23 @@ func (r *Registry) Reload(ctx context.Context) error {
 	for _, app := range apps {
 		sdk[app.ID] = app.SDK
 	}
-	r.current.Store(r.index(byID, sdk))
 	r.paused.Store(new(pausedSet(paused)))
+	r.replace(byID, sdk, slices.Collect(maps.Values(byID)))
 	return nil
+}
+
+// replace makes functions and SDKs what is registered, and tells of it. The caller holds reload.
+func (r *Registry) replace(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string, put []function.Function) {
+	var gone []uuid.UUID
+	for id := range r.current.Load().byID {
+		if _, active := functions[id]; !active {
+			gone = append(gone, id)
+		}
+	}
+	r.current.Store(r.index(functions, sdk))
+	for _, o := range r.observers {
+		o.Changed(put, gone)
+	}
 }
 
 func pausedSet(ids []uuid.UUID) map[uuid.UUID]bool {
@@ -132,7 +161,7 @@ func (r *Registry) Standing(function uuid.UUID) run.Standing {
 
 // Apply makes what a sync changed take effect. Events routed after it returns see it.
 func (r *Registry) Apply(plan function.SyncPlan) {
-	r.change(func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string) {
+	r.change(plan.Put, func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string) {
 		for _, id := range plan.DropPlaceholders {
 			dropApp(functions, sdk, id)
 		}
@@ -151,7 +180,7 @@ func (r *Registry) PutEndpoint(fn function.Function) { r.others.Add(fn.ID, fn) }
 
 // Remove forgets an app and its functions.
 func (r *Registry) Remove(app uuid.UUID) {
-	r.change(func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string) {
+	r.change(nil, func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string) {
 		dropApp(functions, sdk, app)
 	})
 }
@@ -161,7 +190,7 @@ func dropApp(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string
 	maps.DeleteFunc(functions, func(_ uuid.UUID, fn function.Function) bool { return fn.AppID == app })
 }
 
-func (r *Registry) change(edit func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string)) {
+func (r *Registry) change(put []function.Function, edit func(functions map[uuid.UUID]function.Function, sdk map[uuid.UUID]string)) {
 	r.reload.Lock()
 	defer r.reload.Unlock()
 	r.others.Purge()
@@ -171,7 +200,7 @@ func (r *Registry) change(edit func(functions map[uuid.UUID]function.Function, s
 		functions, sdk = map[uuid.UUID]function.Function{}, map[uuid.UUID]string{}
 	}
 	edit(functions, sdk)
-	r.current.Store(r.index(functions, sdk))
+	r.replace(functions, sdk, put)
 }
 
 // index builds a snapshot. Functions are walked in the order of their slugs, so that equal registrations route alike.

@@ -471,6 +471,48 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// listener notes the slugs of what it is told, and whether the registry knew by then.
+type listener struct {
+	r    *Registry
+	told []string
+}
+
+func (l *listener) Changed(put []function.Function, gone []uuid.UUID) {
+	var text []string
+	for _, fn := range put {
+		_, known := l.r.Find(fn.Slug)
+		text = append(text, fmt.Sprint(fn.Slug, " ", known))
+	}
+	slices.Sort(text)
+	for _, id := range gone {
+		_, known := l.r.Find(id.String())
+		text = append(text, fmt.Sprint("gone ", known))
+	}
+	l.told = append(l.told, strings.Join(text, ", "))
+}
+
+func TestObserve_TellsOfEveryChangeInOrder(t *testing.T) {
+	t.Parallel()
+	w := setup()
+	l := &listener{r: w.Registry}
+	w.Observe(l)
+	one, two, other := aFunction("one", "a"), aFunction("two", "a"), functionOf("other", "fn", "a")
+	w.sync(t, putting(one, two))
+	w.sync(t, function.SyncPlan{App: anApp("other"), Put: []function.Function{other}})
+	w.sync(t, function.SyncPlan{App: anApp("app"), Archive: []uuid.UUID{two.ID}, Put: []function.Function{one}})
+	w.Remove(anApp("other").ID)
+	if err := w.backend.RemoveApp(t.Context(), anApp("app").ID); err != nil { // by another server
+		t.Fatal(err)
+	}
+	if err := w.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"app-one true, app-two true", "other-fn true", "app-one true, gone false", "gone false", "other-fn true, gone false"}
+	if diff := cmp.Diff(want, l.told); diff != "" {
+		t.Errorf("told -want +got:\n%s", diff)
+	}
+}
+
 func TestStanding(t *testing.T) {
 	t.Parallel()
 	w := setup()

@@ -6,6 +6,7 @@ package function
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -27,6 +28,17 @@ type Function struct {
 	Settings Settings
 	// Config is the stored configuration, byte for byte (spec 01 §4.9).
 	Config json.RawMessage
+}
+
+// Schedules are the expressions of the function's cron triggers, each once.
+func (f Function) Schedules() []string {
+	var all []string
+	for _, trigger := range f.Triggers {
+		if trigger.Cron != "" && !slices.Contains(all, trigger.Cron) {
+			all = append(all, trigger.Cron)
+		}
+	}
+	return all
 }
 
 // Slugs are what a function of the app may be called in the catalog, the likeliest first, when somebody names it by its slug

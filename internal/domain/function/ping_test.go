@@ -118,11 +118,11 @@ func TestUnsupported(t *testing.T) {
 		members string
 		want    []string
 	}{
-		"nothing": {`{"triggers":[{"event":"a"}],"priority":{"run":null},"timeouts":{},"checkpoint":{"batch_steps":2}}`, nil},
+		"nothing": {`{"triggers":[{"event":"a"},{"cron":"* * * * *"}],"priority":{"run":null},"timeouts":{},"checkpoint":{"batch_steps":2}}`, nil},
 		"all": {`{"triggers":[{"event":"a"},{"cron":"* * * * *"}],"batchEvents":{"maxSize":2,"timeout":"1s"},"debounce":{"period":"1s"},
 			"rateLimit":{"limit":1,"period":"1s"},"throttle":{"limit":1,"period":"1s"},"concurrency":1,"priority":{"run":"1"},
 			"singleton":{"mode":"skip"},"cancel":[{"event":"e"}],"timeouts":{"start":"1s"}}`, []string{
-			"cron", "batchEvents", "debounce", "rateLimit", "throttle", "concurrency", "priority", "singleton",
+			"batchEvents", "debounce", "rateLimit", "throttle", "concurrency", "priority", "singleton",
 		}},
 		"idempotency is a rate limit": {`{"idempotency":"a"}`, []string{"rateLimit"}},
 		"limit of runs":               {`{"concurrency":{"fn":[{"limit":1}]}}`, []string{"concurrency"}},

@@ -8,7 +8,6 @@ func Unsupported(f Function) []string {
 		name string
 		used bool
 	}{
-		{"cron", hasCron(f.Triggers)},
 		{"batchEvents", f.Settings.Batch != nil},
 		{"debounce", f.Settings.Debounce != nil},
 		{"rateLimit", f.Settings.RateLimit != nil},
@@ -22,15 +21,6 @@ func Unsupported(f Function) []string {
 		}
 	}
 	return names
-}
-
-func hasCron(triggers []Trigger) bool {
-	for _, trigger := range triggers {
-		if trigger.Cron != "" {
-			return true
-		}
-	}
-	return false
 }
 
 // limitsConcurrency says whether the app asked for limits. The one of a connected app's workers is the server's own.

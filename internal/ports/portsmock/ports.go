@@ -499,6 +499,21 @@ func (mr *MockCatalogMockRecorder) Sync(ctx, plan any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Sync", reflect.TypeOf((*MockCatalog)(nil).Sync), ctx, plan)
 }
 
+// Ticks mocks base method.
+func (m *MockCatalog) Ticks(ctx context.Context, arg1 uuid.UUID) ([]ports.Tick, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Ticks", ctx, arg1)
+	ret0, _ := ret[0].([]ports.Tick)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Ticks indicates an expected call of Ticks.
+func (mr *MockCatalogMockRecorder) Ticks(ctx, arg1 any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Ticks", reflect.TypeOf((*MockCatalog)(nil).Ticks), ctx, arg1)
+}
+
 // MockHistory is a mock of History interface.
 type MockHistory struct {
 	ctrl     *gomock.Controller

@@ -69,6 +69,7 @@ func Test(t *testing.T, run Runner) {
 	t.Run("Queue", func(t *testing.T) { t.Parallel(); TestQueue(t, run) })
 	t.Run("Catalog", func(t *testing.T) { t.Parallel(); TestCatalog(t, run) })
 	t.Run("History", func(t *testing.T) { t.Parallel(); TestHistory(t, run) })
+	t.Run("Ticks", func(t *testing.T) { t.Parallel(); TestTicks(t, run) })
 	t.Run("Metadata", func(t *testing.T) { t.Parallel(); TestMetadata(t, run) })
 	t.Run("Cancellations", func(t *testing.T) { t.Parallel(); TestCancellations(t, run) })
 }

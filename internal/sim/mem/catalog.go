@@ -135,6 +135,7 @@ func (b *Backend) Sync(ctx context.Context, plan function.SyncPlan) error {
 	}
 	for _, f := range plan.Put {
 		b.funcs[f.ID] = &fn{Function: f}
+		b.followTriggers(f)
 	}
 	return nil
 }
@@ -166,6 +167,7 @@ func (b *Backend) conflict(plan function.SyncPlan) error {
 func (b *Backend) archive(id uuid.UUID) {
 	if f := b.funcs[id]; f != nil {
 		f.archived = true
+		b.forgetTicks(id)
 	}
 }
 
@@ -175,7 +177,7 @@ func (b *Backend) archiveApp(id uuid.UUID) {
 	}
 	for _, f := range b.funcs {
 		if f.AppID == id {
-			f.archived = true
+			b.archive(f.ID)
 		}
 	}
 }

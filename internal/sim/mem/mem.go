@@ -55,6 +55,8 @@ type Backend struct {
 	paused   []uuid.UUID
 	apps     map[uuid.UUID]*function.App
 	funcs    map[uuid.UUID]*fn
+	// ticks is where schedules are.
+	ticks map[schedule]time.Time
 }
 
 // waiting is an event that is not settled.
@@ -90,7 +92,7 @@ func New(clock ports.Clock) *Backend {
 		begun: map[ulid.ULID]run.State{}, memos: map[ulid.ULID][]run.Step{}, answers: map[ulid.ULID]*sdk.HTTPResult{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
-		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, attached: map[ulid.ULID][]metadata.Stored{},
+		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
 	}
 }
 

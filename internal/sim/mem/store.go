@@ -28,9 +28,10 @@ func (b *Backend) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Sched
 	if b.outdated(s) {
 		return nil, ports.ErrOutdated
 	}
-	if s.Event != (ulid.ULID{}) && !b.settle(s.Event) {
+	if !b.ticksAre(s.Ticks) || s.Event != (ulid.ULID{}) && !b.settle(s.Event) {
 		return nil, ports.ErrConflict
 	}
+	b.moveTicks(s.Ticks)
 	answers := make([]ports.Scheduled, 0, len(s.Runs))
 	for _, r := range s.Runs {
 		answers = append(answers, b.schedule(r))

@@ -58,3 +58,9 @@ type IngotPause struct {
 	EventName string
 	Body      []byte
 }
+
+type IngotTick struct {
+	FunctionID string
+	Expression string
+	DealtUntil int64
+}
