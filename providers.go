@@ -26,7 +26,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
-	"github.com/ingothq/ingot/internal/app/start"
+	starting "github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/config"
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -147,7 +147,7 @@ func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, hist
 }
 
 func newRerun(store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *rerun.Rerun {
-	starter := start.Starter{Store: store, Advance: advance.New(store, in, updates, log, nil), Clock: clock}
+	starter := starting.Starter{Store: store, Advance: advance.New(store, in, updates, log, nil), Clock: clock}
 	return rerun.New(starter, history, reg, ids, log)
 }
 

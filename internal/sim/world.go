@@ -42,6 +42,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -158,7 +159,9 @@ func (w *World) boot(ctx context.Context) error {
 		Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend, w},
 		Catalog: catalog{w.backend, w}, Functions: reg, Waits: w.router, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
 	})
-	w.reruns = rerun.New(ports, history{w.backend, w}, reg, w.clock, entropy{w})
+	w.reruns = rerun.New(start.Starter{
+		Store: ports, Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Clock: w.clock,
+	}, history{w.backend, w}, reg, entropy{w}, log)
 	w.canceller = cancel.New(cancel.Deps{
 		Cancellations: orders{w.backend.Cancellations(), w}, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
 		Pause: func(context.Context, int) { w.stop("pause") }, AtOnce: 1,
