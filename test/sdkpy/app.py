@@ -17,6 +17,7 @@ import cancels
 import invokes
 import outside
 import reruns
+import timed
 import waits
 from harness import Keys
 from provider import Provider
@@ -145,6 +146,7 @@ class App:
         add("numbers", self._numbers)
         for subject in (waits, invokes, cancels, outside, reruns):
             subject.add_functions(self, add)
+        functions.append(timed.function(self))
         observe = self.client.create_function(
             fn_id="observer", trigger=inngest.TriggerEvent(event="inngest/function.finished")
         )
