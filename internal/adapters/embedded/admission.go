@@ -40,10 +40,10 @@ func (r rejected) Unwrap() error { return r.error }
 func (st *store) admit(t *tx, sc *scheduling, now time.Time) error {
 	for i := range sc.planned {
 		p := &sc.planned[i]
-		p.admission = admission{now: now}
 		if p.request == nil {
 			continue
 		}
+		p.admission = &admission{now: now}
 		if err := p.decide(t, sc.Hold.ID); err != nil {
 			return st.refused(t, sc.Event, err)
 		}
@@ -141,7 +141,7 @@ func (p *plannedRun) findHold(t *tx, kind ports.HoldKind, key string, settled ul
 
 // debounced reads what waits under a key. What cannot be read is nothing, and is parked when the new event takes its place.
 func (p *plannedRun) debounced(t *tx, key string, settled ulid.ULID) (*flow.Debounced, error) {
-	a := &p.admission
+	a := p.admission
 	if err := p.findHold(t, ports.HoldDebounce, key, settled); err != nil || a.open == nil {
 		return nil, err
 	}
@@ -159,8 +159,8 @@ func (p *plannedRun) debounced(t *tx, key string, settled ulid.ULID) (*flow.Debo
 
 // carryOut makes true what was decided about a run.
 func (st *store) carryOut(ctx context.Context, t *tx, sc *scheduling, p *plannedRun) (ports.Scheduled, error) {
-	a := &p.admission
-	if p.request == nil {
+	a := p.admission
+	if a == nil {
 		return st.insertRun(t, p)
 	}
 	if spent := a.outcome.Spent; spent != nil {
@@ -198,7 +198,7 @@ func (st *store) carryOut(ctx context.Context, t *tx, sc *scheduling, p *planned
 
 // intoBatch puts the event in its batch. The cost does not depend on what is in it.
 func (p *plannedRun) intoBatch(t *tx, sc *scheduling) error {
-	a := &p.admission
+	a := p.admission
 	appended := a.outcome.Batch
 	for _, full := range appended.Full { // before a new one is opened under its key
 		due := min(nanos(full.Deadline), nanos(a.now))
@@ -214,16 +214,14 @@ func (p *plannedRun) intoBatch(t *tx, sc *scheduling) error {
 
 // writeHeldBatch writes a batch as it is now, and the event if it went into this one.
 func (p *plannedRun) writeHeldBatch(t *tx, sc *scheduling, batch flow.OpenBatch, open bool, due int64) error {
-	before, put := p.admission.open, p.admission.outcome.Batch.Put[0] == batch.ID
-	switch {
-	case before == nil || before.id != batch.ID:
+	before := p.admission.open
+	if before == nil || before.id != batch.ID {
 		return sc.held.note(newHold{
 			id: batch.ID, function: p.state.FunctionID, kind: ports.HoldBatch, key: p.request.Values.BatchKey, open: open, due: due,
 			bytes: batch.Bytes,
 		}.insert(t, p.record))
-	case open && !put:
-		return nil // a duplicate
 	}
+	put := p.admission.outcome.Batch.Put[0] == batch.ID
 	if err := sc.held.note(before.update(t, open, due, batch.Events, batch.Bytes)); err != nil || !put {
 		return err
 	}
@@ -233,7 +231,7 @@ func (p *plannedRun) writeHeldBatch(t *tx, sc *scheduling, batch flow.OpenBatch,
 
 // intoDebounce makes the event the one that waits, unless it is dropped or waits already.
 func (p *plannedRun) intoDebounce(ctx context.Context, t *tx, sc *scheduling) error {
-	a := &p.admission
+	a := p.admission
 	if a.unreadable != nil {
 		if err := parkHold(ctx, t, a.broken, a.unreadable.Error(), a.now); err != nil {
 			return err

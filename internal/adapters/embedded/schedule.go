@@ -114,11 +114,13 @@ func (st *store) scheduled(sc *scheduling) {
 	skipped := sc.Skipped
 	for i := range sc.planned {
 		next := &sc.planned[i]
-		if next.admission.outcome.Spent != nil && next.admission.newBucket {
-			st.keep.counted()
-		}
-		if next.admission.skipped != nil {
-			skipped = append(skipped[:len(skipped):len(skipped)], *next.admission.skipped)
+		if a := next.admission; a != nil {
+			if a.outcome.Spent != nil && a.newBucket {
+				st.keep.counted()
+			}
+			if a.skipped != nil {
+				skipped = append(skipped[:len(skipped):len(skipped)], *a.skipped)
+			}
 		}
 		if sc.answer[i].Result != flow.Started {
 			continue
@@ -149,8 +151,9 @@ type plannedRun struct {
 	paused  bool
 	batch   ulid.ULID
 	// record is the request's event, of a run whose event goes into a hold.
-	record    []byte
-	admission admission
+	record []byte
+	// admission is what becomes of it, nil without a request.
+	admission *admission
 	// replaced tells that the key took the place of an expired one, so that no more keys are stored than before.
 	replaced bool
 	instead  map[flow.Result][]event.Tracked

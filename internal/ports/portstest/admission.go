@@ -119,6 +119,7 @@ func rateLimitVectors(t *testing.T, p Ports) {
 		}},
 		{5, "1m", []attempt{{0, 0}, {time.Second, 11 * time.Second}, {12 * time.Second, 0}, {24 * time.Second, 0}}},
 		{100, "1m", append(append(full, attempt{0, 600 * time.Millisecond}), burst...)},
+		{7, "1s", []attempt{{0, 0}, {0, 142_857_143}, {142_857_142, 1}, {142_857_143, 0}}},
 		{1, "24h", []attempt{{0, 0}, {86399 * time.Second, time.Second}, {86400 * time.Second, 0}}},
 	} {
 		settings := limited(t, c.limit, c.period, "")
@@ -173,14 +174,14 @@ func rateLimitKeys(t *testing.T, p Ports) {
 
 func rateLimitDuplicate(t *testing.T, p Ports) {
 	settings := limited(t, 1, "1h", "")
-	first := starts(t, p, settings, func(e *event.Tracked) { e.ID = "same" })
+	first := starts(t, p, settings, sentTwice)
 	for range 2 {
 		p = restarted(p)
-		_, answer := ask(t, p, settings, func(e *event.Tracked) { e.ID = "same" })
+		_, answer := ask(t, p, settings, sentTwice)
 		same(t, answer, ports.Scheduled{Result: flow.Duplicate, RunID: first.State.ID})
 	}
 	p.Pass(time.Hour)
-	_, answer := ask(t, p, settings, func(e *event.Tracked) { e.ID = "same" })
+	_, answer := ask(t, p, settings, sentTwice)
 	same(t, answer, ports.Scheduled{Result: flow.Duplicate, RunID: first.State.ID})
 	starts(t, p, settings)
 }
@@ -368,18 +369,20 @@ func pausedBatch(t *testing.T, p Ports) {
 	})
 }
 
+// sentTwice gives events the same ID of their sender.
+func sentTwice(e *event.Tracked) { e.ID = "sent twice" }
+
 func duplicateRuns(t *testing.T, p Ports) {
 	settings := single(t, function.SingletonSkip, "event.data.k")
-	withID := func(e *event.Tracked) { e.ID = "sent twice" }
-	first := starts(t, p, settings, withID)
+	first := starts(t, p, settings, sentTwice)
 	p.Pass(24*time.Hour - time.Second)
 	p = restarted(p)
-	e := accepted(t, p, withID)
+	e := accepted(t, p, sentTwice)
 	second := asks(p, settings, e)
 	same(t, route(t, p, e, second), ports.Scheduled{Result: flow.Duplicate, RunID: first.State.ID})
 	noRun(t, p, second)
 	p.Pass(time.Second)
-	starts(t, p, settings, withID)
+	starts(t, p, settings, sentTwice)
 }
 
 // insteadOfEach gives a run an event for each result but that it starts, and returns them.
@@ -394,19 +397,34 @@ func insteadOfEach(p Ports, next *ports.NewRun) map[flow.Result][]event.Tracked 
 func insteadOf(t *testing.T, p Ports) {
 	limit, free := limited(t, 1, "1h", ""), single(t, function.SingletonSkip, "event.data.none")
 	starts(t, p, limit)
-	twice := starts(t, p, free)
-	for want, next := range map[flow.Result]ports.NewRun{
-		flow.Started:      asks(p, free, anEvent(p)),
-		flow.IntoBatch:    asks(p, batching(t, 2, "1h", ""), anEvent(p)),
-		flow.RateLimited:  asks(p, limit, anEvent(p)),
-		flow.IntoDebounce: asks(p, debouncing(t, "1h", "", ""), anEvent(p)),
-		flow.Skipped:      asks(p, free, anEvent(p), whilePaused),
-		flow.Duplicate:    asks(p, free, twice.State.Events[0]),
+	starts(t, p, free, sentTwice)
+	for want, c := range map[flow.Result]struct {
+		settings *flow.Settings
+		adjust   func(*ports.NewRun)
+		event    func(*event.Tracked)
+	}{
+		flow.Started:      {settings: free},
+		flow.IntoBatch:    {settings: batching(t, 2, "1h", "")},
+		flow.RateLimited:  {settings: limit},
+		flow.IntoDebounce: {settings: debouncing(t, "1h", "", "")},
+		flow.Skipped:      {settings: free, adjust: whilePaused},
+		flow.Duplicate:    {settings: free, event: sentTwice},
 	} {
+		e, published := accepted(t, p), anEvent(p)
+		if c.event != nil {
+			e = accepted(t, p, c.event)
+		}
+		next := asks(p, c.settings, e)
+		if c.adjust != nil {
+			c.adjust(&next)
+		}
 		instead := insteadOfEach(p, &next)
-		published := anEvent(p)
-		_, err := p.Store.Schedule(t.Context(), ports.Schedule{Event: accepted(t, p).InternalID, Runs: []ports.NewRun{next}, Publish: []event.Tracked{published}})
+		takeSoon(t, p, 100)
+		answer, err := p.Store.Schedule(t.Context(), ports.Schedule{
+			Event: e.InternalID, Runs: []ports.NewRun{next}, Publish: []event.Tracked{published},
+		})
 		must(t, err)
+		same(t, answer[0].Result, want)
 		got := map[ulid.ULID]bool{}
 		for _, e := range takeSoon(t, p, 100) {
 			got[e.InternalID] = true

@@ -148,29 +148,29 @@ func (b *Backend) opened(id ulid.ULID, function uuid.UUID, kind ports.HoldKind, 
 // intoBatch makes true what becomes of the event of a request for a batch. A batch whose time has come already does not change
 // by being closed: whoever has it has its events.
 func (b *Backend) intoBatch(r ports.NewRun, appended flow.Appended) {
-	batches, full := appended.Full, len(appended.Full)
-	if appended.Open != nil {
-		batches = append(slices.Clip(batches), *appended.Open)
-	}
-	now := b.clock.Now().UTC()
-	for i, batch := range batches {
-		h := b.opened(batch.ID, r.State.FunctionID, ports.HoldBatch, r.Request.Values.BatchKey)
-		closing := i < full && (h.Revision == 0 || h.Due.After(now))
-		h.closed = i < full
-		if h.Revision == 0 {
-			h.Due = batch.Deadline
-		}
-		if closing {
-			h.Due = now
-		}
-		if appended.Put[0] == h.ID {
-			h.Events, h.bytes = append(h.Events, r.Request.Event), batch.Bytes
-		}
-		if closing || appended.Put[0] == h.ID {
+	into := appended.Put[0]
+	for _, full := range appended.Full {
+		h := b.batch(r, full, into)
+		due := h.Due
+		h.closed, h.Due = true, earlier(due, b.clock.Now().UTC())
+		if full.ID == into || h.Due.Before(due) {
 			h.changed()
 		}
 	}
-	b.awaken()
+	if open := appended.Open; open != nil {
+		if h := b.batch(r, *open, into); open.ID == into {
+			h.changed()
+		}
+	}
+}
+
+// batch is the hold of a batch of the function, with the event of the request if it is the one that the event goes into.
+func (b *Backend) batch(r ports.NewRun, batch flow.OpenBatch, into ulid.ULID) *hold {
+	h := b.opened(batch.ID, r.State.FunctionID, ports.HoldBatch, r.Request.Values.BatchKey)
+	if batch.ID == into {
+		h.Events, h.bytes, h.Due = append(h.Events, r.Request.Event), batch.Bytes, batch.Deadline
+	}
+	return h
 }
 
 // intoDebounce makes true what waits under the key of a request now.
@@ -178,5 +178,4 @@ func (b *Backend) intoDebounce(r ports.NewRun, next flow.Debounced) {
 	h := b.opened(next.ID, r.State.FunctionID, ports.HoldDebounce, r.Request.Values.DebounceKey)
 	h.Events, h.Due, h.maxAt = []event.Tracked{next.Event}, next.Due, next.MaxAt
 	h.changed()
-	b.awaken()
 }
