@@ -10,7 +10,6 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
-	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -69,10 +68,8 @@ func (f faulty) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedul
 		if err == nil {
 			f.w.moved(s.Ticks)
 		}
-		for i, answer := range answers {
-			if answer.Result != flow.Duplicate {
-				f.w.begun(s.Runs[i].State)
-			}
+		if err == nil {
+			f.w.scheduled(s, answers)
 		}
 		return answers, err
 	})

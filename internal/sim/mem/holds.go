@@ -47,16 +47,36 @@ func (h *hold) changed() {
 // Take implements ports.Holds.
 func (p holds) Take(ctx context.Context) (taken ports.Hold, err error) {
 	err = p.wait(ctx, func() (bool, time.Time) {
-		best, next := p.dueHold()
-		if best == nil {
-			return false, next
+		got, next := p.takeHold()
+		if got != nil {
+			taken = *got
 		}
-		best.taken = true
-		taken = best.Hold
-		taken.Events = slices.Clone(taken.Events)
-		return true, time.Time{}
+		return got != nil, next
 	})
 	return taken, err
+}
+
+// TryTakeHold is Take that does not wait; false when no hold is due.
+func (b *Backend) TryTakeHold() (ports.Hold, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	taken, _ := b.takeHold()
+	if taken == nil {
+		return ports.Hold{}, false
+	}
+	return *taken, true
+}
+
+// takeHold takes the hold that has been due longest, or else says when the next one is.
+func (b *Backend) takeHold() (*ports.Hold, time.Time) {
+	best, next := b.dueHold()
+	if best == nil {
+		return nil, next
+	}
+	best.taken = true
+	taken := best.Hold
+	taken.Events = slices.Clone(taken.Events)
+	return &taken, next
 }
 
 // dueHold is the hold that has been due longest, or else when the next one is.
