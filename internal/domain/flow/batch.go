@@ -90,6 +90,7 @@ func (b *Batch) Append(open *OpenBatch, items []Item, now time.Time, newID func(
 	if open != nil {
 		copied := *open
 		result.Open = &copied
+		result.closeIfDue(now)
 	}
 	offered := make(map[ulid.ULID]bool, len(items))
 	for at, item := range items {
@@ -98,7 +99,6 @@ func (b *Batch) Append(open *OpenBatch, items []Item, now time.Time, newID func(
 		}
 		offered[item.ID] = true
 		result.closeIfFull(b)
-		result.closeIfDue(now)
 		if result.Open == nil {
 			result.Open = &OpenBatch{ID: newID(), Deadline: now.Add(b.Timeout)}
 		}

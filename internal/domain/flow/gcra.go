@@ -21,17 +21,12 @@ const horizon = 200 * 365 * 24 * time.Hour
 // NewBucket is a limiter that allows burst+1 at once, and then limit in a period. A limit below 1 counts as 1, a burst below 0 as 0.
 // The period must be positive.
 func NewBucket(limit, burst int, period time.Duration) Bucket {
-	emission := min(ceilDiv(period, time.Duration(max(limit, 1))), horizon)
-	tokens := time.Duration(max(burst, 0))
-	if tokens > horizon/emission {
-		tokens = horizon / emission
-	}
-	return Bucket{emission: emission, tolerance: max(min(emission*tokens+emission, horizon), emission)}
+	emission := min(ceilDiv(int64(period), int64(max(limit, 1))), int64(horizon))
+	tokens := min(int64(max(burst, 0)), int64(horizon)/emission-1) + 1
+	return Bucket{emission: time.Duration(emission), tolerance: time.Duration(emission * tokens)}
 }
 
-func ceilDiv(dividend, divisor time.Duration) time.Duration {
-	return max((dividend-1)/divisor+1, 1)
-}
+func ceilDiv(dividend, divisor int64) int64 { return max((dividend-1)/divisor+1, 1) }
 
 // Taken is the answer of a Bucket.
 type Taken struct {

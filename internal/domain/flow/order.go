@@ -12,11 +12,14 @@ type Place struct {
 	Kind string
 	// Run is the run's ID; zero for a job of no run.
 	Run ulid.ULID
-	// Factor is the run's priority in seconds.
+	// Factor is the run's priority in seconds, between -MaxFactor and MaxFactor.
 	Factor int
 	// At is when the job may be handed out.
 	At time.Time
 }
+
+// MaxFactor is the largest factor in seconds; the smallest is its negative.
+const MaxFactor = 43200
 
 // soon is how far ahead of now a job counts as one for now.
 const soon = 2 * time.Second

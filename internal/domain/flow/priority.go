@@ -14,9 +14,6 @@ type Priority struct {
 	program *expr.Program
 }
 
-// MaxFactor is the largest factor in seconds; the smallest is its negative.
-const MaxFactor = 43200
-
 // of is the factor of the event's run, 0 with the error if there is none.
 func (p *Priority) of(s *expr.Subject) (int, error) {
 	value, err := p.program.Value(s)
