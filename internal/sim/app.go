@@ -34,6 +34,8 @@ type program struct {
 	stages [][]item
 	// trigger is the event that starts it, "sim/<name>" if empty; cancel is the one that cancels it.
 	trigger, cancel string
+	// crons are its schedules; it is started by them alone.
+	crons []string
 	// saves has the app save its steps while a call goes on, and do the next one at once.
 	saves bool
 }
@@ -73,6 +75,8 @@ func newApp(w *World) *app {
 		{name: "fetches", stages: [][]item{{{id: "f", op: "Gateway", opts: `{"url":"http://other.test/"}`}}, {{id: "b"}}}},
 		{name: "defers", stages: [][]item{{{id: "a"}}, {{id: "d", op: "DeferAdd", opts: `{"fn_slug":"sim-later","input":{"n":%d}}`}}}},
 		{name: "saves", stages: [][]item{{{id: "a"}}, {{id: "b"}}, {{id: "nap", sleep: "1m"}}, {{id: "c"}}, {{id: "d"}}}, saves: true},
+		{name: "ticks", stages: [][]item{{{id: "a"}}, {{id: "b"}}}, crons: []string{"0 */2 * * *", "0 */4 * * *"}},
+		{name: "hears", stages: [][]item{{{id: "a"}}}, trigger: event.ScheduledTimer},
 		{name: "later", stages: [][]item{{{id: "a"}}}, trigger: event.DeferredSchedule},
 		{name: "stops", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "3h"}}, {{id: "b"}}}, cancel: "sim/stop"},
 	}}
@@ -97,11 +101,23 @@ func (a *app) functions() []function.Function {
 		}
 		all[i] = function.Function{
 			ID: domainids.FunctionID(p.name, uri), AppID: a.identity().ID, Version: 1, Name: p.name, Slug: "sim-" + p.name,
-			Triggers: []function.Trigger{trigger}, Step: function.Step{ID: "step", Name: "step", URI: uri},
+			Triggers: triggers(p, trigger), Step: function.Step{ID: "step", Name: "step", URI: uri},
 		}
 		if p.cancel != "" {
 			all[i].Settings.Cancel = []function.Cancel{{Event: p.cancel, If: "async.data.n == event.data.n"}}
 		}
+	}
+	return all
+}
+
+// triggers are those of a program: the one for an event, or its schedules.
+func triggers(p program, onEvent function.Trigger) []function.Trigger {
+	if len(p.crons) == 0 {
+		return []function.Trigger{onEvent}
+	}
+	var all []function.Trigger
+	for _, expression := range p.crons {
+		all = append(all, function.Trigger{Cron: expression})
 	}
 	return all
 }
@@ -127,7 +143,8 @@ type callBody struct {
 	Event struct {
 		ID   string `json:"id"`
 		Data struct {
-			N int `json:"n"`
+			N    int    `json:"n"`
+			Cron string `json:"cron"`
 		} `json:"data"`
 	} `json:"event"`
 	Steps  map[string]json.RawMessage `json:"steps"`

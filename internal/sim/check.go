@@ -36,6 +36,9 @@ func (c *checker) violated(format string, values ...any) {
 // called checks a call: one run for an event, and memos that never go away or change.
 func (c *checker) called(function, target string, body callBody, repeats bool) {
 	start := function + " " + body.Event.ID
+	if function == "ticks" {
+		start += " " + body.Event.Data.Cron // its schedules may tick at once
+	}
 	if first := c.runOf[start]; repeats {
 		// One event may start any number of reruns.
 	} else if first == "" {
@@ -106,6 +109,7 @@ func (w *World) ended() {
 		}
 	}
 	w.told(status)
+	w.ticked()
 	for id, reason := range w.backend.Parked() {
 		w.check.violated("%s is parked: %s", id, reason)
 	}

@@ -66,6 +66,9 @@ func (f faulty) Park(ctx context.Context, id ulid.ULID, reason string) error {
 func (f faulty) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
 	return ask(f.w, "schedule", func() ([]ports.Scheduled, error) {
 		answers, err := f.w.store.Schedule(ctx, s)
+		if err == nil {
+			f.w.moved(s.Ticks)
+		}
 		for i, answer := range answers {
 			if answer.Result != flow.Duplicate {
 				f.w.begun(s.Runs[i].State)
@@ -179,6 +182,14 @@ func (h history) Origin(ctx context.Context, id ulid.ULID) (ports.Origin, error)
 type catalog struct {
 	ports.Catalog
 	w *World
+}
+
+// Ticks is read without faults while the server starts.
+func (c catalog) Ticks(ctx context.Context, function uuid.UUID) ([]ports.Tick, error) {
+	if c.w.current == nil {
+		return c.Catalog.Ticks(ctx, function)
+	}
+	return ask(c.w, "read ticks", func() ([]ports.Tick, error) { return c.Catalog.Ticks(ctx, function) })
 }
 
 func (c catalog) Sync(ctx context.Context, plan function.SyncPlan) error {

@@ -54,7 +54,7 @@ func (w *World) Run(ctx context.Context, steps int) (Result, error) {
 	}
 	w.faults = false
 	w.note("faults end")
-	for n := 0; !w.backend.Idle() || w.fulfils() || len(w.tasks) > 0; n++ {
+	for n := 0; !w.backend.Idle() || w.fulfils() || w.ticksDue() || len(w.tasks) > 0; n++ {
 		if n == drainSteps {
 			w.check.violated("not at rest after %d steps without faults", n)
 			return w.result()
@@ -110,7 +110,7 @@ func (w *World) proceed(ctx context.Context) {
 			return
 		}
 	}
-	if n == len(w.tasks)+1 && w.takeOrder(ctx) {
+	if n == len(w.tasks)+1 && (w.takeOrder(ctx) || w.takeTick(ctx)) {
 		return
 	}
 	if lease, ok := w.backend.TryLease(); ok {
@@ -127,6 +127,10 @@ func (w *World) advance() {
 	next := w.backend.NextDue()
 	if order := w.canceller.Next(); next.IsZero() || !order.IsZero() && order.Before(next) {
 		next = order
+	}
+	// Without faults the world comes to rest: it goes on for what is under way only, since the clock has no end.
+	if tick := w.scheduler.Next(); w.faults && !tick.IsZero() && (next.IsZero() || tick.Before(next)) {
+		next = tick
 	}
 	if next.After(w.clock.now) {
 		w.clock.now = next
@@ -161,8 +165,8 @@ func (w *World) poke(ctx context.Context) {
 func (w *World) send(ctx context.Context) {
 	w.latest = w.rng.IntN(len(w.app.programs))
 	p := w.app.programs[w.latest]
-	if p.trigger != "" {
-		return // it is started by the server's own events
+	if p.trigger != "" || len(p.crons) > 0 {
+		return // it is started by the server's own events, or by the clock
 	}
 	e := event.Event{
 		ID: fmt.Sprintf("event-%d", w.numbers), Name: "sim/" + p.name,

@@ -7,7 +7,8 @@
 // know. Apps answer with errors, garbage, or nothing.
 //
 // The workload has a function for each thing that an SDK can ask of a run, clients of durable endpoints whose apps die in the
-// middle of a request, apps that save their steps while a call goes on, and reruns of any run from any of its steps.
+// middle of a request, apps that save their steps while a call goes on, reruns of any run from any of its steps, and functions
+// that are started by the clock.
 //
 // What must hold is checked while it happens (a memoised step is never run again and never changes, a run starts once
 // for an event, orders about functions are followed) and, once the faults stop, at the end: everything has ended as it should, and every run has told of its
@@ -15,7 +16,7 @@
 //
 // That the simulation can see what it looks for is proven with planted bugs: a store that loses the job after a step (a lost
 // wake-up), tells of an end twice (a double finish), ends a run without its events (a commit torn in two), saves a memo
-// under another step, or starts a run twice. TestSeeds_FindPlantedBugs plants each one and wants it found within 20 seeds.
+// under another step, starts a run twice, or loses or doubles a tick. TestSeeds_FindPlantedBugs plants each one and wants it found within 20 seeds.
 //
 // Nothing here depends on time, on goroutines or on the order of maps: a seed gives the same run every time, and a
 // failure names the seed and shows the trace.
@@ -34,12 +35,14 @@ import (
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/checkpoint"
+	"github.com/ingothq/ingot/internal/app/cron"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -65,6 +68,7 @@ type World struct {
 	reruns      *rerun.Rerun
 	canceller   *cancel.Canceller
 	pauser      *pausing.Pauser
+	scheduler   *cron.Scheduler
 
 	tasks   []*task
 	current *task
@@ -82,14 +86,19 @@ type World struct {
 	// or resumed.
 	paused, everPaused map[string]bool
 	pausing            bool
-	trace              []string
-	crashes            int
+	// ticks are those that schedules have moved to.
+	ticks   []ports.Tick
+	trace   []string
+	crashes int
 }
+
+// began is when time begins.
+var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // New returns a world with the functions of the workload registered.
 func New(seed uint64) *World {
 	w := &World{
-		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), clock: &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, faults: true,
+		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), clock: &clock{now: began}, faults: true,
 		stopped: map[int]bool{}, paused: map[string]bool{}, everPaused: map[string]bool{},
 	}
 	w.backend = mem.New(w.clock)
@@ -129,11 +138,15 @@ func (j jitter) Duration(limit time.Duration) time.Duration {
 func (w *World) boot(ctx context.Context) error {
 	log := slog.New(slog.DiscardHandler)
 	reg := registry.New(w.backend, log)
+	ports := faulty{w}
+	w.ingest = ingest.New(ports, w.clock, entropy{w})
+	w.scheduler = cron.New(cron.Deps{
+		Store: ports, Catalog: catalog{w.backend, w}, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log, AtOnce: 1,
+	})
+	reg.Observe(w.scheduler)
 	if err := reg.Reload(ctx); err != nil {
 		return fmt.Errorf("load functions: %w", err)
 	}
-	ports := faulty{w}
-	w.ingest = ingest.New(ports, w.clock, entropy{w})
 	w.router = route.New(route.Deps{
 		EventLog: ports, Store: ports, Functions: reg, Events: ports, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
 		Pause: func(context.Context, int) { w.stop("pause") }, ResumesAtOnce: 1,
@@ -146,7 +159,9 @@ func (w *World) boot(ctx context.Context) error {
 		Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend, w},
 		Catalog: catalog{w.backend, w}, Functions: reg, Waits: w.router, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
 	})
-	w.reruns = rerun.New(ports, history{w.backend, w}, reg, w.clock, entropy{w})
+	w.reruns = rerun.New(start.Starter{
+		Store: ports, Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Clock: w.clock,
+	}, history{w.backend, w}, reg, entropy{w}, log)
 	w.canceller = cancel.New(cancel.Deps{
 		Cancellations: orders{w.backend.Cancellations(), w}, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
 		Pause: func(context.Context, int) { w.stop("pause") }, AtOnce: 1,
@@ -154,6 +169,9 @@ func (w *World) boot(ctx context.Context) error {
 	w.pauser, w.pausing = pausing.New(catalog{w.backend, w}, ports, reg, w.clock, log), false
 	if err := w.canceller.Load(ctx); err != nil {
 		return fmt.Errorf("load cancellations: %w", err)
+	}
+	if err := w.scheduler.Load(ctx); err != nil {
+		return fmt.Errorf("load schedules: %w", err)
 	}
 	return nil
 }

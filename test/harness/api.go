@@ -26,6 +26,7 @@ type Run struct {
 	FunctionID string          `json:"function_id"`
 	EventID    string          `json:"event_id"`
 	Status     string          `json:"status"`
+	Cron       string          `json:"cron"`
 	EndedAt    *time.Time      `json:"ended_at"`
 	Output     json.RawMessage `json:"output"`
 }

@@ -73,6 +73,7 @@ func (a *app) createFunctions(t *testing.T) {
 	a.createInvokes(t)
 	a.createCancelled(t)
 	a.createReruns(t)
+	a.createTimed(t)
 	a.createOrdered(t)
 	a.createCheckpointed(t)
 	a.createOutside(t)

@@ -18,6 +18,7 @@ import flows
 import invokes
 import outside
 import reruns
+import timed
 import waits
 from harness import Keys
 from provider import Provider
@@ -146,6 +147,7 @@ class App:
         add("numbers", self._numbers)
         for subject in (waits, invokes, cancels, flows, outside, reruns):
             subject.add_functions(self, add)
+        functions.append(timed.function(self))
         observe = self.client.create_function(
             fn_id="observer", trigger=inngest.TriggerEvent(event="inngest/function.finished")
         )

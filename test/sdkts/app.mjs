@@ -12,10 +12,13 @@ import * as metadata from "./metadata.mjs";
 import * as outside from "./outside.mjs";
 import * as realtime from "./realtime.mjs";
 import * as signals from "./signals.mjs";
+import * as timed from "./timed.mjs";
 import * as waits from "./waits.mjs";
 
 /** What is tested beyond the basics; each has its functions and its scenarios. */
-export const subjects = [waits, signals, invoke, cancel, flow, rerun, checkpoint, outside, realtime, defer, metadata, endpoint];
+export const subjects = [
+  waits, signals, timed, invoke, cancel, flow, rerun, checkpoint, outside, realtime, defer, metadata, endpoint,
+];
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -239,6 +242,6 @@ function functions(app, lane, create) {
   all.push(create({ id: "observer" }, { event: "inngest/function.finished" }, ({ event }) => {
     app.finished.set(event.data.run_id, event.data);
   }));
-  for (const subject of subjects) subject.functions({ add, all, app, lane, stepOf });
+  for (const subject of subjects) subject.functions({ add, all, app, create, lane, stepOf });
   return all;
 }

@@ -38,10 +38,8 @@ type Run struct {
 	Waiter func(reason string) []event.Tracked
 }
 
-// The reasons that those who wait for a run are given when there is none.
-const (
-	duplicateReason = "invoked function was not started: an event with its id has started it before"
-)
+// duplicateReason is what those who wait for a run are told when another has its key.
+const duplicateReason = "invoked function was not started: an event with its id has started it before"
 
 // Plan adds a run to a schedule: to start, to be decided about by flow control in the commit, or as one that does not start,
 // because its function is paused or a key of its flow control cannot be evaluated on its event. What could be evaluated only in
@@ -80,9 +78,6 @@ func (r *Run) request(settings *flow.Settings, log *slog.Logger) (*flow.Request,
 	request := &flow.Request{Settings: settings, Values: values, ID: r.Spec.ID, Event: first}
 	if values.Batched {
 		request.Size = size(first.Event)
-	}
-	if r.From == flow.FromCron {
-		request.At = r.Spec.Now
 	}
 	return request, nil
 }
@@ -141,4 +136,3 @@ func (r *Run) refuse(schedule *ports.Schedule, end run.Finish, reason string) {
 		schedule.Publish = append(schedule.Publish, r.Waiter(reason)...)
 	}
 }
-

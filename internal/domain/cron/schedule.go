@@ -162,7 +162,7 @@ func (s Schedule) Latest(after, now time.Time) time.Time {
 		return time.Time{}
 	}
 	if s.every > 0 {
-		return first.Add(now.Sub(first) / s.every * s.every)
+		return now.UTC().Add(-(now.Sub(first) % s.every))
 	}
 	second := s.Next(first)
 	if second.IsZero() || second.After(now) {

@@ -60,13 +60,10 @@ func Jitter(seed string, limit time.Duration) time.Duration {
 
 // Event is the event that starts the function. Spec 12 §9.4.
 func (t Tick) Event(fireAt time.Time) event.Event {
-	data, err := json.Marshal(struct {
+	data, _ := json.Marshal(struct { // strings always encode
 		Cron        string `json:"cron"`
 		FireAt      string `json:"fireAt"`
 		ScheduledAt string `json:"scheduledAt"`
 	}{t.Expression, instant(fireAt), t.instant()})
-	if err != nil {
-		data = []byte(`{}`) // strings always encode
-	}
 	return event.Event{ID: t.instant(), Name: event.ScheduledTimer, Data: data, TS: fireAt.UnixMilli()}
 }

@@ -13,6 +13,7 @@ import (
 )
 
 func aTick(t testing.TB) cron.Tick {
+	t.Helper()
 	return cron.Tick{FunctionID: uuid.MustParse("11111111-2222-4333-8444-555555555555"), Version: 1, Expression: "*/5 * * * *", At: at(t, "2026-08-21 00:05")}
 }
 

@@ -3,6 +3,8 @@ package run
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 // SkipReason is why an event starts no run of a function that it triggers. The texts are those of the API. Spec 11 §6.
@@ -46,4 +48,9 @@ func (r SkipReason) Sentence() string {
 func Skip(reason SkipReason, at time.Time) Finish {
 	output := append([]byte(`{"skipReason":`), appendString(nil, string(reason))...)
 	return Finish{Status: Skipped, Output: json.RawMessage(append(output, '}')), At: at}
+}
+
+// Refuse is the end of a run that cannot be started, because what its function is set to cannot be decided on its event.
+func Refuse(reason string, at time.Time) Finish {
+	return Finish{Status: Failed, Output: sdk.EngineOutput(sdk.Failure{Text: reason, Name: "Error", Engine: true}), At: at}
 }
