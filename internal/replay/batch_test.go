@@ -12,7 +12,7 @@ import (
 )
 
 // recordedBatches are the ids of the recorded batches, by recording. No message of a recording tells them; the reference
-// told them when its GraphQL API was asked for the run's trigger. The ids of a batch's jobs follow from them.
+// told them over GraphQL. The ids of a batch's jobs follow from them.
 var recordedBatches = map[string]string{
 	"22-batch.go":    "01M85ASFTARVMSB2GVR5JDE57M",
 	"22-batch.ts3":   "01M85ASMFS3NNKZ1TQQV7KHY7X",
@@ -89,7 +89,8 @@ func (b *batch) stored(rw *rewriter, path, text string) string {
 }
 
 // matchBatch finds the recorded call that the server is making for a batch's run. The key of its jobs is made of the batch's
-// id, which the server does not tell, so that jobs are known by what they carry, and must differ from call to call.
+// id, which is not known before the run has been read, so that jobs are known by what they carry, and must differ from call
+// to call.
 func (f *functionRun) matchBatch(ctx callContext, target string) *recordedCall {
 	used := slices.ContainsFunc(f.calls, func(call *recordedCall) bool { return call.done && call.made.JobID == ctx.JobID })
 	for _, call := range f.calls {
@@ -100,6 +101,22 @@ func (f *functionRun) matchBatch(ctx callContext, target string) *recordedCall {
 		}
 	}
 	return nil
+}
+
+// checkBatch notes the jobs of an ended run that do not follow from its batch, if the server tells which it was.
+func (f *functionRun) checkBatch(run readRun) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.batch == nil || run.BatchID == "" {
+		return
+	}
+	function := f.app.function(f.slug).id
+	names := jobNames(function, (&batch{id: run.BatchID}).source(function), f.runID, f.answers)
+	for _, call := range f.calls {
+		if got := names[call.made.JobID]; call.done && got != call.job {
+			f.found = append(f.found, mismatch{where: f.where(call), field: "job", want: call.job, got: "unknown " + call.made.JobID + " " + got})
+		}
+	}
 }
 
 // batches are the recorded batches of a conversation's runs, in the order of the runs.
@@ -159,6 +176,38 @@ func TestBatchStored(t *testing.T) {
 	for path, want := range map[string]string{"/v1/events/A": "A B", "/v1/events/A/runs": "B A", "/v1/runs/R": "B A"} {
 		if got := b.stored(rw, path, "A B"); got != want {
 			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}
+
+// TestCheckBatch proves on a recording that the jobs of a run are of its batch and of no other.
+func TestCheckBatch(t *testing.T) {
+	t.Parallel()
+	rec := load(t, "22-batch.ts3")
+	app := &fakeApp{t: t, addr: "127.0.0.1:" + recordedPorts[rec.lane()], functions: map[string][]*functionRun{}, known: map[string]registered{}}
+	load(t, "01-registration."+rec.lane()).all(func(one *exchange) {
+		if strings.HasPrefix(one.request.Path, "/fn/register") {
+			if err := app.learn(one.request.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	conv, err := newConversation(app, rec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, function := range conv.functions {
+		for _, call := range function.calls {
+			call.made, call.done = call.ctx, true
+		}
+		function.runID = function.calls[0].ctx.RunID
+		function.checkBatch(readRun{BatchID: function.batch.id})
+		if len(function.found) > 0 {
+			t.Errorf("jobs of the recorded batch: %v", function.found)
+		}
+		function.checkBatch(readRun{BatchID: "01M85ASFTARVMSB2GVR5JDE57M"})
+		if len(function.found) != len(function.calls) {
+			t.Errorf("jobs of another batch: %v", function.found)
 		}
 	}
 }

@@ -80,6 +80,7 @@ func (c *conversation) finish(ctx context.Context) {
 			}
 			if run, err := c.app.srv.run(ctx, function.runID); err == nil {
 				function.storedEvent = run.EventID
+				function.checkBatch(run)
 			}
 		}
 		c.mu.Lock()

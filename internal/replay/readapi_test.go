@@ -15,6 +15,7 @@ import (
 // readRun is a run as GET /v1/runs/{id} tells it.
 type readRun struct {
 	EventID string `json:"event_id"`
+	BatchID string `json:"batch_id"` // told by the server under test only
 	Status  string `json:"status"`
 }
 
