@@ -30,6 +30,7 @@ var flowScenarios = map[string]func(*testing.T, *app){
 	"singleton cancels what runs when the next comes": testSingletonCancel,
 	"all who invoke a batch get its result":           testInvokeBatch,
 	"who invokes over the rate limit is told":         testInvokeLimited,
+	"who invokes a singleton in progress is told":     testInvokeSingleton,
 }
 
 // never is longer than a test lasts.
@@ -61,6 +62,7 @@ func (a *app) createFlow(t *testing.T) {
 	a.createSingleton(t, "singleton-cancel", &inngestgo.ConfigSingleton{Key: byGroup, Mode: singletonCancel})
 	a.createInvoker(t, "invoke-batch", "invoked-batch")
 	a.createInvoker(t, "invoke-limited", "invoked-limited")
+	a.createInvoker(t, "invoke-singleton", "singleton-skip")
 }
 
 // createBatch makes a function that is noted under the key of its first event, and returns what is in the batch.
@@ -393,4 +395,13 @@ func testInvokeLimited(t *testing.T, a *app) {
 	run = a.settle(t, a.send(t, "go/"+name, one(name, "g", 2)), "invoke-limited 2", harness.Completed)
 	sameJSON(t, "output", run.Output, `{"caught":"invoked function is rate limited"}`)
 	a.ran(t, "invoked-limited", "g", 1)
+}
+
+func testInvokeSingleton(t *testing.T, a *app) {
+	first := a.arm(t, "singleton-skip", one("singleton-skip", "invoked", 5))
+	id := a.send(t, "go/invoke-singleton", object{"key": "invoke-singleton", "group": "invoked", "n": 6})
+	run := a.settle(t, id, "invoke-singleton", harness.Completed)
+	sameJSON(t, "output", run.Output, `{"caught":"invoked function was not started: another run of it is in progress"}`)
+	a.release(t, first, "singleton-skip 5")
+	a.sawTimes(t, "invoke-singleton/child", "armed", 0)
 }

@@ -62,7 +62,7 @@ def add_functions(app: App, add: typing.Callable[..., typing.Any]) -> None:
         )
         return app.step(ctx, "after", ctx.event.data["n"])
 
-    add("singleton-skip", singleton, singleton=inngest.Singleton(key=GROUP, mode="skip"))
+    skips = add("singleton-skip", singleton, singleton=inngest.Singleton(key=GROUP, mode="skip"))
     add("singleton-cancel", singleton, singleton=inngest.Singleton(key=GROUP, mode="cancel"))
 
     def add_invoker(fn_id: str, child: inngest.Function[typing.Any]) -> None:
@@ -76,5 +76,6 @@ def add_functions(app: App, add: typing.Callable[..., typing.Any]) -> None:
 
         add(fn_id, invoke)
 
+    add_invoker("invoke-singleton", skips)
     add_invoker("invoke-batch", add_batch("invoked-batch", 2))
     add_invoker("invoke-limited", add_single("invoked-limited", rate_limit=limit))

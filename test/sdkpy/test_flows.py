@@ -189,3 +189,12 @@ def test_who_invokes_a_function_over_its_rate_limit_is_told(server: Server, app:
     ends = [settle(server, app, send(app, name, one(name, "g", n)), f"{name} {n}") for n in (1, 2)]
     assert ends == [{"result": 1}, {"caught": "invoked function is rate limited"}]
     assert calls(app, "invoked-limited", "g") == [1]
+
+
+def test_who_invokes_a_singleton_that_runs_already_is_told(server: Server, app: App) -> None:
+    name = "invoke-singleton"
+    first = arm(app, "singleton-skip", one("singleton-skip", name, 5))
+    end = settle(server, app, send(app, name, {"key": name, "group": name, "n": 6}), name)
+    assert end == {"caught": "invoked function was not started: another run of it is in progress"}
+    release(server, app, first, "singleton-skip 5")
+    assert app.runs(f"{name}/child") == []

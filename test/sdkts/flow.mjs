@@ -29,15 +29,14 @@ export function functions({ add, app, lane }) {
   single("rate-limit", { rateLimit: { limit: 1, period: "24h", key: "event.data.group" } });
   single("idempotency", { idempotency: "event.data.id" });
 
-  for (const mode of ["skip", "cancel"]) {
+  const [skips] = ["skip", "cancel"].map((mode) => (
     add(`singleton-${mode}`, { retries: 0, singleton: { key: "event.data.group", mode } }, async (context) => {
       await Promise.all([
         context.step.waitForEvent("wait", { event: `${lane.id}/singleton.go`, timeout: "120s", match: "data.key" }),
         context.step.run("armed", () => { app.note(context, "armed"); }),
       ]);
       return context.step.run("after", () => { app.note(context, "after"); return context.event.data.n; });
-    });
-  }
+    })));
 
   const parent = (id, child) => add(id, { retries: 0 }, async (context) => {
     const { key, group, n } = context.event.data;
@@ -48,6 +47,7 @@ export function functions({ add, app, lane }) {
       return { caught: error.message, by: key };
     }
   });
+  parent("invoke-singleton", skips);
   parent("invoke-batch", batch("invoked-batch", { maxSize: 2, timeout: never }));
   parent("invoke-limited", single("invoked-limited", { rateLimit: { limit: 1, period: "24h", key: "event.data.group" } }));
 }
@@ -225,5 +225,14 @@ export function scenarios(world) {
     await finish(name, "Completed", { result: 1 }, { key: `${name} 1`, group: name, n: 1 });
     await finish(name, "Completed", { caught: "invoked function is rate limited", by: `${name} 2` }, { key: `${name} 2`, group: name, n: 2 });
     assert.deepEqual(calls("invoked-limited", name), [1]);
+  });
+
+  test("who invokes a singleton that runs already is told", async () => {
+    const name = "invoke-singleton";
+    const first = await arm("singleton-skip", 5, name);
+    const caught = "invoked function was not started: another run of it is in progress";
+    await finish(name, "Completed", { caught, by: name }, { key: name, group: name, n: 6 });
+    await release(first);
+    assert.deepEqual(world.app.runs(`${name}/child`), [], "it was called");
   });
 }
