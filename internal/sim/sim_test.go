@@ -106,7 +106,7 @@ func (b broken) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedul
 // keepsHolds is a store that does not settle holds of a kind.
 func keepsHolds(w *World, kind ports.HoldKind) ports.Store {
 	return broken{Store: w.backend, schedule: func(s ports.Schedule) ports.Schedule {
-		if w.controls.held[s.Hold].Kind == kind {
+		if w.controls.held[s.Hold].Kind == kind && w.chance(3) {
 			_ = w.backend.Holds().Release(context.Background(), s.Hold, time.Time{})
 			s.Hold = ports.HoldRef{}
 		}
