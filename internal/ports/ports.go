@@ -217,11 +217,19 @@ type Commit struct {
 	Publish []event.Tracked
 }
 
-// Queue hands out jobs that are due.
+// Queue hands out jobs that are due and for which there is room.
 type Queue interface {
-	// Lease waits for a job that is due and gives it to the caller alone until Commit or Return. Functions take turns;
-	// within a function the job that has been due longest comes first.
+	// Lease waits for a job and gives it to the caller alone until Commit, Return or Park. Functions take turns; within a
+	// function the job with the lowest flow.Score comes first, of equal ones that which came first.
+	//
+	// A job that calls the app or makes a request for it needs room in the constraints of its run's keys (flow.Settings.Constraints)
+	// while it is leased; the first job of a run also needs a token of its throttle, which is spent durably before the job is
+	// handed out, and a place among the runs in progress (flow.Settings.RunConstraint), which the run holds until it has ended, whatever
+	// crashes in between. What has no room waits without being in the way of others, and comes as soon as there is room.
 	Lease(ctx context.Context) (Lease, error)
+	// Limit makes settings what the jobs of a function are limited by from now on, those that are queued too; nil for nothing.
+	// Jobs in hand keep their places. It is not kept: whoever starts a server says it for all functions, before the first Lease.
+	Limit(function uuid.UUID, settings *flow.Settings)
 	// Return hands a job back unchanged, not before at. The attempt is not counted.
 	Return(ctx context.Context, l Lease, at time.Time) error
 	// Park takes a job that cannot be worked on out of the queue and records why, where an operator sees it. The run

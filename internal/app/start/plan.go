@@ -48,7 +48,7 @@ const duplicateReason = "invoked function was not started: an event with its id 
 // Source: spec 11 §1.2, §2.
 func Plan(schedule *ports.Schedule, functions Functions, r Run, log *slog.Logger) {
 	skip := functions.Standing(r.Function.ID).Skip()
-	request, err := r.request(functions.Flow(r.Function.ID), log)
+	request, err := r.evaluate(functions.Flow(r.Function.ID), log)
 	switch {
 	case err != nil:
 		r.refuse(schedule, run.Refuse(fmt.Sprintf("flow control of the function failed: %s", err), r.Spec.Now), err.Error())
@@ -59,8 +59,8 @@ func Plan(schedule *ports.Schedule, functions Functions, r Run, log *slog.Logger
 	}
 }
 
-// request asks flow control; nil when it has nothing to decide.
-func (r *Run) request(settings *flow.Settings, log *slog.Logger) (*flow.Request, error) {
+// evaluate gives the run its keys, and asks flow control; the request is nil when it has nothing to decide.
+func (r *Run) evaluate(settings *flow.Settings, log *slog.Logger) (*flow.Request, error) {
 	if settings == nil {
 		return nil, nil
 	}
@@ -72,6 +72,7 @@ func (r *Run) request(settings *flow.Settings, log *slog.Logger) (*flow.Request,
 	if values.Err != nil {
 		return nil, values.Err
 	}
+	r.Spec.Keys, r.Spec.Lock = values.Keys(), values.SingletonKey
 	if !values.Batched && values.RateLimit == nil && !values.Debounced && values.SingletonKey == "" {
 		return nil, nil
 	}
@@ -93,11 +94,7 @@ func size(e event.Event) int {
 
 func (r *Run) newRun(request *flow.Request, skip run.SkipReason) ports.NewRun {
 	next := r.Record
-	spec := r.Spec
-	if request != nil {
-		spec.Lock = request.Values.SingletonKey
-	}
-	state, jobs := run.New(spec)
+	state, jobs := run.New(r.Spec)
 	next.State, next.Start, next.More, next.Request, next.Paused = state, jobs[0], jobs[1:], request, skip != run.NotSkipped
 	if r.Unique {
 		next.IdempotencyKey = state.Idempotency

@@ -8,6 +8,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/ids"
 )
 
@@ -28,6 +29,8 @@ type Spec struct {
 	AtOnce bool
 	// Lock is the lock of a singleton that the run holds until it ends; empty for none.
 	Lock string
+	// Keys are what its jobs are ordered and limited by; nil for nothing.
+	Keys *flow.Keys
 	// CancelOn and Timeouts end the run early.
 	CancelOn []CancelOn
 	Timeouts Timeouts
@@ -60,6 +63,7 @@ func New(spec Spec) (State, []Job) {
 		Inputs:          spec.Inputs,
 		Endpoint:        spec.Endpoint,
 		Lock:            spec.Lock,
+		Keys:            spec.Keys,
 	}
 	if spec.RequestVersion != nil {
 		s.RequestVersion = *spec.RequestVersion

@@ -29,6 +29,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
@@ -91,6 +92,8 @@ type State struct {
 	Timeouts Timeouts
 	// Lock is the lock of a singleton that the run holds until it has ended; empty for none. Spec 11 §6.
 	Lock string
+	// Keys are what the run's jobs are ordered and limited by; nil for nothing. Spec 11 §7-§9.
+	Keys *flow.Keys
 	// Endpoint is set for runs of durable endpoints.
 	Endpoint *Endpoint
 	// Revision counts commits; a commit names the revision that it was decided on.

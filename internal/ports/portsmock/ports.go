@@ -15,6 +15,7 @@ import (
 
 	uuid "github.com/google/uuid"
 	event "github.com/ingothq/ingot/internal/domain/event"
+	flow "github.com/ingothq/ingot/internal/domain/flow"
 	function "github.com/ingothq/ingot/internal/domain/function"
 	run "github.com/ingothq/ingot/internal/domain/run"
 	sdk "github.com/ingothq/ingot/internal/domain/sdk"
@@ -284,6 +285,18 @@ func (m *MockQueue) Lease(ctx context.Context) (ports.Lease, error) {
 func (mr *MockQueueMockRecorder) Lease(ctx any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Lease", reflect.TypeOf((*MockQueue)(nil).Lease), ctx)
+}
+
+// Limit mocks base method.
+func (m *MockQueue) Limit(arg0 uuid.UUID, settings *flow.Settings) {
+	m.ctrl.T.Helper()
+	m.ctrl.Call(m, "Limit", arg0, settings)
+}
+
+// Limit indicates an expected call of Limit.
+func (mr *MockQueueMockRecorder) Limit(arg0, settings any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Limit", reflect.TypeOf((*MockQueue)(nil).Limit), arg0, settings)
 }
 
 // Park mocks base method.

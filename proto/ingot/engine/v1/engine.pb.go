@@ -38,7 +38,9 @@ type RunHead struct {
 	// Absent for runs of other functions than durable endpoints.
 	Endpoint *Endpoint `protobuf:"bytes,9,opt,name=endpoint" json:"endpoint,omitempty"`
 	// The lock of a singleton; empty for none.
-	Lock          string `protobuf:"bytes,10,opt,name=lock" json:"lock,omitempty"`
+	Lock string `protobuf:"bytes,10,opt,name=lock" json:"lock,omitempty"`
+	// What the jobs are ordered and limited by; absent for nothing.
+	Flow          *FlowKeys `protobuf:"bytes,11,opt,name=flow" json:"flow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -143,6 +145,248 @@ func (x *RunHead) GetLock() string {
 	return ""
 }
 
+func (x *RunHead) GetFlow() *FlowKeys {
+	if x != nil {
+		return x.Flow
+	}
+	return nil
+}
+
+// FlowKeys are what the jobs of a run are ordered and limited by.
+type FlowKeys struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seconds.
+	Factor      int64             `protobuf:"varint,1,opt,name=factor" json:"factor,omitempty"`
+	Concurrency []*ConcurrencyKey `protobuf:"bytes,2,rep,name=concurrency" json:"concurrency,omitempty"`
+	// Absent for none.
+	Run           *RunKey    `protobuf:"bytes,3,opt,name=run" json:"run,omitempty"`
+	Throttle      *BucketKey `protobuf:"bytes,4,opt,name=throttle" json:"throttle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FlowKeys) Reset() {
+	*x = FlowKeys{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FlowKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FlowKeys) ProtoMessage() {}
+
+func (x *FlowKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FlowKeys.ProtoReflect.Descriptor instead.
+func (*FlowKeys) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FlowKeys) GetFactor() int64 {
+	if x != nil {
+		return x.Factor
+	}
+	return 0
+}
+
+func (x *FlowKeys) GetConcurrency() []*ConcurrencyKey {
+	if x != nil {
+		return x.Concurrency
+	}
+	return nil
+}
+
+func (x *FlowKeys) GetRun() *RunKey {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
+func (x *FlowKeys) GetThrottle() *BucketKey {
+	if x != nil {
+		return x.Throttle
+	}
+	return nil
+}
+
+type ConcurrencyKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key" json:"key,omitempty"`
+	Hash          string                 `protobuf:"bytes,2,opt,name=hash" json:"hash,omitempty"`
+	Limit         int64                  `protobuf:"varint,3,opt,name=limit" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConcurrencyKey) Reset() {
+	*x = ConcurrencyKey{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConcurrencyKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConcurrencyKey) ProtoMessage() {}
+
+func (x *ConcurrencyKey) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConcurrencyKey.ProtoReflect.Descriptor instead.
+func (*ConcurrencyKey) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ConcurrencyKey) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ConcurrencyKey) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *ConcurrencyKey) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type RunKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id" json:"id,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunKey) Reset() {
+	*x = RunKey{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunKey) ProtoMessage() {}
+
+func (x *RunKey) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunKey.ProtoReflect.Descriptor instead.
+func (*RunKey) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RunKey) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RunKey) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+type BucketKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Hash          string                 `protobuf:"bytes,1,opt,name=hash" json:"hash,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BucketKey) Reset() {
+	*x = BucketKey{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BucketKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BucketKey) ProtoMessage() {}
+
+func (x *BucketKey) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BucketKey.ProtoReflect.Descriptor instead.
+func (*BucketKey) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BucketKey) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *BucketKey) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
 // Endpoint is how a run of a durable endpoint began.
 type Endpoint struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -155,7 +399,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[1]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -167,7 +411,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[1]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -180,7 +424,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{1}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Endpoint) GetMethod() string {
@@ -209,7 +453,7 @@ type Response struct {
 
 func (x *Response) Reset() {
 	*x = Response{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[2]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -221,7 +465,7 @@ func (x *Response) String() string {
 func (*Response) ProtoMessage() {}
 
 func (x *Response) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[2]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -234,7 +478,7 @@ func (x *Response) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Response.ProtoReflect.Descriptor instead.
 func (*Response) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{2}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Response) GetStatus() int64 {
@@ -275,7 +519,7 @@ type RunEvent struct {
 
 func (x *RunEvent) Reset() {
 	*x = RunEvent{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[3]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -287,7 +531,7 @@ func (x *RunEvent) String() string {
 func (*RunEvent) ProtoMessage() {}
 
 func (x *RunEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[3]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -300,7 +544,7 @@ func (x *RunEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunEvent.ProtoReflect.Descriptor instead.
 func (*RunEvent) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{3}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RunEvent) GetPlace() isRunEvent_Place {
@@ -385,7 +629,7 @@ type RunMeta struct {
 
 func (x *RunMeta) Reset() {
 	*x = RunMeta{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[4]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +641,7 @@ func (x *RunMeta) String() string {
 func (*RunMeta) ProtoMessage() {}
 
 func (x *RunMeta) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[4]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +654,7 @@ func (x *RunMeta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunMeta.ProtoReflect.Descriptor instead.
 func (*RunMeta) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{4}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RunMeta) GetRequestVersion() int64 {
@@ -468,7 +712,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[5]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -480,7 +724,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[5]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -493,7 +737,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{5}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Event) GetInternalId() []byte {
@@ -569,7 +813,7 @@ type Sessions struct {
 
 func (x *Sessions) Reset() {
 	*x = Sessions{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[6]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +825,7 @@ func (x *Sessions) String() string {
 func (*Sessions) ProtoMessage() {}
 
 func (x *Sessions) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[6]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +838,7 @@ func (x *Sessions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sessions.ProtoReflect.Descriptor instead.
 func (*Sessions) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{6}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Sessions) GetValues() map[string]string {
@@ -624,7 +868,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[7]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +880,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[7]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +893,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{7}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Job) GetFunctionId() []byte {
@@ -733,7 +977,7 @@ type Gateway struct {
 
 func (x *Gateway) Reset() {
 	*x = Gateway{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[8]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +989,7 @@ func (x *Gateway) String() string {
 func (*Gateway) ProtoMessage() {}
 
 func (x *Gateway) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[8]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +1002,7 @@ func (x *Gateway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gateway.ProtoReflect.Descriptor instead.
 func (*Gateway) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{8}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Gateway) GetOp() string {
@@ -800,7 +1044,7 @@ type Pause struct {
 
 func (x *Pause) Reset() {
 	*x = Pause{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[9]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +1056,7 @@ func (x *Pause) String() string {
 func (*Pause) ProtoMessage() {}
 
 func (x *Pause) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[9]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +1069,7 @@ func (x *Pause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pause.ProtoReflect.Descriptor instead.
 func (*Pause) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{9}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Pause) GetKind() string {
@@ -931,7 +1175,7 @@ type Defer struct {
 
 func (x *Defer) Reset() {
 	*x = Defer{}
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[10]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1187,7 @@ func (x *Defer) String() string {
 func (*Defer) ProtoMessage() {}
 
 func (x *Defer) ProtoReflect() protoreflect.Message {
-	mi := &file_ingot_engine_v1_engine_proto_msgTypes[10]
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1200,7 @@ func (x *Defer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Defer.ProtoReflect.Descriptor instead.
 func (*Defer) Descriptor() ([]byte, []int) {
-	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{10}
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Defer) GetSlug() string {
@@ -984,7 +1228,7 @@ var File_ingot_engine_v1_engine_proto protoreflect.FileDescriptor
 
 const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\n" +
-	"\x1cingot/engine/v1/engine.proto\x12\x0fingot.engine.v1\"\xec\x02\n" +
+	"\x1cingot/engine/v1/engine.proto\x12\x0fingot.engine.v1\"\x9b\x03\n" +
 	"\aRunHead\x12\x15\n" +
 	"\x06app_id\x18\x01 \x01(\fR\x05appId\x12\x1f\n" +
 	"\vfunction_id\x18\x02 \x01(\fR\n" +
@@ -997,7 +1241,23 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\x0efinish_timeout\x18\b \x01(\x03R\rfinishTimeout\x125\n" +
 	"\bendpoint\x18\t \x01(\v2\x19.ingot.engine.v1.EndpointR\bendpoint\x12\x12\n" +
 	"\x04lock\x18\n" +
-	" \x01(\tR\x04lock\">\n" +
+	" \x01(\tR\x04lock\x12-\n" +
+	"\x04flow\x18\v \x01(\v2\x19.ingot.engine.v1.FlowKeysR\x04flow\"\xc8\x01\n" +
+	"\bFlowKeys\x12\x16\n" +
+	"\x06factor\x18\x01 \x01(\x03R\x06factor\x12A\n" +
+	"\vconcurrency\x18\x02 \x03(\v2\x1f.ingot.engine.v1.ConcurrencyKeyR\vconcurrency\x12)\n" +
+	"\x03run\x18\x03 \x01(\v2\x17.ingot.engine.v1.RunKeyR\x03run\x126\n" +
+	"\bthrottle\x18\x04 \x01(\v2\x1a.ingot.engine.v1.BucketKeyR\bthrottle\"L\n" +
+	"\x0eConcurrencyKey\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\tR\x04hash\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\x03R\x05limit\".\n" +
+	"\x06RunKey\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"1\n" +
+	"\tBucketKey\x12\x12\n" +
+	"\x04hash\x18\x01 \x01(\tR\x04hash\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\">\n" +
 	"\bEndpoint\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\"\xb4\x01\n" +
@@ -1090,36 +1350,44 @@ func file_ingot_engine_v1_engine_proto_rawDescGZIP() []byte {
 	return file_ingot_engine_v1_engine_proto_rawDescData
 }
 
-var file_ingot_engine_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_ingot_engine_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_ingot_engine_v1_engine_proto_goTypes = []any{
-	(*RunHead)(nil),  // 0: ingot.engine.v1.RunHead
-	(*Endpoint)(nil), // 1: ingot.engine.v1.Endpoint
-	(*Response)(nil), // 2: ingot.engine.v1.Response
-	(*RunEvent)(nil), // 3: ingot.engine.v1.RunEvent
-	(*RunMeta)(nil),  // 4: ingot.engine.v1.RunMeta
-	(*Event)(nil),    // 5: ingot.engine.v1.Event
-	(*Sessions)(nil), // 6: ingot.engine.v1.Sessions
-	(*Job)(nil),      // 7: ingot.engine.v1.Job
-	(*Gateway)(nil),  // 8: ingot.engine.v1.Gateway
-	(*Pause)(nil),    // 9: ingot.engine.v1.Pause
-	(*Defer)(nil),    // 10: ingot.engine.v1.Defer
-	nil,              // 11: ingot.engine.v1.Response.HeadersEntry
-	nil,              // 12: ingot.engine.v1.Sessions.ValuesEntry
+	(*RunHead)(nil),        // 0: ingot.engine.v1.RunHead
+	(*FlowKeys)(nil),       // 1: ingot.engine.v1.FlowKeys
+	(*ConcurrencyKey)(nil), // 2: ingot.engine.v1.ConcurrencyKey
+	(*RunKey)(nil),         // 3: ingot.engine.v1.RunKey
+	(*BucketKey)(nil),      // 4: ingot.engine.v1.BucketKey
+	(*Endpoint)(nil),       // 5: ingot.engine.v1.Endpoint
+	(*Response)(nil),       // 6: ingot.engine.v1.Response
+	(*RunEvent)(nil),       // 7: ingot.engine.v1.RunEvent
+	(*RunMeta)(nil),        // 8: ingot.engine.v1.RunMeta
+	(*Event)(nil),          // 9: ingot.engine.v1.Event
+	(*Sessions)(nil),       // 10: ingot.engine.v1.Sessions
+	(*Job)(nil),            // 11: ingot.engine.v1.Job
+	(*Gateway)(nil),        // 12: ingot.engine.v1.Gateway
+	(*Pause)(nil),          // 13: ingot.engine.v1.Pause
+	(*Defer)(nil),          // 14: ingot.engine.v1.Defer
+	nil,                    // 15: ingot.engine.v1.Response.HeadersEntry
+	nil,                    // 16: ingot.engine.v1.Sessions.ValuesEntry
 }
 var file_ingot_engine_v1_engine_proto_depIdxs = []int32{
-	3,  // 0: ingot.engine.v1.RunHead.events:type_name -> ingot.engine.v1.RunEvent
-	1,  // 1: ingot.engine.v1.RunHead.endpoint:type_name -> ingot.engine.v1.Endpoint
-	11, // 2: ingot.engine.v1.Response.headers:type_name -> ingot.engine.v1.Response.HeadersEntry
-	5,  // 3: ingot.engine.v1.RunEvent.embedded:type_name -> ingot.engine.v1.Event
-	6,  // 4: ingot.engine.v1.RunEvent.sessions:type_name -> ingot.engine.v1.Sessions
-	6,  // 5: ingot.engine.v1.Event.sessions:type_name -> ingot.engine.v1.Sessions
-	12, // 6: ingot.engine.v1.Sessions.values:type_name -> ingot.engine.v1.Sessions.ValuesEntry
-	8,  // 7: ingot.engine.v1.Job.gateway:type_name -> ingot.engine.v1.Gateway
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	7,  // 0: ingot.engine.v1.RunHead.events:type_name -> ingot.engine.v1.RunEvent
+	5,  // 1: ingot.engine.v1.RunHead.endpoint:type_name -> ingot.engine.v1.Endpoint
+	1,  // 2: ingot.engine.v1.RunHead.flow:type_name -> ingot.engine.v1.FlowKeys
+	2,  // 3: ingot.engine.v1.FlowKeys.concurrency:type_name -> ingot.engine.v1.ConcurrencyKey
+	3,  // 4: ingot.engine.v1.FlowKeys.run:type_name -> ingot.engine.v1.RunKey
+	4,  // 5: ingot.engine.v1.FlowKeys.throttle:type_name -> ingot.engine.v1.BucketKey
+	15, // 6: ingot.engine.v1.Response.headers:type_name -> ingot.engine.v1.Response.HeadersEntry
+	9,  // 7: ingot.engine.v1.RunEvent.embedded:type_name -> ingot.engine.v1.Event
+	10, // 8: ingot.engine.v1.RunEvent.sessions:type_name -> ingot.engine.v1.Sessions
+	10, // 9: ingot.engine.v1.Event.sessions:type_name -> ingot.engine.v1.Sessions
+	16, // 10: ingot.engine.v1.Sessions.values:type_name -> ingot.engine.v1.Sessions.ValuesEntry
+	12, // 11: ingot.engine.v1.Job.gateway:type_name -> ingot.engine.v1.Gateway
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_ingot_engine_v1_engine_proto_init() }
@@ -1127,7 +1395,7 @@ func file_ingot_engine_v1_engine_proto_init() {
 	if File_ingot_engine_v1_engine_proto != nil {
 		return
 	}
-	file_ingot_engine_v1_engine_proto_msgTypes[3].OneofWrappers = []any{
+	file_ingot_engine_v1_engine_proto_msgTypes[7].OneofWrappers = []any{
 		(*RunEvent_Embedded)(nil),
 		(*RunEvent_Logged)(nil),
 		(*RunEvent_Beside)(nil),
@@ -1138,7 +1406,7 @@ func file_ingot_engine_v1_engine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ingot_engine_v1_engine_proto_rawDesc), len(file_ingot_engine_v1_engine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
