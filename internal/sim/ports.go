@@ -145,6 +145,10 @@ func (q queue) Lease(context.Context) (ports.Lease, error) {
 	return ports.Lease{}, ports.ErrClosed // the world hands out jobs itself
 }
 
+func (q queue) Limit(function uuid.UUID, settings *flow.Settings) {
+	q.w.backend.Queue().Limit(function, settings)
+}
+
 func (q queue) Return(ctx context.Context, l ports.Lease, at time.Time) error {
 	return q.w.do("return", func() error { return q.w.backend.Queue().Return(ctx, l, at) })
 }

@@ -70,6 +70,7 @@ func Test(t *testing.T, run Runner) {
 	t.Run("Admission", func(t *testing.T) { t.Parallel(); TestAdmission(t, run) })
 	t.Run("Holds", func(t *testing.T) { t.Parallel(); TestHolds(t, run) })
 	t.Run("Queue", func(t *testing.T) { t.Parallel(); TestQueue(t, run) })
+	t.Run("QueueLimits", func(t *testing.T) { t.Parallel(); TestQueueLimits(t, run) })
 	t.Run("Catalog", func(t *testing.T) { t.Parallel(); TestCatalog(t, run) })
 	t.Run("History", func(t *testing.T) { t.Parallel(); TestHistory(t, run) })
 	t.Run("Ticks", func(t *testing.T) { t.Parallel(); TestTicks(t, run) })

@@ -14,14 +14,14 @@ type clock struct{}
 
 func (clock) Now() time.Time { return time.Now().UTC() }
 
-// TestContract holds the model to the promises that it is the model of. It has no writes that could be cut and nothing
-// that outlives the process.
+// TestContract holds the model to the promises that it is the model of. It has no writes that could be cut; what a crash leaves is
+// itself.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	portstest.Test(t, func(t *testing.T, test func(t *testing.T, p portstest.Ports)) {
 		synctest.Test(t, func(t *testing.T) {
 			b := mem.New(clock{})
-			test(t, portstest.Ports{
+			p := portstest.Ports{
 				EventLog: b.EventLog(), Store: b.Store(), Queue: b.Queue(), Catalog: b.Catalog(), History: b.History(), Metadata: b.Metadata(),
 				Cancellations: b.Cancellations(), Holds: b.Holds(),
 				Now: time.Now, Settle: synctest.Wait,
@@ -29,7 +29,12 @@ func TestContract(t *testing.T) {
 					time.Sleep(d)
 					synctest.Wait()
 				},
-			})
+			}
+			p.Restart = func() portstest.Ports {
+				b.Crash()
+				return p
+			}
+			test(t, p)
 		})
 	})
 }

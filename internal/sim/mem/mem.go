@@ -13,6 +13,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
@@ -36,7 +37,8 @@ type Backend struct {
 	runs map[ulid.ULID]run.State
 	jobs []*job
 	keys map[string]usedKey
-	// locks are the runs that hold the locks of singletons, tats what rate limits have counted, by the names of their buckets.
+	// locks are the runs that hold the locks of singletons, tats what rate limits and throttles have counted, by the names of their
+	// buckets.
 	locks map[string]ulid.ULID
 	tats  map[string]time.Time
 	// signals are the runs that wait for a signal.
@@ -44,6 +46,9 @@ type Backend struct {
 	token   uint64
 	// turn is the token of a function's last lease.
 	turn map[uuid.UUID]uint64
+	// limits are what the jobs of functions are limited by, started the runs in progress whose first job was handed out.
+	limits  map[uuid.UUID]*flow.Settings
+	started map[ulid.ULID]bool
 
 	// fences are the times before which no run of a function may have been decided on.
 	fences map[uuid.UUID]time.Time
@@ -76,6 +81,9 @@ type job struct {
 	generation int
 	token      uint64 // zero when nobody has it
 	parked     bool
+	// places are the constraints that it holds while somebody has it; admitted says that it has had its throttle's token.
+	places   map[string]bool
+	admitted bool
 }
 
 type usedKey struct {
@@ -95,6 +103,7 @@ func New(clock ports.Clock) *Backend {
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
 		locks: map[string]ulid.ULID{}, tats: map[string]time.Time{},
 		begun: map[ulid.ULID]run.State{}, memos: map[ulid.ULID][]run.Step{}, answers: map[ulid.ULID]*sdk.HTTPResult{},
+		limits: map[uuid.UUID]*flow.Settings{}, started: map[ulid.ULID]bool{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
 		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
@@ -125,7 +134,8 @@ func (b *Backend) History() ports.History { return b }
 // Metadata returns the backend as that port.
 func (b *Backend) Metadata() ports.Metadata { return attachments{b} }
 
-// Crash forgets what a process only knows while it runs: who has which job, which event and which hold, and what was fenced off.
+// Crash forgets what a process only knows while it runs: who has which job, which event and which hold, what was fenced off, and what
+// functions are limited by.
 func (b *Backend) Crash() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -139,6 +149,7 @@ func (b *Backend) Crash() {
 		h.taken = false
 	}
 	clear(b.fences)
+	clear(b.limits)
 	b.awaken()
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// Lease implements ports.Queue. Functions take turns by who was served longest ago.
+// Lease implements ports.Queue. Functions take turns by who was served longest ago and has a job for which there is room.
 func (b *Backend) Lease(ctx context.Context) (ports.Lease, error) {
 	var lease ports.Lease
 	err := b.wait(ctx, func() (bool, time.Time) {
@@ -21,7 +21,7 @@ func (b *Backend) Lease(ctx context.Context) (ports.Lease, error) {
 	return lease, err
 }
 
-// TryLease is Lease that does not wait; false when no job is due.
+// TryLease is Lease that does not wait; false when no job is due for which there is room.
 func (b *Backend) TryLease() (ports.Lease, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -29,15 +29,14 @@ func (b *Backend) TryLease() (ports.Lease, bool) {
 	return lease, ok
 }
 
-// NextDue is when the next job or hold that nobody has is due, or the next event may be taken; zero when there is none.
+// NextDue is when the next job or hold that nobody has is due, or the next event may be taken; zero when there is none. Jobs that wait for
+// others to make room are not due.
 func (b *Backend) NextDue() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var next time.Time
-	for _, j := range b.jobs {
-		if j.token == 0 && !j.parked {
-			next = earlier(next, j.At)
-		}
+	best, next := b.next()
+	if best != nil {
+		next = b.due(best)
 	}
 	for _, w := range b.inbox {
 		switch {
@@ -57,26 +56,39 @@ func (b *Backend) NextDue() time.Time {
 }
 
 func (b *Backend) lease() (ports.Lease, time.Time, bool) {
-	now := b.clock.Now()
-	var next time.Time
-	var best *job
-	for _, j := range b.jobs {
-		switch {
-		case j.token != 0 || j.parked:
-		case j.At.After(now):
-			next = earlier(next, j.At)
-		case best == nil || b.before(j, best):
-			best = j
-		}
-	}
+	best, next := b.next()
 	if best == nil {
 		return ports.Lease{}, next, false
 	}
 	b.token++
 	b.served(best)
+	b.occupy(best, b.clock.Now())
 	best.token = b.token
 	best.generation++
 	return ports.Lease{Job: best.Job, Generation: best.generation, Token: best.token}, next, true
+}
+
+// next is the job whose turn it is, nil when there is none, and when there may be another though nothing changes.
+func (b *Backend) next() (best *job, next time.Time) {
+	now := b.clock.Now()
+	steps, runs := b.taken()
+	for _, j := range b.jobs {
+		if j.token != 0 || j.parked {
+			continue
+		}
+		if due := b.due(j); due.After(now) {
+			next = earlier(next, due)
+			continue
+		}
+		fits, later := b.room(j, now, steps, runs)
+		switch {
+		case !fits:
+			next = earlier(next, later)
+		case best == nil || b.before(j, best):
+			best = j
+		}
+	}
+	return best, next
 }
 
 // leased returns the job of a lease that still holds.
@@ -122,6 +134,7 @@ func (q queue) Park(ctx context.Context, l ports.Lease, reason string) error {
 	}
 	j.token, j.parked = 0, true
 	b.parked[j.ID] = reason
+	b.awaken()
 	return nil
 }
 
@@ -140,10 +153,13 @@ func (b *Backend) Generation(ctx context.Context, run ulid.ULID, id string) (int
 	return 0, ports.ErrNotFound
 }
 
-// before orders jobs that are due: the function that was served longest ago first, then the job due longest.
+// before orders jobs that are due: the function that was served longest ago first, then the lowest score, then the job due longest.
 func (b *Backend) before(a, other *job) bool {
 	if turn, turnOther := b.turn[a.FunctionID], b.turn[other.FunctionID]; turn != turnOther {
 		return turn < turnOther
+	}
+	if score, scoreOther := b.score(a), b.score(other); score != scoreOther {
+		return score < scoreOther
 	}
 	return a.At.Before(other.At)
 }

@@ -125,6 +125,7 @@ func (b *Backend) Commit(ctx context.Context, c ports.Commit) (run.State, error)
 func (b *Backend) apply(c ports.Commit, next run.State) {
 	if end := c.Transition.Finish; end != nil {
 		delete(b.runs, next.ID)
+		delete(b.started, next.ID)
 		if b.locks[next.Lock] == next.ID {
 			delete(b.locks, next.Lock)
 		}
