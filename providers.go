@@ -104,6 +104,13 @@ func newScheduler(store ports.Store, catalog ports.Catalog, reg *registry.Regist
 	return s
 }
 
+// newRegistry knows what is registered, and has the queue know what limits it.
+func newRegistry(catalog ports.Catalog, queue ports.Queue, log *slog.Logger) *registry.Registry {
+	reg := registry.New(catalog, log)
+	reg.Observe(registry.NewLimits(reg, queue))
+	return reg
+}
+
 func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, router *route.Router, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, publisher *realtime.Publisher, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
 	return execute.New(execute.Deps{
 		Store: store, Queue: queue, Worker: worker, Gateway: requests, Streams: publisher, Waits: router, Functions: reg, Tracker: in, Watcher: updates, Limits: limits.Limits,

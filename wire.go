@@ -14,7 +14,6 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/tokens"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/realtime"
-	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/config"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -32,7 +31,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
 		realtime.New, realtime.NewUpdates, newRealtime,
 		// The application.
-		registry.New, ingest.New, newSyncer, newPoller, newRouter, newScheduler, newHolds, newExecutor, newCanceller, newPauser, newCheckpoint, newRerun, newLimits,
+		newRegistry, ingest.New, newSyncer, newPoller, newRouter, newScheduler, newHolds, newExecutor, newCanceller, newPauser, newCheckpoint, newRerun, newLimits,
 		// Its edges.
 		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newHandler,
 		newServer,

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/ports"
@@ -570,5 +571,26 @@ func TestFlow(t *testing.T) {
 	w.Remove(first.AppID)
 	if w.Flow(first.ID) != nil {
 		t.Error("the settings of a function that is gone were kept")
+	}
+}
+
+// told are the functions that a limiter was told of, and whether they have settings.
+type told []string
+
+func (l *told) Limit(id uuid.UUID, settings *flow.Settings) {
+	*l = append(*l, fmt.Sprint(id, " ", settings != nil))
+}
+
+func TestLimits_TellsWhatFunctionsAreLimitedBy(t *testing.T) {
+	t.Parallel()
+	w, l := setup(), told{}
+	w.Observe(NewLimits(w.Registry, &l))
+	one, two := aFunction("one"), aFunction("two")
+	one.Settings.Concurrency = &function.Concurrency{Step: []function.StepLimit{{Limit: 1}}}
+	w.Apply(putting(one, two))
+	w.Apply(function.SyncPlan{App: anApp("app"), Archive: []uuid.UUID{one.ID}, Put: []function.Function{two}})
+	want := told{fmt.Sprint(one.ID, " true"), fmt.Sprint(two.ID, " false"), fmt.Sprint(two.ID, " false"), fmt.Sprint(one.ID, " false")}
+	if diff := cmp.Diff(want, l); diff != "" {
+		t.Errorf("told -want +got:\n%s", diff)
 	}
 }
