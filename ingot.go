@@ -19,6 +19,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/cron"
 	"github.com/ingothq/ingot/internal/app/execute"
+	"github.com/ingothq/ingot/internal/app/hold"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/route"
 	"github.com/ingothq/ingot/internal/config"
@@ -45,6 +46,7 @@ type server struct {
 	registry    *registry.Registry
 	router      *route.Router
 	scheduler   *cron.Scheduler
+	holds       *hold.Starter
 	executor    *execute.Executor
 	checkpoints *checkpoint.Checkpoint
 	canceller   *cancel.Canceller
@@ -52,8 +54,8 @@ type server struct {
 	log         *slog.Logger
 }
 
-func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, scheduler *cron.Scheduler, executor *execute.Executor, checkpoints *checkpoint.Checkpoint, canceller *cancel.Canceller, poller *appsync.Poller, log *slog.Logger) *server {
-	return &server{handler, live, reg, router, scheduler, executor, checkpoints, canceller, poller, log}
+func newServer(handler http.Handler, live *httpapi.Realtime, reg *registry.Registry, router *route.Router, scheduler *cron.Scheduler, holds *hold.Starter, executor *execute.Executor, checkpoints *checkpoint.Checkpoint, canceller *cancel.Canceller, poller *appsync.Poller, log *slog.Logger) *server {
+	return &server{handler, live, reg, router, scheduler, holds, executor, checkpoints, canceller, poller, log}
 }
 
 // Limits of the listener. There is no limit on writing an answer; none of the handlers waits for a slow client while it
@@ -94,6 +96,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	})
 	group.Go(func() error { return s.router.Run(ctx) })
 	group.Go(func() error { return s.scheduler.Run(ctx) })
+	group.Go(func() error { return s.holds.Run(ctx) })
 	group.Go(func() error { return s.canceller.Run(ctx) })
 	group.Go(func() error { return s.poller.Run(ctx) })
 	group.Go(func() error {

@@ -19,12 +19,14 @@ import (
 	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/cron"
 	"github.com/ingothq/ingot/internal/app/execute"
+	"github.com/ingothq/ingot/internal/app/hold"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
+	starting "github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/config"
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -56,6 +58,7 @@ func openEngine(ctx context.Context, cfg config.Config, clock ports.Clock, log *
 func eventLogOf(e *embedded.Engine) ports.EventLog { return e.EventLog() }
 func storeOf(e *embedded.Engine) ports.Store       { return e.Store() }
 func queueOf(e *embedded.Engine) ports.Queue       { return e.Queue() }
+func holdsOf(e *embedded.Engine) ports.Holds       { return e.Holds() }
 func catalogOf(e *embedded.Engine) ports.Catalog   { return e.Catalog() }
 func historyOf(e *embedded.Engine) ports.History   { return e.History() }
 func metadataOf(e *embedded.Engine) ports.Metadata { return e.Metadata() }
@@ -93,9 +96,9 @@ func newRouter(events ports.EventLog, store ports.Store, history ports.History, 
 }
 
 // newScheduler fires cron triggers. Schedules that name no zone are in UTC, whatever the machine's zone. Spec 16 §1.
-func newScheduler(store ports.Store, catalog ports.Catalog, reg *registry.Registry, in *ingest.Ingest, clock ports.Clock, ids ports.IDs, log *slog.Logger) *cron.Scheduler {
+func newScheduler(store ports.Store, catalog ports.Catalog, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *cron.Scheduler {
 	s := cron.New(cron.Deps{
-		Store: store, Catalog: catalog, Functions: reg, Tracker: in, Clock: clock, IDs: ids, Log: log, Zone: time.UTC,
+		Store: store, Catalog: catalog, Functions: reg, Tracker: in, Watcher: updates, Clock: clock, IDs: ids, Log: log, Zone: time.UTC,
 	})
 	reg.Observe(s)
 	return s
@@ -143,8 +146,13 @@ func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, hist
 	})
 }
 
-func newRerun(store ports.Store, history ports.History, reg *registry.Registry, clock ports.Clock, ids ports.IDs) *rerun.Rerun {
-	return rerun.New(store, history, reg, clock, ids)
+func newRerun(store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *rerun.Rerun {
+	starter := starting.Starter{Store: store, Advance: advance.New(store, in, updates, log, nil), Clock: clock}
+	return rerun.New(starter, history, reg, ids, log)
+}
+
+func newHolds(holds ports.Holds, store ports.Store, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *hold.Starter {
+	return hold.New(hold.Deps{Holds: holds, Store: store, Functions: reg, Tracker: in, Watcher: updates, Clock: clock, IDs: ids, Log: log})
 }
 
 func newBroadcast() (*broadcast.Broadcast, func()) {

@@ -27,12 +27,12 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		wire.Struct(new(system.Random)), wire.Bind(new(ports.Random), new(system.Random)),
 		system.NewIDs, wire.Bind(new(ports.IDs), new(*system.IDs)),
 		// Storage.
-		openEngine, eventLogOf, storeOf, queueOf, catalogOf, historyOf, metadataOf, cancellationsOf,
+		openEngine, eventLogOf, storeOf, queueOf, holdsOf, catalogOf, historyOf, metadataOf, cancellationsOf,
 		// Realtime.
 		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
 		realtime.New, realtime.NewUpdates, newRealtime,
 		// The application.
-		registry.New, ingest.New, newSyncer, newPoller, newRouter, newScheduler, newExecutor, newCanceller, newPauser, newCheckpoint, newRerun, newLimits,
+		registry.New, ingest.New, newSyncer, newPoller, newRouter, newScheduler, newHolds, newExecutor, newCanceller, newPauser, newCheckpoint, newRerun, newLimits,
 		// Its edges.
 		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newHandler,
 		newServer,

@@ -43,7 +43,7 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	overrides := newLimits(cfg)
 	random := system.Random{}
 	executor := newExecutor(cfg, store, queue, worker, gateway, router, registryRegistry, ingestIngest, updates, publisher, overrides, clock, random, log)
-	rerun := newRerun(store, history, registryRegistry, clock, iDs)
+	rerun := newRerun(store, history, registryRegistry, ingestIngest, updates, clock, iDs, log)
 	cancellations := cancellationsOf(engine)
 	canceller := newCanceller(cancellations, store, registryRegistry, ingestIngest, updates, clock, iDs, log)
 	pauser := newPauser(catalog, store, registryRegistry, clock, log)
@@ -59,9 +59,11 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	metadata := metadataOf(engine)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
 	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
-	scheduler := newScheduler(store, catalog, registryRegistry, ingestIngest, clock, iDs, log)
+	scheduler := newScheduler(store, catalog, registryRegistry, ingestIngest, updates, clock, iDs, log)
+	holds := holdsOf(engine)
+	starter := newHolds(holds, store, registryRegistry, ingestIngest, updates, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
-	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, scheduler, executor, checkpoint, canceller, poller, log)
+	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, scheduler, starter, executor, checkpoint, canceller, poller, log)
 	return ingotServer, func() {
 		cleanup4()
 		cleanup3()

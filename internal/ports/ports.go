@@ -14,6 +14,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
@@ -47,6 +48,17 @@ func (e *SignalTakenError) Error() string {
 	return "signal " + e.Signal + " is waited for by run " + e.Run.String()
 }
 
+// LockedError says that a run holds the lock of a singleton that a new run takes over: the holder has to be cancelled first.
+// Nothing was written; cancel it and schedule again.
+type LockedError struct {
+	Lock   string
+	Holder ulid.ULID
+}
+
+func (e *LockedError) Error() string {
+	return "lock " + e.Lock + " is held by run " + e.Holder.String()
+}
+
 // EventLog accepts events durably and hands each of them out for routing until it is settled.
 type EventLog interface {
 	// Append stores the events, all or none, and returns when they are durable. An event whose InternalID is stored
@@ -64,9 +76,16 @@ type EventLog interface {
 // Store keeps runs in progress.
 type Store interface {
 	// Schedule creates runs with their first jobs, records those that do not start, accepts the published events, moves schedules
-	// on and settles the event that was routed, all or none. A run whose IdempotencyKey was used in the last 24 hours is not
-	// created; the answer says so. Settling an event that is settled already, or moving a schedule that is not where the caller
-	// thinks, returns ErrConflict and writes nothing; so does ErrOutdated for a run on the far side of a fence.
+	// on and settles the event that was routed and the hold that was taken, all or none.
+	//
+	// What becomes of a run is decided here: flow.Admit, asked with what is stored under the keys of its Request, says whether it
+	// starts, at which time, or its event goes into a hold, or nothing of it stays; and what was counted is stored with it. A run
+	// without a Request starts. Neither starts if its IdempotencyKey was used in the last 24 hours. The answers are in the
+	// order of the runs. Runs of one call are of different functions.
+	//
+	// ErrConflict: the event or the hold is settled already, the hold has changed, or a schedule is not where the caller thinks.
+	// ErrOutdated: a run is on the far side of a fence. *LockedError: a run is to take over the lock of another. Each writes
+	// nothing.
 	Schedule(ctx context.Context, s Schedule) ([]Scheduled, error)
 	// Fence makes Schedule refuse runs of the function whose IDs are of a time before that one, as long as the process
 	// lives: whoever decided on them did not know what the caller knows. Runs that Schedule created before are there when
@@ -104,7 +123,9 @@ type Paused struct {
 type Schedule struct {
 	// Event is settled; zero when no event was routed.
 	Event ulid.ULID
-	Runs  []NewRun
+	// Hold is settled: it goes, with its events. Zero when none was taken.
+	Hold HoldRef
+	Runs []NewRun
 	// Skipped are runs that the event would have started.
 	Skipped []SkippedRun
 	// Publish are events accepted with it, complete with IDs.
@@ -160,17 +181,29 @@ type NewRun struct {
 	Original ulid.ULID
 	// IdempotencyKey is refused a second time within 24 hours; empty for none.
 	IdempotencyKey string
-	// OnDuplicate are events that are accepted instead of the run when its key was used before, complete with IDs.
-	OnDuplicate []event.Tracked
+	// Request asks flow control; nil when the function has none. Its ID is the run's.
+	Request *flow.Request
+	// Paused says that the function was paused when the ID of the run was made.
+	Paused bool
+	// Instead are events that are accepted when the run does not start, by what becomes of it, complete with IDs.
+	Instead map[flow.Result][]event.Tracked
+	// Batch is the batch that the run is of; zero for none.
+	Batch ulid.ULID
 	// Cron is the schedule that started the run, empty for none.
 	Cron string
 }
 
 // Scheduled says what became of a NewRun.
 type Scheduled struct {
+	Result flow.Result
+	// RunID is that of the run that started or was recorded as skipped, or, of a duplicate, that of the earlier one; zero when
+	// there is no run.
 	RunID ulid.ULID
-	// Duplicate is true when the key was used before; RunID is then the earlier run's.
-	Duplicate bool
+	// RetryAt is when a rate limit would let another through; of flow.RateLimited only.
+	RetryAt time.Time
+	// Superseded is the event that will start no run of the function because of this one or of an earlier one: of
+	// flow.IntoDebounce, when there is one.
+	Superseded ulid.ULID
 }
 
 // Commit is a transition to be made true. See Store.Commit.

@@ -112,6 +112,9 @@ func (f *functionRun) compareBody(cmp *comparer, call *recordedCall, ctx callCon
 			f.allowTiming(cmp, call, ctx, wantCtx, wantTree, gotTree)
 		}
 	}
+	if f.batch != nil {
+		f.batch.arrange(wantTree)
+	}
 	cmp.values("body", nil, wantTree, gotTree)
 }
 

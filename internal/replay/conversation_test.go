@@ -214,6 +214,9 @@ func (f *functionRun) nameJobs() error {
 	first := f.calls[0]
 	_, members := contextOf(first.request.Body)
 	eventID := triggerOf(members)
+	if f.batch = batchOf(f.rec.name, members); f.batch != nil {
+		eventID = f.batch.source(first.ctx.FunctionID)
+	}
 	names := jobNames(first.ctx.FunctionID, eventID, first.ctx.RunID, f.answers)
 	for _, call := range f.calls {
 		job, ok := names[call.ctx.JobID]

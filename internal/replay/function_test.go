@@ -20,6 +20,7 @@ type functionRun struct {
 	slug    string
 	peer    map[string]*functionRun // the recording's runs by recorded id
 	trigger trigger
+	batch   *batch // nil for a run of one event
 
 	calls   []*recordedCall
 	answers [][]string                 // op ids of the recorded answers
@@ -141,6 +142,9 @@ func (f *functionRun) learnRun(ctx callContext, members map[string]json.RawMessa
 	defer f.mu.Unlock()
 	if f.runID == "" {
 		f.runID, f.eventID = ctx.RunID, triggerOf(members)
+		if f.batch != nil {
+			f.batch.order = eventsOf(members)
+		}
 		if f.trigger.random() && !isRecentULID(f.eventID) {
 			f.found = append(f.found, mismatch{where: "run of " + f.slug, field: "event id", want: "(a new ULID)", got: f.eventID})
 		}
@@ -159,6 +163,9 @@ func (f *functionRun) jobName(jobID string) string {
 // match finds the recorded call that the server is making: the same job and generation, or, when the job id is a wrong
 // one, the first call of the same target and attempt, so that the conversation can go on.
 func (f *functionRun) match(ctx callContext, target string) *recordedCall {
+	if f.batch != nil {
+		return f.matchBatch(ctx, target)
+	}
 	name := f.jobName(ctx.JobID)
 	for _, call := range f.calls {
 		if !call.done && call.job == name && call.ctx.Generation == ctx.Generation && ctx.RunID == f.runID {

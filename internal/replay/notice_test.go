@@ -126,6 +126,10 @@ func TestReplayNoticesOtherDifferences(t *testing.T) {
 		"fetched text":      {recording: "26-step-fetch.go", change: replace(`^\{"a":1\}$`, `{"a":1} `), where: "provider 5", field: "body*"},
 		"checkpoint answer": {recording: "27-checkpoint-default.ts4", reply: answers("/v1/checkpoint/*", func(reply *answer) { reply.status = 503 }), where: "call 2 nested 3", field: "status"},
 		"checkpoint body":   {recording: "27-checkpoint-default.ts4", reply: answers("/v1/checkpoint/*", func(reply *answer) { reply.body = "{}" }), where: "call 2 nested 3", field: "body"},
+		"batched event":     {recording: "22-batch.ts3", change: replace(`"i":2`, `"i":4`), where: "call 3", field: "body.events[1].data.i"},
+		"batch cut short":   {recording: "22-batch.ts4nc", change: replace(`,\{"data":\{"i":2\}[^]]*\]`, `]`), where: "call 3", field: "body.events"},
+		"first of a batch":  {recording: "22-batch.go", change: replace(`"event":\{"data":\{"i":1\}`, `"event":{"data":{"i":2}`), where: "call 3", field: "body.event.data.i"},
+		"order of a batch":  {recording: "22-batch.ts3", change: otherOrder(4), where: "call 4", field: "body.events[1].data.i"},
 		"signal answer":     {recording: "17-signal.ts3", reply: answers("/v1/signals", func(reply *answer) { reply.body = `{"data":{}}` }), where: "POST 3", field: "body.data.run_id"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -80,6 +80,7 @@ func (c *conversation) finish(ctx context.Context) {
 			}
 			if run, err := c.app.srv.run(ctx, function.runID); err == nil {
 				function.storedEvent = run.EventID
+				function.checkBatch(run)
 			}
 		}
 		c.mu.Lock()
@@ -97,7 +98,7 @@ func (c *conversation) personal(recorded string) string {
 	text := c.rw.text(recorded)
 	for _, function := range c.functions {
 		text = function.personal(text)
-		if recorded := c.rec.eventOf(function.calls[0].ctx.RunID); recorded != "" && function.storedEvent != "" {
+		if recorded := c.rec.eventOf(function.calls[0].ctx.RunID); recorded != "" && function.storedEvent != "" && function.batch == nil {
 			text = strings.ReplaceAll(text, recorded, function.storedEvent)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 // readRun is a run as GET /v1/runs/{id} tells it.
 type readRun struct {
 	EventID string `json:"event_id"`
+	BatchID string `json:"batch_id"` // told by the server under test only
 	Status  string `json:"status"`
 }
 
@@ -76,6 +77,9 @@ func (c *conversation) compareReads(ctx context.Context) []mismatch {
 func (c *conversation) compareRead(ctx context.Context, i int, read readAnswer) []mismatch {
 	c.mu.Lock()
 	path, want := c.personal(read.Path), c.personal(read.Body)
+	for _, b := range c.batches() {
+		path, want = b.stored(c.rw, read.Path, path), b.stored(c.rw, read.Path, want)
+	}
 	c.mu.Unlock()
 	cmp := &comparer{where: fmt.Sprintf("read %d %s", i, readKind(read.Path)), excuse: c.excuseRead}
 	got, err := ask(ctx, c.app.srv.addr, http.MethodGet, fmt.Sprintf("%s?read=%d", path, reads.Add(1)), nil, nil)

@@ -10,7 +10,7 @@ import (
 var backoffs = []string{"30-checkpoint-errors.ts3", "38-natural-backoff.go", "38-natural-backoff.ts3", "38-natural-backoff.ts4"}
 
 // conversations are the recordings of a lane with calls of the server, in order. Registration (01), durable endpoints (35),
-// natural backoff and pings (39) have tests of their own; the recorded batches (22) are not here, as batches are not served yet.
+// natural backoff and pings (39) have tests of their own.
 func conversations(lane string) []string {
 	entries, err := os.ReadDir(wireDir)
 	if err != nil {

@@ -74,7 +74,9 @@ func runOf(runs []*functionRun, ctx callContext, eventID string) *functionRun {
 	free := func(run *functionRun) bool { return run.runID == "" }
 	for _, fits := range []func(*functionRun) bool{
 		func(run *functionRun) bool { return run.runID == ctx.RunID },
-		func(run *functionRun) bool { return free(run) && run.rw.text(run.trigger.id) == eventID },
+		func(run *functionRun) bool {
+			return free(run) && (run.rw.text(run.trigger.id) == eventID || run.batch.holds(run.rw, eventID))
+		},
 		func(run *functionRun) bool { return free(run) && strings.HasPrefix(run.trigger.name, "inngest/") },
 	} {
 		if i := slices.IndexFunc(runs, fits); i >= 0 {

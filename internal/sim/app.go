@@ -77,6 +77,11 @@ func newApp(w *World) *app {
 		{name: "saves", stages: [][]item{{{id: "a"}}, {{id: "b"}}, {{id: "nap", sleep: "1m"}}, {{id: "c"}}, {{id: "d"}}}, saves: true},
 		{name: "ticks", stages: [][]item{{{id: "a"}}, {{id: "b"}}}, crons: []string{"0 */2 * * *", "0 */4 * * *"}},
 		{name: "hears", stages: [][]item{{{id: "a"}}}, trigger: event.ScheduledTimer},
+		{name: "collects", stages: [][]item{{{id: "a"}}, {{id: "b"}}}},
+		{name: "settles", stages: [][]item{{{id: "a"}}}},
+		{name: "rarely", stages: [][]item{{{id: "a"}}}},
+		{name: "alone", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "20m"}}, {{id: "b"}}}},
+		{name: "latest", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "1h"}}, {{id: "b"}}}},
 		{name: "later", stages: [][]item{{{id: "a"}}}, trigger: event.DeferredSchedule},
 		{name: "stops", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "3h"}}, {{id: "b"}}}, cancel: "sim/stop"},
 	}}
@@ -103,6 +108,7 @@ func (a *app) functions() []function.Function {
 			ID: domainids.FunctionID(p.name, uri), AppID: a.identity().ID, Version: 1, Name: p.name, Slug: "sim-" + p.name,
 			Triggers: triggers(p, trigger), Step: function.Step{ID: "step", Name: "step", URI: uri},
 		}
+		all[i].Settings = controlled[p.name]
 		if p.cancel != "" {
 			all[i].Settings.Cancel = []function.Cancel{{Event: p.cancel, If: "async.data.n == event.data.n"}}
 		}
@@ -170,7 +176,7 @@ func (a *app) Call(ctx context.Context, c ports.Call) (sdk.Response, error) {
 	if err != nil {
 		return sdk.Response{}, fmt.Errorf("run of call: %w", err)
 	}
-	a.w.check.called(name, target, body, a.w.repeats(id))
+	a.w.check.called(name, target, body, a.w.repeats(id) || keptBack("sim/"+name))
 	if response, spoilt := a.spoil(body.Ctx.RunID); spoilt {
 		return response, nil
 	}

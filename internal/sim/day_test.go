@@ -15,6 +15,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/ingest"
 	domaincron "github.com/ingothq/ingot/internal/domain/cron"
 	"github.com/ingothq/ingot/internal/domain/expr"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	domainids "github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
@@ -104,6 +105,8 @@ func (d *day) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled
 func key(function uuid.UUID, expression string) string { return function.String() + " " + expression }
 
 // Standing implements cron.Functions.
+func (*day) Flow(uuid.UUID) *flow.Settings { return nil }
+
 func (d *day) Standing(uuid.UUID) run.Standing { return run.Standing{} }
 
 // Template implements cron.Functions.

@@ -68,10 +68,8 @@ func (f faulty) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedul
 		if err == nil {
 			f.w.moved(s.Ticks)
 		}
-		for i, answer := range answers {
-			if !answer.Duplicate {
-				f.w.begun(s.Runs[i].State)
-			}
+		if err == nil {
+			f.w.scheduled(s, answers)
 		}
 		return answers, err
 	})

@@ -110,7 +110,7 @@ func (w *World) proceed(ctx context.Context) {
 			return
 		}
 	}
-	if n == len(w.tasks)+1 && (w.takeOrder(ctx) || w.takeTick(ctx)) {
+	if n == len(w.tasks)+1 && (w.takeOrder(ctx) || w.takeTick(ctx) || w.takeHold(ctx)) {
 		return
 	}
 	if lease, ok := w.backend.TryLease(); ok {
@@ -170,7 +170,7 @@ func (w *World) send(ctx context.Context) {
 	}
 	e := event.Event{
 		ID: fmt.Sprintf("event-%d", w.numbers), Name: "sim/" + p.name,
-		Data: json.RawMessage(`{"n":` + fmt.Sprint(w.numbers) + `}`), TS: w.clock.now.UnixMilli(),
+		Data: json.RawMessage(fmt.Sprintf(`{"n":%d,"k":"%d"}`, w.numbers, w.numbers%2)), TS: w.clock.now.UnixMilli(),
 	}
 	w.numbers++
 	w.start("send "+e.ID, func() {

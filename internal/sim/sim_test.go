@@ -13,6 +13,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -100,6 +101,32 @@ func (b broken) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Schedul
 		s = b.schedule(s)
 	}
 	return b.Store.Schedule(ctx, s)
+}
+
+// keepsHolds is a store that does not settle holds of a kind.
+func keepsHolds(w *World, kind ports.HoldKind) ports.Store {
+	return broken{Store: w.backend, schedule: func(s ports.Schedule) ports.Schedule {
+		if w.controls.held[s.Hold].Kind == kind && w.chance(3) {
+			_ = w.backend.Holds().Release(context.Background(), s.Hold, time.Time{})
+			s.Hold = ports.HoldRef{}
+		}
+		return s
+	}}
+}
+
+// asksFor is a store that decides on something else than it is asked for.
+func asksFor(w *World, change func(values *flow.Evaluated)) ports.Store {
+	return broken{Store: w.backend, schedule: func(s ports.Schedule) ports.Schedule {
+		s.Runs = slices.Clone(s.Runs)
+		for i, r := range s.Runs {
+			if r.Request != nil {
+				request := *r.Request
+				change(&request.Values)
+				s.Runs[i].Request = &request
+			}
+		}
+		return s
+	}}
 }
 
 // TestSeeds_FindPlantedBugs proves that the simulation can see what it is there to see: each bug is found within a few
@@ -210,6 +237,32 @@ func TestSeeds_FindPlantedBugs(t *testing.T) {
 			func(w *World) ports.Store {
 				return broken{Store: w.backend, ignores: func(before time.Time) bool { return !before.After(w.clock.now) }}
 			}, "although cancellation",
+		},
+		"a batch that stays: it starts a run and is taken again": {
+			func(w *World) ports.Store { return keepsHolds(w, ports.HoldBatch) }, "is in a batch again",
+		},
+		"a debounce that stays: it starts a run and is taken again": {
+			func(w *World) ports.Store { return keepsHolds(w, ports.HoldDebounce) }, "not with the latest",
+		},
+		"a lost event: it is to be in a batch and is in none": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, schedule: func(s ports.Schedule) ports.Schedule {
+					s.Runs = slices.DeleteFunc(slices.Clone(s.Runs), func(r ports.NewRun) bool {
+						return r.Request != nil && r.Request.Values.Batched && w.chance(4)
+					})
+					return s
+				}}
+			}, "is in no batch",
+		},
+		"a lost lock: a singleton starts beside another": {
+			func(w *World) ports.Store {
+				return asksFor(w, func(values *flow.Evaluated) { values.SingletonKey = "" })
+			}, "are in progress at once",
+		},
+		"a lost bucket: a rate limit lets everything through": {
+			func(w *World) ports.Store {
+				return asksFor(w, func(values *flow.Evaluated) { values.RateLimit = nil })
+			}, "and the rate limit allows it: false",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,16 +7,17 @@
 // know. Apps answer with errors, garbage, or nothing.
 //
 // The workload has a function for each thing that an SDK can ask of a run, clients of durable endpoints whose apps die in the
-// middle of a request, apps that save their steps while a call goes on, reruns of any run from any of its steps, and functions
-// that are started by the clock.
+// middle of a request, apps that save their steps while a call goes on, reruns of any run from any of its steps, functions
+// that are started by the clock, and functions with flow control: batches, debounces, rate limits and singletons.
 //
 // What must hold is checked while it happens (a memoised step is never run again and never changes, a run starts once
-// for an event, orders about functions are followed) and, once the faults stop, at the end: everything has ended as it should, and every run has told of its
-// end exactly once.
+// for an event, orders about functions are followed, flow control lets through what it should) and, once the faults stop, at
+// the end: everything has ended as it should, and every run has told of its end exactly once.
 //
 // That the simulation can see what it looks for is proven with planted bugs: a store that loses the job after a step (a lost
 // wake-up), tells of an end twice (a double finish), ends a run without its events (a commit torn in two), saves a memo
-// under another step, starts a run twice, or loses or doubles a tick. TestSeeds_FindPlantedBugs plants each one and wants it found within 20 seeds.
+// under another step, starts a run twice, loses or doubles a tick, or forgets what flow control keeps: events, holds, locks and
+// buckets. TestSeeds_FindPlantedBugs plants each one and wants it found within 20 seeds.
 //
 // Nothing here depends on time, on goroutines or on the order of maps: a seed gives the same run every time, and a
 // failure names the seed and shows the trace.
@@ -37,11 +38,13 @@ import (
 	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/cron"
 	"github.com/ingothq/ingot/internal/app/execute"
+	"github.com/ingothq/ingot/internal/app/hold"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/cancellation"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -67,6 +70,7 @@ type World struct {
 	reruns      *rerun.Rerun
 	canceller   *cancel.Canceller
 	pauser      *pausing.Pauser
+	holds       *hold.Starter
 	scheduler   *cron.Scheduler
 
 	tasks   []*task
@@ -85,6 +89,7 @@ type World struct {
 	// or resumed.
 	paused, everPaused map[string]bool
 	pausing            bool
+	controls           *controls
 	// ticks are those that schedules have moved to.
 	ticks   []ports.Tick
 	trace   []string
@@ -104,6 +109,7 @@ func New(seed uint64) *World {
 	w.store = w.backend
 	w.check = newChecker()
 	w.app = newApp(w)
+	w.controls = newControls(w.app.functions())
 	return w
 }
 
@@ -158,10 +164,16 @@ func (w *World) boot(ctx context.Context) error {
 		Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend, w},
 		Catalog: catalog{w.backend, w}, Functions: reg, Waits: w.router, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
 	})
-	w.reruns = rerun.New(ports, history{w.backend, w}, reg, w.clock, entropy{w})
+	w.reruns = rerun.New(start.Starter{
+		Store: ports, Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Clock: w.clock,
+	}, history{w.backend, w}, reg, entropy{w}, log)
 	w.canceller = cancel.New(cancel.Deps{
 		Cancellations: orders{w.backend.Cancellations(), w}, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
 		Pause: func(context.Context, int) { w.stop("pause") }, AtOnce: 1,
+	})
+	w.holds = hold.New(hold.Deps{
+		Holds: holds{w}, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
+		Pause: func(context.Context, int) { w.stop("pause") },
 	})
 	w.pauser, w.pausing = pausing.New(catalog{w.backend, w}, ports, reg, w.clock, log), false
 	if err := w.canceller.Load(ctx); err != nil {

@@ -59,7 +59,8 @@ func runScenarios(t *testing.T, a *app, ofKind map[string]func(*testing.T, *app)
 		"unicode and big numbers":                 testNumbers,
 	}
 	for _, more := range []map[string]func(*testing.T, *app){
-		waitScenarios, invokeScenarios, cancelScenarios, rerunScenarios, cronScenarios, orderScenarios, checkpointScenarios, outsideScenarios, realtimeScenarios, ofKind,
+		waitScenarios, invokeScenarios, cancelScenarios, rerunScenarios, cronScenarios, orderScenarios, checkpointScenarios,
+		outsideScenarios, realtimeScenarios, flowScenarios, ofKind,
 	} {
 		maps.Copy(scenarios, more)
 	}

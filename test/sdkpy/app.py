@@ -14,6 +14,7 @@ import inngest.flask
 import werkzeug.serving
 
 import cancels
+import flows
 import invokes
 import outside
 import reruns
@@ -144,7 +145,7 @@ class App:
         add("large", self._large)
         add("many", self._many)
         add("numbers", self._numbers)
-        for subject in (waits, invokes, cancels, outside, reruns):
+        for subject in (waits, invokes, cancels, flows, outside, reruns):
             subject.add_functions(self, add)
         functions.append(timed.function(self))
         observe = self.client.create_function(

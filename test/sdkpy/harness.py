@@ -132,7 +132,7 @@ class Server:
                 run = self.read(f"/v1/runs/{run_id}")
             except ReadError as error:
                 return None, str(error)
-            ended = run["status"] in ("Completed", "Failed", "Cancelled") and run["ended_at"]
+            ended = run["status"] in ("Completed", "Failed", "Cancelled", "Skipped") and run["ended_at"]
             return run if ended else None, run["status"]
 
         return eventually(f"end of run {run_id}", limit, look)

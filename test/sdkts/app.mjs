@@ -6,6 +6,7 @@ import * as rerun from "./rerun.mjs";
 import * as checkpoint from "./checkpoint.mjs";
 import * as defer from "./defer.mjs";
 import * as endpoint from "./endpoint.mjs";
+import * as flow from "./flow.mjs";
 import * as invoke from "./invoke.mjs";
 import * as metadata from "./metadata.mjs";
 import * as outside from "./outside.mjs";
@@ -15,7 +16,9 @@ import * as timed from "./timed.mjs";
 import * as waits from "./waits.mjs";
 
 /** What is tested beyond the basics; each has its functions and its scenarios. */
-export const subjects = [waits, signals, timed, invoke, cancel, rerun, checkpoint, outside, realtime, defer, metadata, endpoint];
+export const subjects = [
+  waits, signals, timed, invoke, cancel, flow, rerun, checkpoint, outside, realtime, defer, metadata, endpoint,
+];
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 

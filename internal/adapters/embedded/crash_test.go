@@ -16,6 +16,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -40,6 +41,29 @@ func crashChild(dir string) {
 		if err != nil {
 			panic(err)
 		}
+	}
+	fills := &flow.Settings{Function: uuid.New(), Batch: &flow.Batch{MaxSize: 3, Timeout: time.Hour}}
+	for range 2 {
+		go func() { // batches fill up, and are settled by runs that hold locks
+			for {
+				one := benchEvent()
+				_, err := e.Store().Schedule(ctx, ports.Schedule{Runs: []ports.NewRun{asking(fills, flow.FromEvent, one)}})
+				check(err)
+				say("held", one.InternalID)
+			}
+		}()
+		go func() {
+			for {
+				h, err := e.Holds().Take(ctx)
+				check(err)
+				settled := ofHold(fills, h)
+				next := &settled.Runs[0]
+				next.State.Lock = h.ID.String()
+				next.Request.Values.SingletonKey, next.Request.Settings = h.ID.String(), &flow.Settings{Singleton: &flow.Singleton{}}
+				_, err = e.Store().Schedule(ctx, settled)
+				check(err)
+			}
+		}()
 	}
 	for range 8 {
 		go func() {
@@ -92,7 +116,7 @@ func crashChild(dir string) {
 func TestKill_LosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	said := map[string]map[string]bool{"accepted": {}, "scheduled": {}, "stepped": {}, "ended": {}}
+	said := map[string]map[string]bool{"accepted": {}, "held": {}, "scheduled": {}, "stepped": {}, "ended": {}}
 	for round := range 3 {
 		workUntilKilled(t, dir, said, 400+300*round)
 		e, err := Open(t.Context(), Config{Dir: dir})
@@ -104,7 +128,17 @@ func TestKill_LosesNothingAcknowledged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	places := strings.Join(table(t, dir, "SELECT CAST(event_ids AS TEXT) FROM event_batches UNION ALL SELECT hex(record) FROM ingot_hold_events"), "\n")
+	for id := range said["held"] {
+		if strings.Count(places, id)+strings.Count(places, strings.ToUpper(hexOf(ulid.MustParse(id)))) != 1 {
+			t.Errorf("event %s is not in one batch", id)
+		}
+	}
 	for _, orphans := range []string{
+		"SELECT 1 FROM ingot_hold_events WHERE hold_id NOT IN (SELECT hold_id FROM ingot_holds)",
+		"SELECT 1 FROM ingot_holds h WHERE events <> (SELECT COUNT(*) FROM ingot_hold_events e WHERE e.hold_id = h.hold_id) OR revision <> events",
+		"SELECT 1 FROM ingot_locks WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
+		"SELECT 1 FROM event_batches WHERE id IN (SELECT hold_id FROM ingot_holds) OR run_id NOT IN (SELECT run_id FROM function_runs)",
 		"SELECT 1 FROM ingot_steps WHERE run_id NOT IN (SELECT run_id FROM function_runs)",
 		"SELECT 1 FROM ingot_jobs WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
 		"SELECT 1 FROM ingot_runs WHERE run_id NOT IN (SELECT run_id FROM ingot_jobs)",

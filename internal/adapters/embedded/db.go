@@ -222,6 +222,6 @@ func isPortError(err error) bool {
 			return true
 		}
 	}
-	taken := (*ports.SignalTakenError)(nil)
-	return errors.As(err, &taken)
+	taken, locked, decided := (*ports.SignalTakenError)(nil), (*ports.LockedError)(nil), rejected{}
+	return errors.As(err, &taken) || errors.As(err, &locked) || errors.As(err, &decided)
 }

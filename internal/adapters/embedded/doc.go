@@ -23,6 +23,8 @@
 //     polls. A caller who finds no job waits in line and is given one directly.
 //   - Leases. A crash frees them all, which is right: their holders died with it.
 //   - Events that wait for routing (eventlog.go), up to a bound in bytes; beyond it only their IDs.
+//   - Of the events that wait for their run in batches and debounces (holds.go): which holds there are, at which revision and
+//     when they are due, in a heap with one alarm. Their events are read when somebody takes them.
 //   - Pauses (pauses.go): what runs wait for, by the name of the event and by the values that the condition demands of it
 //     (conditions.go), so that an event finds the few that it may end.
 //   - States of runs in progress (cache.go), put in after a commit and never before.
@@ -37,7 +39,8 @@
 // The reference's tables are as it makes them, under its own version rows, so either server opens the other's file
 // (migrate.go, spec 15 §2.1). What the engine needs besides has the prefix ingot_ and a version table of its own: the
 // inbox of events to be routed, runs, their memos, jobs and pauses, whose a signal is, idempotency keys, where schedules
-// are (ticks.go), and what was parked. A run in progress is one row that its commits rewrite and that is kept small, one row a memo, one row a job, one
+// are (ticks.go), what flow control decides by (admission.go): holds and their events, the buckets of rate limits and the
+// locks of singletons (limits.go), and what was parked. A run in progress is one row that its commits rewrite and that is kept small, one row a memo, one row a job, one
 // row a pause; what may be large or changes seldom, such as deferred runs, is in rows of parts. When it ends they are all
 // deleted in the same transaction that writes its end into the history. What is attached to a run and its steps
 // (metadata.go) lives as long as its history. Bulk cancellations and the functions that are paused have a table each.
@@ -54,7 +57,12 @@
 //     decides, inside the transaction, so that commits of one batch see each other.
 //  7. A cron trigger of a registered function has a row in ingot_ticks, from the transaction that registers it to the one that
 //     takes it away. What fires a tick moves the row, from where it was read, in the same transaction.
-//  8. The version rows of the reference are never changed.
+//  8. Flow control decides about a run in the transaction that makes its answer true, on what that transaction reads, and
+//     before its first write.
+//  9. An event that flow control keeps back is in one hold, complete, from the transaction that settles it to the one that
+//     deletes the hold; each change of a hold moves its revision by one and costs the same whatever is in it.
+//  10. A lock of a singleton counts as long as its run is in progress, and goes with it.
+//  11. The version rows of the reference are never changed.
 //
 // # Figures
 //

@@ -17,6 +17,7 @@ type Engine struct {
 	store  *store
 	queue  *queue
 	log    *eventLog
+	holds  *holds
 	keep   *retention
 
 	close    sync.Once
@@ -44,7 +45,8 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e.queue = newQueue(cfg, e.writer)
 	e.log = newEventLog(cfg, e.writer, db)
-	e.store = newStore(cfg, e.writer, db, e.queue, e.log, e.keep)
+	e.holds = newHolds(cfg, e.writer, db)
+	e.store = newStore(cfg, e.writer, db, e.queue, e.log, e.holds, e.keep)
 	if err := e.restore(ctx); err != nil {
 		return nil, errors.Join(err, e.Close(context.WithoutCancel(ctx)))
 	}
@@ -65,6 +67,9 @@ func (e *Engine) restore(ctx context.Context) error {
 	if err := e.log.restore(ctx, queries); err != nil {
 		return fmt.Errorf("restore event log: %w", err)
 	}
+	if err := e.holds.restore(ctx, queries); err != nil {
+		return fmt.Errorf("restore holds: %w", err)
+	}
 	if err := e.keep.restore(ctx, queries); err != nil {
 		return fmt.Errorf("restore retention: %w", err)
 	}
@@ -82,6 +87,9 @@ func (e *Engine) Queue() ports.Queue { return e.queue }
 
 // EventLog returns the port of accepted events.
 func (e *Engine) EventLog() ports.EventLog { return e.log }
+
+// Holds returns the port of events that wait for their run.
+func (e *Engine) Holds() ports.Holds { return e.holds }
 
 // Catalog returns the port of apps and functions.
 func (e *Engine) Catalog() ports.Catalog {
@@ -107,6 +115,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.close.Do(func() {
 		e.queue.shut()
 		e.log.shut()
+		e.holds.shut()
 		closed := make(chan error, 1)
 		go func() { closed <- errors.Join(e.writer.stop(), e.db.close()) }()
 		select {

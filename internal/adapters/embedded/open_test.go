@@ -14,6 +14,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -173,17 +174,19 @@ func TestClose_WakesAndRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		woken := make(chan error, 2)
+		woken := make(chan error, 3)
 		go func() { _, err := e.Queue().Lease(t.Context()); woken <- err }()
 		go func() { _, err := e.EventLog().Take(t.Context(), 1); woken <- err }()
+		go func() { _, err := e.Holds().Take(t.Context()); woken <- err }()
 		sleep(t, e, 1, time.Now().Add(time.Hour)) // an alarm is set
+		scheduleOne(t, e, asking(batching(t, 2), flow.FromEvent, benchEvent()))
 		synctest.Wait()
 		for range 2 {
 			if err := e.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for range 2 {
+		for range 3 {
 			if err := <-woken; !errors.Is(err, ports.ErrClosed) {
 				t.Errorf("who waited got %v", err)
 			}
@@ -191,9 +194,10 @@ func TestClose_WakesAndRefuses(t *testing.T) {
 		_, scheduleErr := e.Store().Schedule(t.Context(), ports.Schedule{})
 		_, leaseErr := e.Queue().Lease(t.Context())
 		_, takeErr := e.EventLog().Take(t.Context(), 1)
+		_, holdErr := e.Holds().Take(t.Context())
 		_, eventsErr := e.History().Events(t.Context(), ports.EventQuery{})
 		for _, err := range []error{
-			e.EventLog().Append(t.Context(), []event.Tracked{benchEvent()}), scheduleErr, leaseErr, takeErr, eventsErr,
+			e.EventLog().Append(t.Context(), []event.Tracked{benchEvent()}), scheduleErr, leaseErr, takeErr, holdErr, eventsErr,
 			e.Catalog().Sync(t.Context(), function.SyncPlan{App: function.App{ID: benchFunction}}),
 		} {
 			if !errors.Is(err, ports.ErrClosed) {

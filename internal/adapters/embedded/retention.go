@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"zombiezen.com/go/sqlite"
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
@@ -24,7 +25,7 @@ const (
 )
 
 // retention deletes what is older than the configuration wants kept: finished runs, events that no run in progress needs,
-// and idempotency keys. It works on the writer's goroutine, in small transactions between the batches, and knows from
+// idempotency keys, and buckets that are full. It works on the writer's goroutine, in small transactions between the batches, and knows from
 // memory what there is to delete.
 type retention struct {
 	cfg   Config
@@ -42,6 +43,9 @@ type retention struct {
 	// keys counts the stored idempotency keys.
 	keys       int
 	nextExpiry time.Time
+	// buckets counts the stored buckets of rate limits.
+	buckets     int
+	nextBuckets time.Time
 }
 
 func newRetention(cfg Config) *retention {
@@ -57,6 +61,11 @@ func (r *retention) restore(ctx context.Context, queries *db.Queries) error {
 		return translate(err)
 	}
 	r.keys = int(keys)
+	buckets, err := queries.CountBuckets(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	r.buckets = int(buckets)
 	if r.cfg.KeepRuns >= 0 {
 		if err := restoreIDs(ctx, queries.ListFinishedRunIDs, &r.finished); err != nil {
 			return err
@@ -121,6 +130,13 @@ func (r *retention) started(s run.State, key bool) {
 	}
 }
 
+// counted notes a new bucket.
+func (r *retention) counted() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.buckets++
+}
+
 // skipped notes runs that ended as they began.
 func (r *retention) skipped(runs []ports.SkippedRun) {
 	if r.cfg.KeepRuns < 0 || len(runs) == 0 {
@@ -175,6 +191,7 @@ type work struct {
 	runs, events []ulid.ULID
 	oldestKeys   int
 	expired      bool
+	buckets      bool
 }
 
 // plan chooses what to delete now: nothing until a whole batch is due, so that an idle server writes nothing and a busy
@@ -206,11 +223,12 @@ func (r *retention) plan(now time.Time) work {
 		w.oldestKeys = pruneBatch
 	}
 	w.expired = r.keys > 0 && !now.Before(r.nextExpiry)
+	w.buckets = r.buckets > 0 && !now.Before(r.nextBuckets)
 	return w
 }
 
 func (w work) empty() bool {
-	return len(w.runs) == 0 && len(w.events) == 0 && w.oldestKeys == 0 && !w.expired
+	return len(w.runs) == 0 && len(w.events) == 0 && w.oldestKeys == 0 && !w.expired && !w.buckets
 }
 
 // prune deletes what is due, at most a batch of each kind. What could not be deleted is tried again with the next batch.
@@ -220,38 +238,9 @@ func (r *retention) prune(w *writer) {
 	if todo.empty() {
 		return
 	}
-	var removed, expired int
+	var gone removed
 	apply := func(t *tx) (err error) {
-		for _, id := range todo.runs {
-			if _, err := t.exec(t.statements.deleteFunctionRun, id[:]); err != nil {
-				return err
-			}
-			if _, err := t.exec(t.statements.deleteFinish, id[:]); err != nil {
-				return err
-			}
-			if _, err := t.exec(t.statements.deleteSteps, id[:]); err != nil {
-				return err
-			}
-			if _, err := t.exec(t.statements.deleteEnded, id[:]); err != nil {
-				return err
-			}
-			if _, err := t.exec(t.statements.deleteMetadata, id[:]); err != nil {
-				return err
-			}
-		}
-		for _, id := range todo.events {
-			if _, err := t.exec(t.statements.deleteEvent, id[:]); err != nil {
-				return err
-			}
-		}
-		if todo.oldestKeys > 0 {
-			if removed, err = t.exec(t.statements.deleteOldestKeys, todo.oldestKeys); err != nil {
-				return err
-			}
-		}
-		if todo.expired {
-			expired, err = t.exec(t.statements.deleteExpiredKeys, pruneBatch, now.UnixNano())
-		}
+		gone, err = todo.remove(t, now)
 		return err
 	}
 	if err := w.transact([]*operation{{apply: apply}}, make([]error, 1)); err != nil {
@@ -261,10 +250,48 @@ func (r *retention) prune(w *writer) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.keys -= removed + expired
-	if todo.expired && expired < pruneBatch {
+	r.keys -= gone.oldestKeys + gone.expired
+	if todo.expired && gone.expired < pruneBatch {
 		r.nextExpiry = now.Add(expiryInterval)
 	}
+	r.buckets -= gone.buckets
+	if todo.buckets && gone.buckets < pruneBatch {
+		r.nextBuckets = now.Add(expiryInterval)
+	}
+}
+
+// removed counts what was deleted of what memory only counts.
+type removed struct{ oldestKeys, expired, buckets int }
+
+// remove deletes what was chosen.
+func (w work) remove(t *tx, now time.Time) (gone removed, err error) {
+	s := t.statements
+	for _, id := range w.runs {
+		for _, stmt := range []*sqlite.Stmt{s.deleteFunctionRun, s.deleteFinish, s.deleteSteps, s.deleteEnded, s.deleteMetadata, s.deleteEventBatch} {
+			if _, err := t.exec(stmt, id[:]); err != nil {
+				return gone, err
+			}
+		}
+	}
+	for _, id := range w.events {
+		if _, err := t.exec(s.deleteEvent, id[:]); err != nil {
+			return gone, err
+		}
+	}
+	if w.oldestKeys > 0 {
+		if gone.oldestKeys, err = t.exec(s.deleteOldestKeys, w.oldestKeys); err != nil {
+			return gone, err
+		}
+	}
+	if w.expired {
+		if gone.expired, err = t.exec(s.deleteExpiredKeys, pruneBatch, now.UnixNano()); err != nil {
+			return gone, err
+		}
+	}
+	if w.buckets {
+		gone.buckets, err = t.exec(s.deleteFullBuckets, now.UnixNano(), pruneBatch)
+	}
+	return gone, err
 }
 
 // restoreWork puts back what was not deleted. It is deleted a little later than its age says.
@@ -279,5 +306,8 @@ func (r *retention) restoreWork(w work) {
 	}
 	if w.expired {
 		r.nextExpiry = r.nextExpiry.Add(expiryInterval)
+	}
+	if w.buckets {
+		r.nextBuckets = r.nextBuckets.Add(expiryInterval)
 	}
 }

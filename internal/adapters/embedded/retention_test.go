@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -196,7 +197,7 @@ func TestRetention_CountsAKeyThatReplacesAnExpiredOneOnce(t *testing.T) {
 			next := benchRun(benchEvent())
 			next.IdempotencyKey = "the same each day"
 			answer, err := e.Store().Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{next}})
-			if err != nil || answer[0].Duplicate {
+			if err != nil || answer[0].Result == flow.Duplicate {
 				t.Fatalf("%+v, %v", answer, err)
 			}
 			time.Sleep(keyLife)

@@ -31,6 +31,14 @@ type statements struct {
 	insertMetadata, lastMetadata             *sqlite.Stmt
 	deleteMetadata, runExists                *sqlite.Stmt
 	getTick, putTick, deleteTick             *sqlite.Stmt
+	getInbox                                 *sqlite.Stmt
+	getOpenHold, getHoldRevision             *sqlite.Stmt
+	insertHold, updateHold, deleteHold       *sqlite.Stmt
+	insertHoldEvent, replaceHoldEvent        *sqlite.Stmt
+	firstHoldEvent, deleteHoldEvents         *sqlite.Stmt
+	getBucket, putBucket, deleteFullBuckets  *sqlite.Stmt
+	getLock, putLock, deleteLock             *sqlite.Stmt
+	insertEventBatch, deleteEventBatch       *sqlite.Stmt
 }
 
 // prepare prepares them all on the connection that writes.
@@ -61,6 +69,13 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.insertMetadata, db.InsertMetadata}, {&s.lastMetadata, db.LastMetadata}, {&s.deleteMetadata, db.DeleteMetadata},
 		{&s.runExists, db.RunExists},
 		{&s.getTick, db.GetTick}, {&s.putTick, db.PutTick}, {&s.deleteTick, db.DeleteTick},
+		{&s.getInbox, db.GetInbox}, {&s.getOpenHold, db.GetOpenHold}, {&s.getHoldRevision, db.GetHoldRevision},
+		{&s.insertHold, db.InsertHold}, {&s.updateHold, db.UpdateHold}, {&s.deleteHold, db.DeleteHold},
+		{&s.insertHoldEvent, db.InsertHoldEvent}, {&s.replaceHoldEvent, db.ReplaceHoldEvent},
+		{&s.firstHoldEvent, db.FirstHoldEvent}, {&s.deleteHoldEvents, db.DeleteHoldEvents},
+		{&s.getBucket, db.GetBucket}, {&s.putBucket, db.PutBucket}, {&s.deleteFullBuckets, db.DeleteFullBuckets},
+		{&s.getLock, db.GetLock}, {&s.putLock, db.PutLock}, {&s.deleteLock, db.DeleteLock},
+		{&s.insertEventBatch, db.InsertEventBatch}, {&s.deleteEventBatch, db.DeleteEventBatch},
 	} {
 		stmt, err := conn.Prepare(entry.query)
 		if err != nil {

@@ -21,6 +21,7 @@ type store struct {
 	db     *database
 	queue  *queue
 	log    *eventLog
+	holds  *holds
 	keep   *retention
 	cache  *cache
 	pauses *pauses
@@ -32,10 +33,10 @@ type store struct {
 
 var _ ports.Store = (*store)(nil)
 
-func newStore(cfg Config, w *writer, d *database, q *queue, l *eventLog, keep *retention) *store {
+func newStore(cfg Config, w *writer, d *database, q *queue, l *eventLog, h *holds, keep *retention) *store {
 	keep.needs = l.needs
 	return &store{
-		writer: w, db: d, queue: q, log: l, keep: keep, cache: newCache(cfg.CacheBytes), pauses: newPauses(cfg),
+		writer: w, db: d, queue: q, log: l, holds: h, keep: keep, cache: newCache(cfg.CacheBytes), pauses: newPauses(cfg),
 		running: newInProgress(), fences: map[uuid.UUID]time.Time{},
 	}
 }
@@ -247,6 +248,9 @@ func (st *store) writeEnd(t *tx, p *plannedCommit) error {
 		return err
 	}
 	if err := deleteWaits(t, p.State); err != nil {
+		return err
+	}
+	if err := freeLock(t, p.State.ID, p.State.Lock); err != nil {
 		return err
 	}
 	if !inHead(p.State.Events) {

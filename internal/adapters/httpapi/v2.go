@@ -31,6 +31,7 @@ const (
 	codeNotFound       = "not_found"
 	codeInvalid        = "invalid_request"
 	codeSkipped        = "function_skipped"
+	codeDebounced      = "function_debounced"
 	codeRunCancelled   = "run_already_cancelled"
 	codeRunEnded       = "run_already_ended"
 	maxV2Body          = 4 << 20
@@ -157,6 +158,10 @@ func (a *api) rerunFailed(c echo.Context, id ulid.ULID, err error) error {
 		return v2Error(c, http.StatusNotFound, codeNotFound, "Function not found")
 	case errors.Is(err, rerun.ErrPaused):
 		return v2Error(c, http.StatusUnprocessableEntity, codeSkipped, "Function invocation was skipped because the function is paused or draining.")
+	case errors.Is(err, rerun.ErrSingleton):
+		return v2Error(c, http.StatusUnprocessableEntity, codeSkipped, "Function invocation was skipped because another run of the function is in progress.")
+	case errors.Is(err, rerun.ErrDebounced):
+		return v2Error(c, http.StatusUnprocessableEntity, codeDebounced, "Function invocation was debounced.")
 	case errors.Is(err, rerun.ErrNoEvents):
 		return v2Error(c, http.StatusNotFound, codeNotFound, "The events of the run are not kept any more")
 	}

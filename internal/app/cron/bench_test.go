@@ -11,6 +11,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/domain/expr"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -34,6 +35,8 @@ func (s *stub) Ticks(context.Context, uuid.UUID) ([]ports.Tick, error) { return 
 func (s *stub) Now() time.Time { return s.now }
 
 func (s *stub) Standing(uuid.UUID) run.Standing { return run.Standing{} }
+
+func (s *stub) Flow(uuid.UUID) *flow.Settings { return nil }
 
 func (s *stub) Template(string) *expr.Template { return nil }
 

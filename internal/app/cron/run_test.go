@@ -664,7 +664,7 @@ func TestRun_ARunWithAKeyThatWasUsed(t *testing.T) {
 		defer w.run()()
 		pass(time.Second)
 		w.wants(`fn "* * * * *" 01-01T00:01:00Z`)
-		if !strings.Contains(w.logged.String(), "its idempotency key was used before") {
+		if !strings.Contains(w.logged.String(), "reason=idempotency") {
 			t.Errorf("logged %s", w.logged)
 		}
 	})

@@ -35,15 +35,12 @@ import (
 	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/cron"
 	"github.com/ingothq/ingot/internal/domain/function"
-	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
 // Functions says of functions what the scheduler is not told.
 type Functions interface {
-	start.Templates
-	// Standing is what decides whether runs of the function start.
-	Standing(function uuid.UUID) run.Standing
+	start.Functions
 }
 
 // Deps are what the scheduler needs.
@@ -52,9 +49,11 @@ type Deps struct {
 	Catalog   ports.Catalog
 	Functions Functions
 	Tracker   advance.Tracker
-	Clock     ports.Clock
-	IDs       ports.IDs
-	Log       *slog.Logger
+	// Watcher is told of runs that are cancelled for new ones; nil for nobody.
+	Watcher advance.Watcher
+	Clock   ports.Clock
+	IDs     ports.IDs
+	Log     *slog.Logger
 	// Zone is that of schedules that name none. Nil is UTC.
 	Zone *time.Location
 	// AtOnce bounds the ticks that are being committed; 1 commits them in order and starts no goroutine. Zero means 256.
@@ -63,7 +62,8 @@ type Deps struct {
 
 // Scheduler is the use case. It is an observer of the registry and safe for concurrent use.
 type Scheduler struct {
-	d Deps
+	d       Deps
+	starter start.Starter
 	// wake is of capacity 1: something has changed that the sleeper should know.
 	wake chan struct{}
 
@@ -113,7 +113,8 @@ func New(d Deps) *Scheduler {
 	if d.AtOnce <= 0 {
 		d.AtOnce = atOnce
 	}
-	return &Scheduler{d: d, wake: make(chan struct{}, 1), functions: map[uuid.UUID]*timed{}, unread: map[uuid.UUID]bool{}}
+	starter := start.Starter{Store: d.Store, Advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, nil), Clock: d.Clock}
+	return &Scheduler{d: d, starter: starter, wake: make(chan struct{}, 1), functions: map[uuid.UUID]*timed{}, unread: map[uuid.UUID]bool{}}
 }
 
 // Changed implements registry.Observer. A new schedule begins with the sync that brought it; one that stays goes on, with the

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -65,6 +67,8 @@ type snapshot struct {
 	sdk     map[uuid.UUID]string
 	// templates are the conditions of events that cancel runs, by text.
 	templates map[string]*expr.Template
+	// flow is the flow control of the functions that ask for some.
+	flow map[uuid.UUID]*flow.Settings
 }
 
 // candidate is a trigger of a function.
@@ -212,6 +216,7 @@ func (r *Registry) index(functions map[uuid.UUID]function.Function, sdk map[uuid
 		sdk:     sdk,
 
 		templates: map[string]*expr.Template{},
+		flow:      map[uuid.UUID]*flow.Settings{},
 	}
 	var kept map[string]*expr.Template
 	if old := r.current.Load(); old != nil {
@@ -237,10 +242,32 @@ func (r *Registry) index(functions map[uuid.UUID]function.Function, sdk map[uuid
 		for _, cancel := range fn.Settings.Cancel {
 			s.addTemplate(cancel.If, kept)
 		}
+		if settings := r.flow(fn); settings != nil {
+			s.flow[fn.ID] = settings
+		}
 	}
 	r.programs = used // what no function uses any more is let go
 	return s
 }
+
+// flow is the flow control of a function, nil for none. That of a function that stays as it is is not compiled again.
+func (r *Registry) flow(fn function.Function) *flow.Settings {
+	old := r.current.Load()
+	if known, ok := old.byID[fn.ID]; ok && known.Version == fn.Version && reflect.DeepEqual(known.Settings, fn.Settings) {
+		return old.flow[fn.ID]
+	}
+	settings, faults := flow.Compile(fn)
+	for _, fault := range faults {
+		r.log.Warn("setting cannot be used", "fn_id", fn.ID.String(), "error", fault)
+	}
+	if settings.Empty() {
+		return nil
+	}
+	return settings
+}
+
+// Flow is the flow control that an active function asks for; nil for none.
+func (r *Registry) Flow(function uuid.UUID) *flow.Settings { return r.current.Load().flow[function] }
 
 // addTemplate compiles the condition of an event that cancels runs, unless it is among those kept. One that does not compile is
 // left to who starts a run.

@@ -541,3 +541,34 @@ func TestStanding(t *testing.T) {
 		}
 	}
 }
+
+func TestFlow(t *testing.T) {
+	t.Parallel()
+	limited := func(name string, version int, period string) function.Function {
+		fn := aFunction(name)
+		fn.Version, fn.Settings.RateLimit = version, &function.RateLimit{Limit: 1, Period: period}
+		return fn
+	}
+	w := setup()
+	first := limited("a", 1, "1m")
+	w.Apply(putting(first, aFunction("plain"), limited("bad", 1, "never")))
+	compiled := w.Flow(first.ID)
+	if compiled == nil || compiled.RateLimit == nil || w.Flow(ids.FunctionID("plain", "app")) != nil {
+		t.Fatalf("settings %v", w.current.Load().flow)
+	}
+	if !strings.Contains(w.logged.String(), "setting cannot be used") {
+		t.Errorf("logged %s", w.logged)
+	}
+	w.Apply(putting(first, aFunction("more", "x")))
+	if w.Flow(first.ID) != compiled {
+		t.Error("the settings of a function that stays were compiled again")
+	}
+	w.Apply(putting(limited("a", 1, "2m")))
+	if w.Flow(first.ID) == compiled {
+		t.Error("the settings of a function that has changed were kept")
+	}
+	w.Remove(first.AppID)
+	if w.Flow(first.ID) != nil {
+		t.Error("the settings of a function that is gone were kept")
+	}
+}

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/start"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -23,27 +25,31 @@ var (
 	ErrNoEvents = errors.New("the run's events are not kept any more")
 	// ErrPaused says that no run of the function starts at present.
 	ErrPaused = errors.New("the function is paused")
+	// ErrDebounced says that the event waits for its key to become quiet, as it does when it is sent.
+	ErrDebounced = errors.New("function debounced")
+	// ErrSingleton says that another run of a function that allows one at a time is in progress.
+	ErrSingleton = errors.New("another run of the function is in progress")
 )
 
 // Functions finds functions, registered or archived.
 type Functions interface {
-	start.Templates
-	start.Standings
+	start.Functions
 	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
 }
 
 // Rerun is the use case. It is safe for concurrent use.
 type Rerun struct {
-	store     ports.Store
+	starter   start.Starter
 	history   ports.History
 	functions Functions
 	clock     ports.Clock
 	ids       ports.IDs
+	log       *slog.Logger
 }
 
 // New returns the use case.
-func New(store ports.Store, history ports.History, functions Functions, clock ports.Clock, ids ports.IDs) *Rerun {
-	return &Rerun{store: store, history: history, functions: functions, clock: clock, ids: ids}
+func New(starter start.Starter, history ports.History, functions Functions, ids ports.IDs, log *slog.Logger) *Rerun {
+	return &Rerun{starter: starter, history: history, functions: functions, clock: starter.Clock, ids: ids, log: log}
 }
 
 // Run starts a run again, whether it has ended or not, and returns the ID of the new one, which is durable then. All events of
@@ -64,30 +70,50 @@ func (r *Rerun) Run(ctx context.Context, id ulid.ULID, from *run.From) (ulid.ULI
 		}
 	}
 	next, err := r.start(ctx, record, spec)
-	if errors.Is(err, ports.ErrOutdated) {
-		// Something was done about the function at this moment: the run has to begin after it.
-		next, err = r.start(ctx, record, spec)
+	if err != nil {
+		return ulid.ULID{}, fmt.Errorf("rerun %s: %w", id, err)
 	}
-	return next, err
+	return next, nil
 }
 
-// start gives the run its identity and creates it.
+// start gives the run its identity and creates it, unless the function's flow control keeps it back.
 func (r *Rerun) start(ctx context.Context, record ports.RunRecord, spec run.Spec) (ulid.ULID, error) {
+	schedule, answers, err := r.starter.Schedule(ctx, func() ports.Schedule { return r.decide(record, spec) })
+	switch {
+	case err != nil:
+		return ulid.ULID{}, err
+	case len(schedule.Runs) == 0:
+		return ulid.ULID{}, ErrPaused
+	}
+	switch answers[0].Result {
+	case flow.IntoDebounce:
+		return ulid.ULID{}, ErrDebounced
+	case flow.Skipped:
+		if schedule.Runs[0].Paused {
+			return ulid.ULID{}, ErrPaused
+		}
+		return ulid.ULID{}, ErrSingleton
+	default:
+		return answers[0].RunID, nil
+	}
+}
+
+// decide makes a run of today of the one that is repeated. Of a function that is paused nothing is recorded: the caller is told.
+func (r *Rerun) decide(record ports.RunRecord, spec run.Spec) ports.Schedule {
 	spec.Now = r.clock.Now()
 	spec.ID = r.ids.ULID(spec.Now)
-	spec.Key = spec.ID.String()
-	if r.functions.Standing(record.FunctionID).Skip() != run.NotSkipped {
-		return ulid.ULID{}, fmt.Errorf("rerun %s: %w", record.RunID, ErrPaused)
+	spec.Key = flow.RerunKey(spec.ID)
+	next := start.Run{
+		Function: function.Function{ID: spec.FunctionID}, Spec: spec, From: flow.FromRerun,
+		Record: ports.NewRun{Steps: spec.Steps, Original: record.OriginalRunID, Cron: record.Cron},
 	}
-	state, jobs := run.New(spec)
-	next := ports.NewRun{State: state, Start: jobs[0], More: jobs[1:], Steps: spec.Steps, Original: record.OriginalRunID, Cron: record.Cron}
-	if next.Original == (ulid.ULID{}) {
-		next.Original = record.RunID
+	if next.Record.Original == (ulid.ULID{}) {
+		next.Record.Original = record.RunID
 	}
-	if _, err := r.store.Schedule(ctx, ports.Schedule{Runs: []ports.NewRun{next}}); err != nil {
-		return ulid.ULID{}, fmt.Errorf("rerun %s: %w", record.RunID, err)
-	}
-	return spec.ID, nil
+	var schedule ports.Schedule
+	start.Plan(&schedule, r.functions, next, r.log)
+	schedule.Skipped = nil
+	return schedule
 }
 
 // spec is the new run, from its beginning, but for its identity.

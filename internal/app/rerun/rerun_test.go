@@ -12,10 +12,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/app/advance"
+	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
@@ -60,8 +64,14 @@ func setup(t *testing.T, change ...func(*world)) *world {
 	if _, err := backend.Schedule(t.Context(), schedule); err != nil {
 		t.Fatal(err)
 	}
-	w.Rerun = rerun.New(backend, backend, registry.New(backend, slog.New(slog.DiscardHandler)), clock, testkit.IDs{})
+	w.Rerun = newRerun(backend, backend, registry.New(backend, slog.New(slog.DiscardHandler)))
 	return w
+}
+
+func newRerun(store ports.Store, history ports.History, functions rerun.Functions) *rerun.Rerun {
+	log, clock := slog.New(slog.DiscardHandler), testkit.Clock{}
+	in := ingest.New(nil, clock, testkit.IDs{})
+	return rerun.New(start.Starter{Store: store, Advance: advance.New(store, in, nil, log, nil), Clock: clock}, history, functions, testkit.IDs{}, log)
 }
 
 func TestRun_StartsAgainWithAllEvents(t *testing.T) {
@@ -134,7 +144,7 @@ func TestRun_Refuses(t *testing.T) {
 		"a bad catalog": {history{}, functions{broken}, broken},
 	} {
 		c.history.Backend = w.backend
-		use := rerun.New(w.backend, c.history, c.fn, testkit.Clock{}, testkit.IDs{})
+		use := newRerun(w.backend, c.history, c.fn)
 		if _, err := use.Run(t.Context(), w.first, &run.From{Step: "h1"}); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -167,6 +177,8 @@ func (h history) Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error) {
 
 // functions are none, or an error.
 type functions struct{ err error }
+
+func (functions) Flow(uuid.UUID) *flow.Settings { return nil }
 
 func (functions) Standing(uuid.UUID) run.Standing { return run.Standing{} }
 
@@ -202,7 +214,7 @@ func TestRun_OfAPausedFunction(t *testing.T) {
 	w := setup(t)
 	reg := registry.New(w.backend, slog.New(slog.DiscardHandler))
 	use := func(paused bool, refusals int) error {
-		_, err := rerun.New(&fenced{w.backend, refusals}, w.backend, functionsOf{reg, paused}, testkit.Clock{}, testkit.IDs{}).Run(t.Context(), w.first, nil)
+		_, err := newRerun(&fenced{w.backend, refusals}, w.backend, functionsOf{reg, paused}).Run(t.Context(), w.first, nil)
 		return err
 	}
 	if err := use(true, 0); !errors.Is(err, rerun.ErrPaused) {
@@ -211,7 +223,7 @@ func TestRun_OfAPausedFunction(t *testing.T) {
 	if err := use(false, 1); err != nil {
 		t.Errorf("something was done meanwhile: %v", err)
 	}
-	if err := use(false, 2); !errors.Is(err, ports.ErrOutdated) {
+	if err := use(false, 1000); !errors.Is(err, ports.ErrOutdated) {
 		t.Errorf("again and again: %v", err)
 	}
 }

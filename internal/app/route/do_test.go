@@ -122,7 +122,7 @@ func TestDo_UsesTheSendersIDAsIdempotencyKeyAndNoOther(t *testing.T) {
 			if n := len(w.backend.Runs()); n != c.runs {
 				t.Errorf("%d runs, want %d", n, c.runs)
 			}
-			if n := strings.Count(w.logged.String(), "idempotency key was used before"); n != c.dups {
+			if n := strings.Count(w.logged.String(), "reason=idempotency"); n != c.dups {
 				t.Errorf("%d duplicates logged, want %d", n, c.dups)
 			}
 		})

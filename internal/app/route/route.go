@@ -4,7 +4,6 @@ package route
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,14 +11,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
-	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -28,10 +26,7 @@ type Functions interface {
 	// Match returns what the event starts at the instant now.
 	Match(e event.Event, now time.Time) []Match
 	Find(slugOrID string) (function.Function, bool)
-	// Template is a condition of an event that cancels runs, compiled; nil when it is not at hand.
-	Template(text string) *expr.Template
-	// Standing is what decides whether runs of the function start.
-	Standing(function uuid.UUID) run.Standing
+	start.Functions
 }
 
 // Match is a function that an event starts, or one whose trigger condition could not be evaluated.
@@ -45,6 +40,7 @@ type Router struct {
 	log       ports.EventLog
 	store     ports.Store
 	advance   *advance.Advancer
+	starter   start.Starter
 	programs  programs
 	functions Functions
 	events    Events
@@ -83,9 +79,11 @@ func New(d Deps) *Router {
 	if d.Pause == nil {
 		d.Pause = advance.Pause
 	}
+	advancer := advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause)
 	return &Router{
-		log: d.EventLog, store: d.Store, functions: d.Functions, events: d.Events, tracker: d.Tracker, clock: d.Clock, ids: d.IDs, logger: d.Log, pause: d.Pause, atOnce: d.ResumesAtOnce,
-		advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), programs: programs{cache: expr.NewCache(programsKept)},
+		log: d.EventLog, store: d.Store, functions: d.Functions, events: d.Events, tracker: d.Tracker, clock: d.Clock, ids: d.IDs,
+		logger: d.Log, pause: d.Pause, atOnce: d.ResumesAtOnce, advance: advancer,
+		starter: start.Starter{Store: d.Store, Advance: advancer, Clock: d.Clock}, programs: programs{cache: expr.NewCache(programsKept)},
 	}
 }
 
@@ -168,13 +166,7 @@ func (r *Router) route(ctx context.Context, e event.Tracked) (err error) {
 	if err := r.resume(ctx, e); err != nil {
 		return err
 	}
-	schedule := r.decide(e, starts, failure)
-	scheduled, err := r.store.Schedule(ctx, schedule)
-	if errors.Is(err, ports.ErrOutdated) {
-		// Something was done about a function between the decision and its commit.
-		schedule = r.decide(e, starts, failure)
-		scheduled, err = r.store.Schedule(ctx, schedule)
-	}
+	schedule, scheduled, err := r.starter.Schedule(ctx, func() ports.Schedule { return r.decide(e, starts, failure) })
 	if err != nil {
 		return fmt.Errorf("schedule runs of event %s: %w", e.InternalID, err)
 	}
@@ -211,36 +203,42 @@ func (r *Router) starts(ctx context.Context, e event.Tracked) (starts []candidat
 	return starts, failure
 }
 
-// decide says what becomes of the event. Each run gets its ID before the function's standing is asked: whoever pauses the
-// function and then has runs with earlier IDs refused has every run refused that does not know of the pause.
+// decide says what becomes of the event.
 func (r *Router) decide(e event.Tracked, starts []candidate, failure *event.Event) ports.Schedule {
 	schedule := ports.Schedule{Event: e.InternalID}
 	if failure != nil {
 		schedule.Publish = r.tracker.Track(*failure)
 	}
 	for _, s := range starts {
-		now := r.clock.Now()
-		id := r.ids.ULID(now)
-		reason := r.functions.Standing(s.ID).Skip()
-		if reason == run.NotSkipped {
-			schedule.Runs = append(schedule.Runs, r.newRun(s.Function, e, id, now))
-			continue
-		}
-		schedule.Skipped = append(schedule.Skipped, ports.SkippedRun{RunID: id, FunctionID: s.ID, Event: e.InternalID, End: run.Skip(reason, now)})
-		if s.invoked {
-			_, correlation := event.Target(e.Event)
-			schedule.Publish = append(schedule.Publish, r.tracker.Track(notStarted(correlation, reason.Sentence(), now))...)
-		}
+		start.Plan(&schedule, r.functions, r.wanted(s, e), r.logger)
 	}
 	return schedule
+}
+
+// wanted is the run of a function that the event is to start.
+func (r *Router) wanted(s candidate, e event.Tracked) start.Run {
+	spec := start.Spec(s.Function, r.functions, e)
+	spec.Now = r.clock.Now()
+	spec.ID, spec.Key = r.ids.ULID(spec.Now), flow.EventKey(e.Event)
+	next := start.Run{
+		Function: s.Function, Spec: spec, From: flow.FromEvent,
+		// If the event has no ID of its own, no other event can have the key, and the event log routes it once.
+		Unique: e.ID != e.InternalID.String(),
+	}
+	if _, correlation := event.Target(e.Event); s.invoked && correlation != "" {
+		next.Waiter = func(reason string) []event.Tracked {
+			return r.tracker.Track(start.NotStarted(correlation, reason, spec.Now))
+		}
+	}
+	return next
 }
 
 // report logs what was decided and is not seen elsewhere.
 func (r *Router) report(ctx context.Context, e event.Tracked, schedule ports.Schedule, scheduled []ports.Scheduled) {
 	for i, s := range scheduled {
-		if s.Duplicate {
-			r.logger.InfoContext(ctx, "run not started: its idempotency key was used before",
-				"event_id", e.InternalID.String(), "fn_id", schedule.Runs[i].State.FunctionID.String(), "run_id", s.RunID.String())
+		if s.Result != flow.Started {
+			r.logger.InfoContext(ctx, "event starts no run now", "event_id", e.InternalID.String(), "reason", s.Result.String(),
+				"fn_id", schedule.Runs[i].State.FunctionID.String(), "run_id", s.RunID.String())
 		}
 	}
 	for _, s := range schedule.Skipped {
@@ -248,47 +246,10 @@ func (r *Router) report(ctx context.Context, e event.Tracked, schedule ports.Sch
 	}
 }
 
-// newRun is the run of a function that an event starts.
-func (r *Router) newRun(fn function.Function, e event.Tracked, id ulid.ULID, now time.Time) ports.NewRun {
-	spec := start.Spec(fn, r.functions, e)
-	spec.ID, spec.Key, spec.Now = id, e.ID, now
-	state, jobs := run.New(spec)
-	key := state.Idempotency
-	if e.ID == e.InternalID.String() {
-		// The event has no ID of its own, so no other event can have the key; the event log routes it once.
-		key = ""
-	}
-	next := ports.NewRun{State: state, Start: jobs[0], More: jobs[1:], IdempotencyKey: key}
-	if key != "" {
-		if _, correlation := event.Target(e.Event); correlation != "" {
-			next.OnDuplicate = r.tracker.Track(notStarted(correlation, "invoked function was not started: an event with its id has started it before", now))
-		}
-	}
-	return next
-}
-
 // notInvoked tells the invoker that its function does not exist. Spec 02 §2.
 func notInvoked(target, correlation string, now time.Time) event.Event {
 	if target == "" {
-		return notStarted(correlation, "could not extract function ID from event", now)
+		return start.NotStarted(correlation, "could not extract function ID from event", now)
 	}
-	return notStarted(correlation, "could not find function with ID: "+target, now)
-}
-
-// notStarted tells the invoker that no run will tell it anything.
-func notStarted(correlation, message string, now time.Time) event.Event {
-	type failure struct {
-		Name    string `json:"name"`
-		Message string `json:"message"`
-	}
-	data, err := json.Marshal(struct {
-		FunctionID    string  `json:"function_id"`
-		RunID         string  `json:"run_id"`
-		CorrelationID string  `json:"correlation_id,omitempty"`
-		Error         failure `json:"error"`
-	}{CorrelationID: correlation, Error: failure{"Error", message}})
-	if err != nil {
-		data = []byte(`{}`) // strings always encode
-	}
-	return event.Event{Name: event.FunctionFinished, Data: data, TS: now.UnixMilli()}
+	return start.NotStarted(correlation, "could not find function with ID: "+target, now)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/expr"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
@@ -108,9 +109,12 @@ type functions struct {
 	asked  []time.Time
 	bug    func()
 	paused map[uuid.UUID]bool
+	flow   map[uuid.UUID]*flow.Settings
 	// asking is called before it is said how a function stands.
 	asking func()
 }
+
+func (f *functions) Flow(id uuid.UUID) *flow.Settings { return f.flow[id] }
 
 func (f *functions) Standing(id uuid.UUID) run.Standing {
 	if f.asking != nil {

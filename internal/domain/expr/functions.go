@@ -60,7 +60,7 @@ func instant(at time.Time) ref.Val {
 	if at.IsZero() {
 		return noValue
 	}
-	return types.Timestamp{Time: at.UTC()}
+	return types.Timestamp{Time: at.Round(0).UTC()} // a monotonic reading would show in the text
 }
 
 // decodeBase64 keeps what could be decoded before a fault.

@@ -1,8 +1,6 @@
 package expr
 
 import (
-	"fmt"
-
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
@@ -116,13 +114,8 @@ func truthy(value ref.Val) bool {
 	return !types.IsUnknownOrError(value)
 }
 
-// textOf is a value's text: Go's, except null's.
-func textOf(value ref.Val) string {
-	if value == types.NullValue {
-		return "NULL_VALUE"
-	}
-	return fmt.Sprint(native(value))
-}
+// textOf is Text of a value that is still CEL's.
+func textOf(value ref.Val) string { return Text(native(value)) }
 
 // native is the Go value at all depths; null within a list or map is nil.
 func native(value ref.Val) any {

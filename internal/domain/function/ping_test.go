@@ -122,11 +122,11 @@ func TestUnsupported(t *testing.T) {
 		"all": {`{"triggers":[{"event":"a"},{"cron":"* * * * *"}],"batchEvents":{"maxSize":2,"timeout":"1s"},"debounce":{"period":"1s"},
 			"rateLimit":{"limit":1,"period":"1s"},"throttle":{"limit":1,"period":"1s"},"concurrency":1,"priority":{"run":"1"},
 			"singleton":{"mode":"skip"},"cancel":[{"event":"e"}],"timeouts":{"start":"1s"}}`, []string{
-			"batchEvents", "debounce", "rateLimit", "throttle", "concurrency", "priority", "singleton",
+			"throttle", "concurrency", "priority",
 		}},
-		"idempotency is a rate limit": {`{"idempotency":"a"}`, []string{"rateLimit"}},
-		"limit of runs":               {`{"concurrency":{"fn":[{"limit":1}]}}`, []string{"concurrency"}},
-		"the workers' own limit":      {`{"concurrency":{"fn":[{"limit":0,"scope":"app","id":"app:x"}]}}`, nil},
+		"idempotency":            {`{"idempotency":"a"}`, nil},
+		"limit of runs":          {`{"concurrency":{"fn":[{"limit":1}]}}`, []string{"concurrency"}},
+		"the workers' own limit": {`{"concurrency":{"fn":[{"limit":0,"scope":"app","id":"app:x"}]}}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

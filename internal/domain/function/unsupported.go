@@ -8,13 +8,9 @@ func Unsupported(f Function) []string {
 		name string
 		used bool
 	}{
-		{"batchEvents", f.Settings.Batch != nil},
-		{"debounce", f.Settings.Debounce != nil},
-		{"rateLimit", f.Settings.RateLimit != nil},
 		{"throttle", f.Settings.Throttle != nil},
 		{"concurrency", limitsConcurrency(f.Settings.Concurrency)},
 		{"priority", f.Settings.Priority != nil && f.Settings.Priority.Run != nil},
-		{"singleton", f.Settings.Singleton != nil},
 	} {
 		if setting.used {
 			names = append(names, setting.name)

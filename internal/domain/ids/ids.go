@@ -4,12 +4,13 @@
 // All of it is pure: equal arguments give equal identifiers on every replica and in every release, because they are
 // kept in databases, in Redis and inside running SDKs. A change here is a change of the wire format.
 //
-// Source: spec 01 §1, §5; spec 02 §1, §3, §5; spec 03 §8.
+// Source: spec 01 §1, §5; spec 02 §1, §3, §5; spec 03 §8; spec 11 §1.1.
 package ids
 
 import (
 	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"strconv"
 
@@ -86,6 +87,12 @@ func named(name []byte) uuid.UUID {
 // X36 is the xxHash64 of text, seed 0, in lower-case base 36 without padding.
 func X36(text string) string {
 	return strconv.FormatUint(xxhash.Sum64String(text), 36)
+}
+
+// BatchKeyHash names a batch of the events whose batch key has that text: SHA-256 in standard base64 with padding.
+func BatchKeyHash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // StepHash is the hashed ID that SDKs give to the index-th use of a step's id: the lower-case hex SHA-1 of the id for the

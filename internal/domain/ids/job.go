@@ -62,6 +62,12 @@ func StartTimeoutJob(key string) string { return X36("eager-cancel-start-timeout
 // FinishTimeoutJob cancels a run that has not ended in time.
 func FinishTimeoutJob(key string) string { return X36("eager-cancel-finish-timeout-" + key) }
 
+// DebounceJob fires the debounce of that ULID (spec 11 §4.2).
+func DebounceJob(debounce string) string { return X36(debounce) }
+
+// BatchJob starts the batch of that ULID (spec 11 §3.5).
+func BatchJob(env uuid.UUID, batch string) string { return X36(env.String() + ":" + batch) }
+
 // CoalesceKey names a parallel group of a run: 16 hex digits of the xxHash64 over the run ID's text and, for each op in
 // byte order, a zero byte and the op. The order of ops does not matter; the argument is left as it is.
 func CoalesceKey(runID string, ops []string) string {

@@ -24,6 +24,10 @@ type Spec struct {
 	// Key makes the run unique for 24 hours within its function: the event's ID, or what stands for it. Spec 02 §3.
 	Key string
 	Now time.Time
+	// AtOnce lets the run begin now even if its event is of the future, as a batch does. Spec 11 §3.6.
+	AtOnce bool
+	// Lock is the lock of a singleton that the run holds until it ends; empty for none.
+	Lock string
 	// CancelOn and Timeouts end the run early.
 	CancelOn []CancelOn
 	Timeouts Timeouts
@@ -55,12 +59,13 @@ func New(spec Spec) (State, []Job) {
 		Timeouts:        spec.Timeouts,
 		Inputs:          spec.Inputs,
 		Endpoint:        spec.Endpoint,
+		Lock:            spec.Lock,
 	}
 	if spec.RequestVersion != nil {
 		s.RequestVersion = *spec.RequestVersion
 	}
 	at := spec.Now
-	if ts := time.UnixMilli(spec.Events[0].TS).UTC(); len(spec.Events) == 1 && ts.After(at) {
+	if ts := time.UnixMilli(spec.Events[0].TS).UTC(); !spec.AtOnce && len(spec.Events) == 1 && ts.After(at) {
 		at = ts
 	}
 	job := Job{

@@ -89,6 +89,8 @@ type State struct {
 	Inputs map[string]json.RawMessage
 	// Timeouts end the run early.
 	Timeouts Timeouts
+	// Lock is the lock of a singleton that the run holds until it has ended; empty for none. Spec 11 §6.
+	Lock string
 	// Endpoint is set for runs of durable endpoints.
 	Endpoint *Endpoint
 	// Revision counts commits; a commit names the revision that it was decided on.

@@ -32,6 +32,7 @@ import (
 // Ports is a backend under test, and what the suites may do to it.
 type Ports struct {
 	EventLog      ports.EventLog
+	Holds         ports.Holds
 	Store         ports.Store
 	Queue         ports.Queue
 	Catalog       ports.Catalog
@@ -66,6 +67,8 @@ type Runner func(t *testing.T, test func(t *testing.T, p Ports))
 func Test(t *testing.T, run Runner) {
 	t.Run("EventLog", func(t *testing.T) { t.Parallel(); TestEventLog(t, run) })
 	t.Run("Store", func(t *testing.T) { t.Parallel(); TestStore(t, run) })
+	t.Run("Admission", func(t *testing.T) { t.Parallel(); TestAdmission(t, run) })
+	t.Run("Holds", func(t *testing.T) { t.Parallel(); TestHolds(t, run) })
 	t.Run("Queue", func(t *testing.T) { t.Parallel(); TestQueue(t, run) })
 	t.Run("Catalog", func(t *testing.T) { t.Parallel(); TestCatalog(t, run) })
 	t.Run("History", func(t *testing.T) { t.Parallel(); TestHistory(t, run) })

@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -177,13 +178,13 @@ func scheduleConflict(t *testing.T, p Ports) {
 	if leaseSoon(t, p) != nil {
 		t.Fatal("a job was created")
 	}
-	same(t, schedule(t, p, next)[0].Duplicate, false)
+	same(t, schedule(t, p, next)[0].Result, flow.Started)
 }
 
 func scheduleKeys(t *testing.T, p Ports) {
 	first, second, other := aRun(p, withKey("käy")), aRun(p, withKey("käy")), aRun(p, withKey("kay"))
 	same(t, schedule(t, p, first, second, other), []ports.Scheduled{
-		{RunID: first.State.ID}, {RunID: first.State.ID, Duplicate: true}, {RunID: other.State.ID},
+		{RunID: first.State.ID}, {RunID: first.State.ID, Result: flow.Duplicate}, {RunID: other.State.ID},
 	})
 	_, err := p.Store.Load(t.Context(), second.State.ID)
 	is(t, err, ports.ErrNotFound)
@@ -196,12 +197,12 @@ func scheduleKeys(t *testing.T, p Ports) {
 
 	p.Pass(24*time.Hour - time.Second)
 	p = restarted(p)
-	same(t, schedule(t, p, aRun(p, withKey("käy"))), []ports.Scheduled{{RunID: first.State.ID, Duplicate: true}})
+	same(t, schedule(t, p, aRun(p, withKey("käy"))), []ports.Scheduled{{RunID: first.State.ID, Result: flow.Duplicate}})
 	p.Pass(time.Second)
 	late := aRun(p, withKey("käy"))
 	same(t, schedule(t, p, late), []ports.Scheduled{{RunID: late.State.ID}})
-	same(t, schedule(t, p, aRun(p, withKey("käy"))), []ports.Scheduled{{RunID: late.State.ID, Duplicate: true}})
-	same(t, schedule(t, p, aRun(p), aRun(p))[1].Duplicate, false)
+	same(t, schedule(t, p, aRun(p, withKey("käy"))), []ports.Scheduled{{RunID: late.State.ID, Result: flow.Duplicate}})
+	same(t, schedule(t, p, aRun(p), aRun(p))[1].Result, flow.Started)
 }
 
 func scheduleKeysAtOnce(t *testing.T, p Ports) {
@@ -215,7 +216,7 @@ func scheduleKeysAtOnce(t *testing.T, p Ports) {
 	})
 	created := 0
 	for _, answer := range answers {
-		if !answer.Duplicate {
+		if answer.Result != flow.Duplicate {
 			created++
 		}
 		same(t, answer.RunID, answers[0].RunID)

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -94,10 +95,10 @@ func scheduleOnDuplicate(t *testing.T, p Ports) {
 	fresh, published := anEvent(p, named("not accepted")), anEvent(p, named("published"))
 	failure, second := anEvent(p, named(event.FunctionFinished)), anEvent(p)
 	first, again := aRun(p, withKey("k")), aRun(p, withKey("k"))
-	first.OnDuplicate, again.OnDuplicate = []event.Tracked{fresh}, []event.Tracked{failure, second}
+	first.Instead, again.Instead = instead(fresh), instead(failure, second)
 	answer, err := p.Store.Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{first, again}, Publish: []event.Tracked{published}})
 	must(t, err)
-	same(t, answer, []ports.Scheduled{{RunID: first.State.ID}, {RunID: first.State.ID, Duplicate: true}})
+	same(t, answer, []ports.Scheduled{{RunID: first.State.ID}, {RunID: first.State.ID, Result: flow.Duplicate}})
 	_, err = p.History.Event(t.Context(), fresh.InternalID)
 	is(t, err, ports.ErrNotFound)
 	p = restarted(p)
@@ -113,7 +114,7 @@ func scheduleWaitsCut(t *testing.T, p Ports) {
 	schedule(t, p, aRun(p, withKey("used"), dueAt(p.Now().UTC().Add(time.Hour))))
 	other := anEvent(p)
 	duplicate, next := aRun(p, withKey("used")), aRun(p)
-	duplicate.OnDuplicate = []event.Tracked{other}
+	duplicate.Instead = instead(other)
 	pause := aPause(p, run.PauseCancel, "cancel")
 	next.State.Pauses = map[uuid.UUID]run.Pause{pause.ID: pause}
 	next.State.Inputs = map[string]json.RawMessage{"op": json.RawMessage(`[1]`)}
@@ -426,4 +427,9 @@ func pausedEnded(t *testing.T, p Ports) {
 	is(t, err, context.Canceled)
 	_, err = p.Store.SignalWaiter(ended(t), "s")
 	is(t, err, context.Canceled)
+}
+
+// instead are events that are accepted when a run is a duplicate.
+func instead(events ...event.Tracked) map[flow.Result][]event.Tracked {
+	return map[flow.Result][]event.Tracked{flow.Duplicate: events}
 }

@@ -23,8 +23,8 @@ func TestContract(t *testing.T) {
 			b := mem.New(clock{})
 			test(t, portstest.Ports{
 				EventLog: b.EventLog(), Store: b.Store(), Queue: b.Queue(), Catalog: b.Catalog(), History: b.History(), Metadata: b.Metadata(),
-				Cancellations: b.Cancellations(),
-				Now:           time.Now, Settle: synctest.Wait,
+				Cancellations: b.Cancellations(), Holds: b.Holds(),
+				Now: time.Now, Settle: synctest.Wait,
 				Pass: func(d time.Duration) {
 					time.Sleep(d)
 					synctest.Wait()

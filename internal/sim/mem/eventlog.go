@@ -112,6 +112,11 @@ func (b *Backend) Park(ctx context.Context, id ulid.ULID, reason string) error {
 	return nil
 }
 
+// waits reports whether the event is not settled; none is none to settle.
+func (b *Backend) waits(id ulid.ULID) bool {
+	return id.IsZero() || slices.ContainsFunc(b.inbox, func(w *waiting) bool { return w.id == id })
+}
+
 // settle takes an event out of the inbox and reports whether it was there.
 func (b *Backend) settle(id ulid.ULID) bool {
 	before := len(b.inbox)

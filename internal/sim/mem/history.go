@@ -104,11 +104,11 @@ func (b *Backend) AllEvents() []event.Tracked {
 	return slices.Clone(b.events)
 }
 
-// Idle reports whether nothing is left to do: every event is settled and no run is in progress.
+// Idle reports whether nothing is left to do: every event and hold is settled and no run is in progress.
 func (b *Backend) Idle() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.inbox) == 0 && len(b.runs) == 0
+	return len(b.inbox) == 0 && len(b.holds) == 0 && len(b.runs) == 0
 }
 
 // Parked returns what was parked, by ID, with the reasons.

@@ -20,7 +20,7 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// Backend is EventLog, Store, Queue, Catalog, History, Metadata and Cancellations in one. Safe for concurrent use.
+// Backend is EventLog, Holds, Store, Queue, Catalog, History, Metadata and Cancellations in one. Safe for concurrent use.
 type Backend struct {
 	clock ports.Clock
 
@@ -31,10 +31,14 @@ type Backend struct {
 	events []event.Tracked
 	inbox  []*waiting
 	parked map[string]string
+	holds  []*hold
 
 	runs map[ulid.ULID]run.State
 	jobs []*job
 	keys map[string]usedKey
+	// locks are the runs that hold the locks of singletons, tats what rate limits have counted, by the names of their buckets.
+	locks map[string]ulid.ULID
+	tats  map[string]time.Time
 	// signals are the runs that wait for a signal.
 	signals map[string]ulid.ULID
 	token   uint64
@@ -89,6 +93,7 @@ func New(clock ports.Clock) *Backend {
 	return &Backend{
 		clock: clock, wake: make(chan struct{}), parked: map[string]string{},
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
+		locks: map[string]ulid.ULID{}, tats: map[string]time.Time{},
 		begun: map[ulid.ULID]run.State{}, memos: map[ulid.ULID][]run.Step{}, answers: map[ulid.ULID]*sdk.HTTPResult{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
@@ -101,6 +106,9 @@ type queue struct{ *Backend }
 
 // EventLog returns the backend as that port.
 func (b *Backend) EventLog() ports.EventLog { return b }
+
+// Holds returns the backend as that port.
+func (b *Backend) Holds() ports.Holds { return holds{b} }
 
 // Store returns the backend as that port.
 func (b *Backend) Store() ports.Store { return b }
@@ -117,7 +125,7 @@ func (b *Backend) History() ports.History { return b }
 // Metadata returns the backend as that port.
 func (b *Backend) Metadata() ports.Metadata { return attachments{b} }
 
-// Crash forgets what a process only knows while it runs: who has which job, and which event, and what was fenced off.
+// Crash forgets what a process only knows while it runs: who has which job, which event and which hold, and what was fenced off.
 func (b *Backend) Crash() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -126,6 +134,9 @@ func (b *Backend) Crash() {
 	}
 	for _, w := range b.inbox {
 		w.taken = false
+	}
+	for _, h := range b.holds {
+		h.taken = false
 	}
 	clear(b.fences)
 	b.awaken()

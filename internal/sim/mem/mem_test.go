@@ -2,6 +2,7 @@ package mem_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -150,4 +152,42 @@ func TestSync_RefusesToAdoptForANameThatAnotherAppHas(t *testing.T) {
 	if app, err := b.AppByURL(t.Context(), placeholder.URL); err != nil || app.Name != "" {
 		t.Errorf("the placeholder is %+v, %v", app, err)
 	}
+}
+
+func TestHolds_AreWithNobodyAfterACrash(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := mem.New(clock{})
+		now := time.Now().UTC()
+		e := event.Tracked{InternalID: ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()), Event: event.Event{Name: "a"}}
+		fn := function.Function{ID: uuid.New()}
+		fn.Settings.Debounce = &function.Debounce{Period: "10s"}
+		settings, _ := flow.Compile(fn)
+		next := ports.NewRun{State: run.State{ID: e.InternalID, FunctionID: fn.ID, Events: []event.Tracked{e}}, Request: &flow.Request{
+			Settings: settings, Values: settings.Evaluate(e.Event, flow.FromEvent, now), ID: e.InternalID, Event: e,
+		}}
+		if _, err := b.Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{next}}); err != nil {
+			t.Fatal(err)
+		}
+		if due := b.NextDue(); !due.Equal(now.Add(10*time.Second)) || b.Idle() {
+			t.Errorf("due at %v, idle %t", due, b.Idle())
+		}
+		time.Sleep(10 * time.Second)
+		taken, err := b.Holds().Take(t.Context())
+		if err != nil || !b.NextDue().IsZero() {
+			t.Fatalf("%v, due at %v", err, b.NextDue())
+		}
+		b.Crash()
+		again, err := b.Holds().Take(t.Context())
+		if err != nil || again.HoldRef != taken.HoldRef {
+			t.Fatalf("took %+v, %v", again, err)
+		}
+		if err := b.Holds().Park(t.Context(), again.HoldRef, "reason"); err != nil {
+			t.Fatal(err)
+		}
+		reason := b.Parked()[again.ID.String()]
+		if !strings.Contains(reason, "reason") || !strings.Contains(reason, e.InternalID.String()) || !b.Idle() {
+			t.Errorf("parked for %q, idle %t", reason, b.Idle())
+		}
+	})
 }

@@ -29,7 +29,7 @@ func (b *Backend) TryLease() (ports.Lease, bool) {
 	return lease, ok
 }
 
-// NextDue is when the next job that nobody has is due, or the next event may be taken; zero when there is none.
+// NextDue is when the next job or hold that nobody has is due, or the next event may be taken; zero when there is none.
 func (b *Backend) NextDue() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -46,6 +46,11 @@ func (b *Backend) NextDue() time.Time {
 			next = earlier(next, b.clock.Now())
 		default:
 			next = earlier(next, w.at)
+		}
+	}
+	for _, h := range b.holds {
+		if !h.taken {
+			next = earlier(next, h.from())
 		}
 	}
 	return next

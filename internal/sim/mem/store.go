@@ -28,13 +28,19 @@ func (b *Backend) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Sched
 	if b.outdated(s) {
 		return nil, ports.ErrOutdated
 	}
-	if !b.ticksAre(s.Ticks) || s.Event != (ulid.ULID{}) && !b.settle(s.Event) {
+	if !b.ticksAre(s.Ticks) || !b.waits(s.Event) || !b.holdIs(s.Hold) {
 		return nil, ports.ErrConflict
 	}
+	outcomes, err := b.decide(s.Runs)
+	if err != nil {
+		return nil, err
+	}
+	b.settle(s.Event)
+	b.dropHold(s.Hold.ID)
 	b.moveTicks(s.Ticks)
 	answers := make([]ports.Scheduled, 0, len(s.Runs))
-	for _, r := range s.Runs {
-		answers = append(answers, b.schedule(r))
+	for i, r := range s.Runs {
+		answers = append(answers, b.carryOut(r, outcomes[i]))
 	}
 	for _, r := range s.Skipped {
 		b.records = append(b.records, &ports.RunRecord{
@@ -46,14 +52,10 @@ func (b *Backend) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Sched
 	return answers, nil
 }
 
-func (b *Backend) schedule(r ports.NewRun) ports.Scheduled {
-	now := b.clock.Now()
+// start creates a run and its jobs.
+func (b *Backend) start(r ports.NewRun) {
 	if r.IdempotencyKey != "" {
-		if used, ok := b.keys[r.IdempotencyKey]; ok && used.expires.After(now) {
-			b.accept(r.OnDuplicate)
-			return ports.Scheduled{RunID: used.run, Duplicate: true}
-		}
-		b.keys[r.IdempotencyKey] = usedKey{r.State.ID, now.Add(keyTTL)}
+		b.keys[r.IdempotencyKey] = usedKey{r.State.ID, b.clock.Now().Add(keyTTL)}
 	}
 	b.runs[r.State.ID] = r.State
 	b.begin(r)
@@ -61,12 +63,17 @@ func (b *Backend) schedule(r ports.NewRun) ports.Scheduled {
 	for _, more := range r.More {
 		b.jobs = append(b.jobs, &job{Job: more})
 	}
-	b.records = append(b.records, &ports.RunRecord{
+	b.enter(r, run.Running)
+}
+
+// enter puts a run into history.
+func (b *Backend) enter(r ports.NewRun, status run.Status) *ports.RunRecord {
+	record := &ports.RunRecord{
 		RunID: r.State.ID, StartedAt: ulid.Time(r.State.ID.Time()).UTC(), FunctionID: r.State.FunctionID,
-		EventID: r.State.Events[0].InternalID, Cron: r.Cron, Status: run.Running,
-		OriginalRunID: r.Original,
-	})
-	return ports.Scheduled{RunID: r.State.ID}
+		EventID: r.State.Events[0].InternalID, BatchID: r.Batch, Cron: r.Cron, Status: status, OriginalRunID: r.Original,
+	}
+	b.records = append(b.records, record)
+	return record
 }
 
 // Load implements ports.Store.
@@ -118,6 +125,9 @@ func (b *Backend) Commit(ctx context.Context, c ports.Commit) (run.State, error)
 func (b *Backend) apply(c ports.Commit, next run.State) {
 	if end := c.Transition.Finish; end != nil {
 		delete(b.runs, next.ID)
+		if b.locks[next.Lock] == next.ID {
+			delete(b.locks, next.Lock)
+		}
 		b.jobs = slices.DeleteFunc(b.jobs, func(j *job) bool { return j.RunID == next.ID })
 		b.answers[next.ID] = end.Response
 		record := b.record(next.ID)

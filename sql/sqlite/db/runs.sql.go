@@ -10,6 +10,15 @@ import (
 	"database/sql"
 )
 
+const DeleteEventBatch = `-- name: DeleteEventBatch :exec
+DELETE FROM event_batches WHERE run_id = ?
+`
+
+func (q *Queries) DeleteEventBatch(ctx context.Context, runID interface{}) error {
+	_, err := q.db.ExecContext(ctx, DeleteEventBatch, runID)
+	return err
+}
+
 const DeleteFunctionFinish = `-- name: DeleteFunctionFinish :exec
 DELETE FROM function_finishes WHERE run_id = ?
 `
@@ -67,6 +76,40 @@ func (q *Queries) GetRunRecord(ctx context.Context, runID []byte) (GetRunRecordR
 		&i.EndedAt,
 	)
 	return i, err
+}
+
+const InsertEventBatch = `-- name: InsertEventBatch :exec
+INSERT INTO event_batches (id, account_id, workspace_id, app_id, workflow_id, run_id, started_at, executed_at, event_ids)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING
+`
+
+type InsertEventBatchParams struct {
+	ID          interface{}
+	AccountID   interface{}
+	WorkspaceID interface{}
+	AppID       interface{}
+	WorkflowID  interface{}
+	RunID       interface{}
+	StartedAt   string
+	ExecutedAt  string
+	EventIds    []byte
+}
+
+// The run of a batch that is run again has the same batch; the first one's row stays.
+func (q *Queries) InsertEventBatch(ctx context.Context, arg InsertEventBatchParams) error {
+	_, err := q.db.ExecContext(ctx, InsertEventBatch,
+		arg.ID,
+		arg.AccountID,
+		arg.WorkspaceID,
+		arg.AppID,
+		arg.WorkflowID,
+		arg.RunID,
+		arg.StartedAt,
+		arg.ExecutedAt,
+		arg.EventIds,
+	)
+	return err
 }
 
 const InsertFunctionFinish = `-- name: InsertFunctionFinish :exec

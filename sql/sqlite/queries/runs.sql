@@ -22,6 +22,15 @@ WHERE r.event_id = ? ORDER BY r.run_id;
 -- name: DeleteFunctionRun :exec
 DELETE FROM function_runs WHERE run_id = ?;
 
+-- name: InsertEventBatch :exec
+-- The run of a batch that is run again has the same batch; the first one's row stays.
+INSERT INTO event_batches (id, account_id, workspace_id, app_id, workflow_id, run_id, started_at, executed_at, event_ids)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: DeleteEventBatch :exec
+DELETE FROM event_batches WHERE run_id = ?;
+
 -- name: DeleteFunctionFinish :exec
 DELETE FROM function_finishes WHERE run_id = ?;
 

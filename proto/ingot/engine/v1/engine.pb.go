@@ -36,7 +36,9 @@ type RunHead struct {
 	StartTimeout  int64 `protobuf:"varint,7,opt,name=start_timeout,json=startTimeout" json:"start_timeout,omitempty"`
 	FinishTimeout int64 `protobuf:"varint,8,opt,name=finish_timeout,json=finishTimeout" json:"finish_timeout,omitempty"`
 	// Absent for runs of other functions than durable endpoints.
-	Endpoint      *Endpoint `protobuf:"bytes,9,opt,name=endpoint" json:"endpoint,omitempty"`
+	Endpoint *Endpoint `protobuf:"bytes,9,opt,name=endpoint" json:"endpoint,omitempty"`
+	// The lock of a singleton; empty for none.
+	Lock          string `protobuf:"bytes,10,opt,name=lock" json:"lock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -132,6 +134,13 @@ func (x *RunHead) GetEndpoint() *Endpoint {
 		return x.Endpoint
 	}
 	return nil
+}
+
+func (x *RunHead) GetLock() string {
+	if x != nil {
+		return x.Lock
+	}
+	return ""
 }
 
 // Endpoint is how a run of a durable endpoint began.
@@ -975,7 +984,7 @@ var File_ingot_engine_v1_engine_proto protoreflect.FileDescriptor
 
 const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\n" +
-	"\x1cingot/engine/v1/engine.proto\x12\x0fingot.engine.v1\"\xd8\x02\n" +
+	"\x1cingot/engine/v1/engine.proto\x12\x0fingot.engine.v1\"\xec\x02\n" +
 	"\aRunHead\x12\x15\n" +
 	"\x06app_id\x18\x01 \x01(\fR\x05appId\x12\x1f\n" +
 	"\vfunction_id\x18\x02 \x01(\fR\n" +
@@ -986,7 +995,9 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\x06events\x18\x06 \x03(\v2\x19.ingot.engine.v1.RunEventR\x06events\x12#\n" +
 	"\rstart_timeout\x18\a \x01(\x03R\fstartTimeout\x12%\n" +
 	"\x0efinish_timeout\x18\b \x01(\x03R\rfinishTimeout\x125\n" +
-	"\bendpoint\x18\t \x01(\v2\x19.ingot.engine.v1.EndpointR\bendpoint\">\n" +
+	"\bendpoint\x18\t \x01(\v2\x19.ingot.engine.v1.EndpointR\bendpoint\x12\x12\n" +
+	"\x04lock\x18\n" +
+	" \x01(\tR\x04lock\">\n" +
 	"\bEndpoint\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\"\xb4\x01\n" +
