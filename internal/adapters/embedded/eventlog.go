@@ -168,6 +168,7 @@ func (l *eventLog) signal() {
 func (l *eventLog) Take(ctx context.Context, limit int) ([]event.Tracked, error) {
 	for {
 		if ctx.Err() != nil {
+			l.passOn()
 			return nil, context.Cause(ctx)
 		}
 		select {
@@ -187,6 +188,15 @@ func (l *eventLog) Take(ctx context.Context, limit int) ([]event.Tracked, error)
 		case <-l.closed:
 		case <-ctx.Done():
 		}
+	}
+}
+
+// passOn wakes another taker in the place of one who goes, who may have been woken.
+func (l *eventLog) passOn() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fresh.len() > 0 {
+		l.signal()
 	}
 }
 

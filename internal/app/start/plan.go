@@ -67,7 +67,7 @@ func (r *Run) evaluate(settings *flow.Settings, log *slog.Logger) (*flow.Request
 	first := r.Spec.Events[0]
 	values := settings.Evaluate(first.Event, r.From, r.Spec.Now)
 	for _, fault := range values.Faults {
-		log.Warn("setting could not be evaluated", "fn_id", r.Function.ID.String(), "event_id", first.InternalID.String(), "error", fault)
+		log.Debug("setting could not be evaluated", "fn_id", r.Function.ID.String(), "event_id", first.InternalID.String(), "error", fault)
 	}
 	if values.Err != nil {
 		return nil, values.Err
