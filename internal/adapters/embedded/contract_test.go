@@ -35,8 +35,8 @@ func underTest(t *testing.T, cfg Config) portstest.Ports {
 	e := mustOpen(t, cfg)
 	p := portstest.Ports{
 		EventLog: e.EventLog(), Store: e.Store(), Queue: e.Queue(), Catalog: e.Catalog(), History: e.History(), Metadata: e.Metadata(),
-		Cancellations: e.Cancellations(),
-		Now:           time.Now, Pass: pass, Settle: synctest.Wait, FailWrite: injected.set,
+		Cancellations: e.Cancellations(), Holds: e.Holds(),
+		Now: time.Now, Pass: pass, Settle: synctest.Wait, FailWrite: injected.set,
 	}
 	if cfg.Dir != "" {
 		p.Restart = func() portstest.Ports {
