@@ -43,7 +43,7 @@ func BenchmarkBacklog(b *testing.B) {
 		b.StartTimer()
 
 		ctx, cancel := context.WithCancel(b.Context())
-		other := &another{function: uuid.New()}
+		other := &another{function: uuid.New(), stored: map[ulid.ULID]time.Time{}}
 		var workers sync.WaitGroup
 		var mu sync.Mutex
 		done := 0
@@ -108,7 +108,6 @@ type another struct {
 }
 
 func (a *another) come(ctx context.Context, b *testing.B, e *Engine) {
-	a.stored = map[ulid.ULID]time.Time{}
 	for ctx.Err() == nil {
 		next := benchRun(benchEvent())
 		next.State.FunctionID, next.Start.FunctionID = a.function, a.function

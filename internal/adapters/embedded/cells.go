@@ -102,7 +102,8 @@ func (l *lane) cellOf(kind class, keys *flow.Keys) *cell {
 	}
 	if keys == nil || kind == classCall && len(keys.Concurrency) == 0 {
 		if l.plain == nil {
-			l.plain = &cell{lane: l, class: classCall}
+			l.own = cell{lane: l, class: classCall}
+			l.plain = &l.own
 		}
 		return l.plain
 	}

@@ -193,7 +193,7 @@ func (m *queueModel) add(r *modelRun, kind run.Kind, at time.Time) {
 	job := run.Job{RunID: r.state.ID, ID: fmt.Sprintf("job-%d", m.seq), FunctionID: r.state.FunctionID, Kind: kind, At: at}
 	j := &modelJob{it: newItem(job, nil), run: r, kind: kind, seq: m.seq}
 	r.jobs = append(r.jobs, j)
-	m.q.apply(changes{added: []*item{j.it}, owner: []uuid.UUID{job.FunctionID}, keys: []*flow.Keys{r.state.Keys}})
+	m.q.apply(changes{added: []addedJob{{j.it, job.FunctionID, r.state.Keys}}})
 }
 
 // take takes the next job and holds it against the rules.
@@ -365,7 +365,7 @@ func TestQueue_SharedKeyIsShared(t *testing.T) {
 		for n := range 10 {
 			it := newItem(run.Job{RunID: ulid.Make(), ID: fmt.Sprint(n), Kind: run.KindStart, At: clock.now}, nil)
 			it.run.SetTime(ulid.Timestamp(clock.now))
-			q.apply(changes{added: []*item{it}, owner: []uuid.UUID{id}, keys: []*flow.Keys{keysFor(of, "")}})
+			q.apply(changes{added: []addedJob{{it, id, keysFor(of, "")}}})
 		}
 	}
 	var got []byte

@@ -463,9 +463,7 @@ func (q *queue) drop(it *item) {
 // changes are what a commit does to the queue, applied in one step.
 type changes struct {
 	// added are new jobs, payload included.
-	added []*item
-	owner []uuid.UUID
-	keys  []*flow.Keys
+	added []addedJob
 	// current is the leased item and its fate.
 	current *item
 	fate    run.Disposition
@@ -477,12 +475,17 @@ type changes struct {
 	ended *run.State
 }
 
+// addedJob is a new job with its function and the keys of its run.
+type addedJob struct {
+	it       *item
+	function uuid.UUID
+	keys     *flow.Keys
+}
+
 // add appends new jobs.
 func (c *changes) add(p plannedJobs) {
 	for i, job := range p.jobs {
-		c.added = append(c.added, newItem(job, p.payloads[i]))
-		c.owner = append(c.owner, job.FunctionID)
-		c.keys = append(c.keys, p.keys)
+		c.added = append(c.added, addedJob{newItem(job, p.payloads[i]), job.FunctionID, p.keys})
 	}
 }
 
@@ -517,8 +520,8 @@ func (q *queue) apply(c changes) {
 			q.forget(it)
 		}
 	}
-	for i, it := range c.added {
-		q.insert(it, c.owner[i], c.keys[i])
+	for _, job := range c.added {
+		q.insert(job.it, job.function, job.keys)
 	}
 	q.settleDue()
 }

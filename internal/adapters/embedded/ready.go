@@ -174,6 +174,8 @@ type lane struct {
 	// free is the cell of jobs that need no room, plain that of calls without keys, keyed are all others by what tells them apart.
 	free, plain *cell
 	keyed       map[string]*cell
+	// own is where plain is: most functions have no other, and come and go with each of their jobs.
+	own cell
 	// ready are the cells with jobs due that nothing is known to block.
 	ready turn
 	// items counts all items of the lane, due or not.
