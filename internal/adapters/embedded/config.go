@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -33,6 +34,9 @@ type Config struct {
 	// KeepKeys is how many idempotency keys are kept within their 24 hours. Default: all on disk, 50,000 in memory, where
 	// they would fill it. Negative: all.
 	KeepKeys int
+
+	// Steps are the limits of steps that hold for every function with settings (ports.Queue.Limit) without being asked for. Default: none.
+	Steps flow.Defaults
 
 	// fault is called before each write; tests make it fail.
 	fault func() error

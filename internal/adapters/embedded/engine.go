@@ -58,7 +58,11 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 // connection.
 func (e *Engine) restore(ctx context.Context) error {
 	queries := e.writer.queries
-	if err := e.queue.restore(ctx, queries); err != nil {
+	keys, err := e.restoreRuns(ctx)
+	if err != nil {
+		return fmt.Errorf("restore runs: %w", err)
+	}
+	if err := e.queue.restore(ctx, queries, keys); err != nil {
 		return fmt.Errorf("restore queue: %w", err)
 	}
 	if err := e.store.pauses.restore(ctx, queries); err != nil {
@@ -72,9 +76,6 @@ func (e *Engine) restore(ctx context.Context) error {
 	}
 	if err := e.keep.restore(ctx, queries); err != nil {
 		return fmt.Errorf("restore retention: %w", err)
-	}
-	if err := e.restoreRuns(ctx); err != nil {
-		return fmt.Errorf("restore runs: %w", err)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ type eventLog struct {
 	// fresh wait in the order of their acceptance.
 	fresh fifo[pending]
 	// delayed were released and wait for their time.
-	delayed heap
+	delayed heap[*item]
 	// known are all events with a row in the inbox, by ID.
 	known map[ulid.ULID]eventState
 	// held is the size of the events in fresh, in bytes.

@@ -24,7 +24,7 @@ type holds struct {
 	mu    sync.Mutex
 	known map[ulid.ULID]*hold
 	// waiting are those that nobody has in hand.
-	waiting heap
+	waiting heap[*item]
 	wake    chan struct{} // of capacity 1: something may be there to take
 	seq     uint64
 	closed  chan struct{}

@@ -13,11 +13,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
+	enginev1 "github.com/ingothq/ingot/proto/ingot/engine/v1"
 	"github.com/ingothq/ingot/sql/sqlite/db"
 )
 
@@ -171,48 +174,74 @@ func (st *store) outdated(s *run.State) bool {
 	return fenced && timeOf(s.ID).Before(fence)
 }
 
-// restoreRuns reads the heads of all runs in progress, for those that keep something of them in memory. One that cannot be
-// read is reported by who needs it.
-func (e *Engine) restoreRuns(ctx context.Context) error {
+// runKeys are what the jobs of a run are ordered and limited by.
+type runKeys struct {
+	function uuid.UUID
+	keys     *flow.Keys
+}
+
+// restoreRuns reads the heads of all runs in progress, for those that keep something of them in memory, and returns the keys of
+// those that have any. A head that cannot be read is reported by who needs it.
+func (e *Engine) restoreRuns(ctx context.Context) (map[ulid.ULID]runKeys, error) {
 	var id ulid.ULID
 	var head bytes.Buffer
+	keys, known := map[ulid.ULID]runKeys{}, map[string]*flow.Keys{}
 	err := sqlitex.Execute(e.db.conn, db.ListRunHeads, &sqlitex.ExecOptions{ResultFunc: func(row *sqlite.Stmt) error {
 		head.Reset()
 		if _, err := head.ReadFrom(row.ColumnReader(1)); err != nil {
 			return err
 		}
-		function, err := headFunction(head.Bytes())
+		function, record, err := headKeys(head.Bytes())
 		if row.ColumnBytes(0, id[:]) != len(id) || err != nil {
 			e.cfg.Logger.ErrorContext(ctx, "unreadable row of a run", "run_id", id, "error", err)
 			return nil
 		}
 		e.store.running.add(function, id)
 		e.keep.found(head.Bytes())
+		if len(record) == 0 {
+			return nil
+		}
+		if known[string(record)] == nil {
+			decoded := &enginev1.FlowKeys{}
+			if err := proto.Unmarshal(record, decoded); err != nil {
+				e.cfg.Logger.ErrorContext(ctx, "unreadable keys of a run", "run_id", id, "error", err)
+				return nil
+			}
+			known[string(record)] = keysFromRecord(decoded)
+		}
+		keys[id] = runKeys{function: function, keys: known[string(record)]}
 		return nil
 	}})
-	return translate(err)
+	return keys, translate(err)
 }
 
-// headFunction reads whose run it is, without the rest of the record: there may be hundreds of thousands.
-func headFunction(head []byte) (uuid.UUID, error) {
-	const functionID = 2 // of message RunHead
+// headKeys reads whose run it is and the record of its keys, without the rest: there may be hundreds of thousands.
+func headKeys(head []byte) (function uuid.UUID, keys []byte, err error) {
+	const functionID, flowKeys = 2, 11 // of message RunHead
+	found := false
 	for len(head) > 0 {
 		number, kind, n := protowire.ConsumeTag(head)
 		if n < 0 {
-			return uuid.Nil, damaged("head record", protowire.ParseError(n))
+			return uuid.Nil, nil, damaged("head record", protowire.ParseError(n))
 		}
 		head = head[n:]
-		if number == functionID && kind == protowire.BytesType {
-			value, n := protowire.ConsumeBytes(head)
-			if n < 0 {
-				return uuid.Nil, damaged("head record", protowire.ParseError(n))
-			}
-			return uuid.FromBytes(value)
-		}
 		if n = protowire.ConsumeFieldValue(number, kind, head); n < 0 {
-			return uuid.Nil, damaged("head record", protowire.ParseError(n))
+			return uuid.Nil, nil, damaged("head record", protowire.ParseError(n))
+		}
+		if kind == protowire.BytesType && (number == functionID || number == flowKeys) {
+			value, _ := protowire.ConsumeBytes(head)
+			if number == flowKeys {
+				keys = value
+			} else if function, err = uuid.FromBytes(value); err != nil {
+				return uuid.Nil, nil, damaged("head record: function", err)
+			} else {
+				found = true
+			}
 		}
 		head = head[n:]
 	}
-	return uuid.Nil, damaged("head record", errors.New("it has no function"))
+	if !found {
+		return uuid.Nil, nil, damaged("head record", errors.New("it has no function"))
+	}
+	return function, keys, nil
 }

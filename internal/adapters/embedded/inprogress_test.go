@@ -81,10 +81,10 @@ func TestInProgress_ForgetsFunctionsWithoutRuns(t *testing.T) {
 	}
 }
 
-func TestHeadFunction(t *testing.T) {
+func TestHeadKeys(t *testing.T) {
 	t.Parallel()
 	whole := marshal(&enginev1.RunHead{AppId: make([]byte, 16), FunctionId: benchFunction[:], Slug: "s", FunctionVersion: 7})
-	if got, err := headFunction(whole); err != nil || got != benchFunction {
+	if got, _, err := headKeys(whole); err != nil || got != benchFunction {
 		t.Errorf("%s, %v", got, err)
 	}
 	for name, head := range map[string][]byte{
@@ -96,7 +96,7 @@ func TestHeadFunction(t *testing.T) {
 		"no tag":          {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
 		"no known record": []byte("text"),
 	} {
-		if got, err := headFunction(head); err == nil {
+		if got, _, err := headKeys(head); err == nil {
 			t.Errorf("%s: read %s", name, got)
 		}
 	}

@@ -6,8 +6,13 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// rateBucket begins the names of the buckets of rate limits: names are unique within their kind of limit only.
-const rateBucket = "rate:"
+// Beginnings of the names of buckets, of rate limits and of throttles: names are unique within their kind of limit only.
+const (
+	rateBucket     = "rate:"
+	throttleBucket = "throttle:"
+	// throttleBeyond comes after all names of throttles.
+	throttleBeyond = "throttle;"
+)
 
 // bucket reads when a bucket is full again; the zero time when it is. found says that there is a row.
 func bucket(t *tx, name string) (tat time.Time, found bool, err error) {

@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
 )
 
@@ -11,12 +12,14 @@ import (
 type plannedJobs struct {
 	jobs     []run.Job
 	payloads [][]byte
-	size     int
+	// keys are those of the run.
+	keys *flow.Keys
+	size int
 }
 
 // planJobs completes new jobs of a run and prepares their records. The slice becomes its own.
 func planJobs(s run.State, jobs []run.Job) plannedJobs {
-	p := plannedJobs{jobs: jobs, payloads: make([][]byte, len(jobs))}
+	p := plannedJobs{jobs: jobs, payloads: make([][]byte, len(jobs)), keys: s.Keys}
 	for i := range jobs {
 		jobs[i].RunID = s.ID
 		if jobs[i].FunctionID == uuid.Nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/sql/sqlite/db"
@@ -26,8 +27,9 @@ type jobKey struct {
 // queue hands out the jobs that are due. The order is kept in memory and rebuilt at start; the jobs themselves are rows
 // that the store writes with its commits. Leases are in memory alone: a crash frees them all.
 //
-// Jobs that are due are in the lanes of their functions, the others in a heap with one alarm for the first of them. A
-// caller who finds nothing waits in line, and a job that becomes due goes straight to the first in line.
+// Jobs that are due are in cells of those that need the same room, and these in the lanes of their functions; a cell without room waits
+// under what blocks it instead. The other jobs are in a heap with one alarm for the first of them. A caller who finds nothing waits in
+// line, and a job that becomes due, or gets room, goes straight to the first in line.
 type queue struct {
 	cfg    Config
 	writer *writer
@@ -37,11 +39,12 @@ type queue struct {
 	items   map[jobKey]*item
 	lanes   map[uuid.UUID]*lane
 	ready   ring
-	waiting heap
+	waiting heap[*item]
 	line    list.List // of *waiter, who came first in front
 	seq     uint64
 	token   uint64
 	closed  bool
+	limits
 }
 
 var _ ports.Queue = (*queue)(nil)
@@ -52,13 +55,14 @@ type waiter struct {
 }
 
 func newQueue(cfg Config, w *writer) *queue {
-	q := &queue{cfg: cfg, writer: w, items: map[jobKey]*item{}, lanes: map[uuid.UUID]*lane{}}
+	q := &queue{cfg: cfg, writer: w, items: map[jobKey]*item{}, lanes: map[uuid.UUID]*lane{}, limits: newLimits()}
 	q.alarm = newAlarm(cfg, q.wake)
 	return q
 }
 
-// restore loads every job that is to be handed out. Jobs of the same time come in the order of their runs.
-func (q *queue) restore(ctx context.Context, queries *db.Queries) error {
+// restore loads every job that is to be handed out, given the keys of the runs in progress that have any. Jobs of the same time come in
+// the order of their runs. A run counts as in progress if its first job has been admitted, or is gone.
+func (q *queue) restore(ctx context.Context, queries *db.Queries, runs map[ulid.ULID]runKeys) error {
 	rows, err := queries.ListQueue(ctx)
 	if err != nil {
 		return translate(err)
@@ -66,6 +70,10 @@ func (q *queue) restore(ctx context.Context, queries *db.Queries) error {
 	slices.SortStableFunc(rows, func(a, b db.ListQueueRow) int { return cmp.Compare(a.DueAt, b.DueAt) })
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if err := q.restoreBuckets(ctx, queries); err != nil {
+		return err
+	}
+	first := map[ulid.ULID]bool{}
 	for _, row := range rows {
 		runID, err := parseULID(row.RunID)
 		if err != nil {
@@ -73,16 +81,27 @@ func (q *queue) restore(ctx context.Context, queries *db.Queries) error {
 			continue
 		}
 		job, _ := jobFromRecord(row.Payload) // if it cannot be read, it is parked when its turn comes
-		q.insert(&item{
+		it := &item{
 			run: runID, id: row.JobID, payload: row.Payload, due: row.DueAt, attempt: int32(row.Attempt), generation: int32(row.Generation),
-		}, job.FunctionID)
+			kind: codeOf(job.Kind), admitted: row.Admitted != 0,
+		}
+		keys := runs[runID].keys
+		if classOf(it, keys) == classFirst {
+			first[runID] = true
+		}
+		q.insert(it, job.FunctionID, keys)
+	}
+	for id, of := range runs {
+		if of.keys.Run != nil && !first[id] {
+			q.begin(of.function, id, of.keys.Run, "")
+		}
 	}
 	q.settleDue()
 	return nil
 }
 
 // insert makes an item known. The caller holds mu and calls settleDue afterwards.
-func (q *queue) insert(it *item, function uuid.UUID) {
+func (q *queue) insert(it *item, function uuid.UUID, keys *flow.Keys) {
 	key := jobKey{it.run, it.id}
 	if _, exists := q.items[key]; exists {
 		return
@@ -90,52 +109,79 @@ func (q *queue) insert(it *item, function uuid.UUID) {
 	l := q.lanes[function]
 	if l == nil {
 		l = &lane{function: function}
+		l.ready.lane = l
 		q.lanes[function] = l
 	}
-	l.items++
-	it.lane = l
+	if keys != nil {
+		it.factor = int32(keys.Factor)
+	}
+	q.join(it, l, keys)
 	q.items[key] = it
 	q.place(it)
 }
 
-// place puts an item where its due time says. The caller holds mu.
+// place puts an item where its due time and its score say. The caller holds mu.
 func (q *queue) place(it *item) {
 	q.seq++
 	it.seq = q.seq
-	if it.due <= q.cfg.Clock.Now().UnixNano() {
-		it.state = itemReady
-		q.ready.add(it)
+	now := q.cfg.Clock.Now().UnixNano()
+	score, from := it.score(now), it.due
+	if score > it.due/int64(time.Millisecond) {
+		from = score * int64(time.Millisecond)
+	}
+	if from <= now {
+		it.order = score
+		q.enter(it)
 		return
 	}
-	it.state = itemWaiting
+	it.state, it.order = itemWaiting, from
 	q.waiting.push(it)
 }
 
-// forget removes an item wherever it is. The caller holds mu.
+// forget removes an item wherever it is. The caller holds mu and calls settleDue afterwards.
 func (q *queue) forget(it *item) {
 	switch it.state {
 	case itemReady:
-		q.ready.remove(it)
+		q.exit(it)
 	case itemWaiting:
 		q.waiting.remove(it)
 	case itemLeased, itemSettling:
 		it.token = 0
+		q.release(it)
+	}
+	if it.unwritten {
+		delete(q.unwritten, it)
 	}
 	delete(q.items, jobKey{it.run, it.id})
-	if it.lane.items--; it.lane.items == 0 {
-		delete(q.lanes, it.lane.function)
-	}
+	q.leave(it.cell)
 }
 
-// settleDue moves what has become due into the lanes, gives jobs to those in line, and sets the alarm for the next. The
-// caller holds mu.
+// giveUp makes a job that is in hand no longer one, and wait for its time. The caller holds mu and calls settleDue afterwards.
+func (q *queue) giveUp(it *item) {
+	it.token = 0
+	q.release(it)
+	if it.admitted && it.cell.class == classFirst {
+		first := it.cell
+		q.join(it, first.lane, first.keys) // before it leaves, so that the lane stays
+		q.leave(first)
+	}
+	q.place(it)
+}
+
+// settleDue moves what has become due into the lanes, wakes those who waited for a token, gives jobs to those in line, and sets the alarm
+// for the next. The caller holds mu.
 func (q *queue) settleDue() {
-	if len(q.waiting) > 0 {
+	if len(q.waiting) > 0 || len(q.throttled) > 0 {
 		now := q.cfg.Clock.Now().UnixNano()
-		for len(q.waiting) > 0 && q.waiting[0].due <= now {
+		for len(q.waiting) > 0 && q.waiting[0].order <= now {
 			it := q.waiting.pop()
-			it.state = itemReady
-			q.ready.add(it)
+			it.order = it.score(now)
+			q.enter(it)
+		}
+		for len(q.throttled) > 0 && q.throttled[0].until <= now {
+			b := q.throttled.pop()
+			b.armed = false
+			q.wakeNext(b)
 		}
 	}
 	for q.line.Len() > 0 {
@@ -146,7 +192,10 @@ func (q *queue) settleDue() {
 		q.line.Remove(q.line.Front()).(*waiter).given <- it
 	}
 	if len(q.waiting) > 0 {
-		q.alarm.set(q.waiting[0].due)
+		q.alarm.set(q.waiting[0].order)
+	}
+	if len(q.throttled) > 0 {
+		q.alarm.set(q.throttled[0].until)
 	}
 }
 
@@ -159,15 +208,46 @@ func (q *queue) wake() {
 	}
 }
 
-// take leases the next job that is due, nil when there is none. The caller holds mu.
+// take leases the next job that is due and has room, nil when there is none. The caller holds mu.
 func (q *queue) take() *item {
-	it := q.ready.pick()
-	if it == nil {
-		return nil
+	for q.ready.turn != nil {
+		c := q.ready.turn.cells[0]
+		n := q.needsOf(c)
+		if n != nothing {
+			if b := q.admit(c, n, q.cfg.Clock.Now()); b != nil {
+				q.block(c, b)
+				continue
+			}
+		}
+		return q.handOut(c, n)
+	}
+	return nil
+}
+
+// handOut leases the first job of a cell, which has what it needs. The caller holds mu.
+func (q *queue) handOut(c *cell, n *needs) *item {
+	t := c.turn
+	it := c.jobs[0]
+	q.ready.turn = t.next
+	if len(c.jobs) == 1 {
+		q.ready.remove(c)
+		c.jobs.pop()
+	} else {
+		c.jobs.pop()
+		t.cells.fix(c)
 	}
 	q.token++
 	it.state, it.token = itemLeased, q.token
 	it.generation++
+	q.held[it] = n.steps
+	if c.class == classFirst && (c.keys.Run != nil || n.throttle != nil) {
+		it.admitted, it.unwritten = true, true
+		q.unwritten[it] = n.bucket
+		if c.keys.Run != nil {
+			q.begin(c.lane.function, it.run, c.keys.Run, n.run.Key)
+		}
+	}
+	q.tried(c)
 	return it
 }
 
@@ -177,6 +257,14 @@ func (q *queue) Lease(ctx context.Context) (ports.Lease, error) {
 		it, err := q.next(ctx)
 		if err != nil {
 			return ports.Lease{}, err
+		}
+		if it.unwritten {
+			if err := q.writeAdmission(ctx, it); err != nil {
+				q.mu.Lock()
+				q.decline(it)
+				q.mu.Unlock()
+				return ports.Lease{}, err
+			}
 		}
 		lease, err := q.lease(it)
 		if err == nil {
@@ -222,11 +310,8 @@ func (q *queue) next(ctx context.Context) (*item, error) {
 	select {
 	case it, open := <-w.given:
 		// It was given in the moment in which the caller gave up: the job goes to the next in line.
-		if open && it.state == itemLeased {
-			it.generation--
-			it.token = 0
-			q.place(it)
-			q.settleDue()
+		if open {
+			q.decline(it)
 		}
 	default:
 		if !q.closed {
@@ -234,6 +319,16 @@ func (q *queue) next(ctx context.Context) (*item, error) {
 		}
 	}
 	return nil, context.Cause(ctx)
+}
+
+// decline gives back an item that was never handed out. The caller holds mu.
+func (q *queue) decline(it *item) {
+	if it.state != itemLeased || it.token == 0 {
+		return // its run ended
+	}
+	it.generation--
+	q.giveUp(it)
+	q.settleDue()
 }
 
 // lease is an item as its taker sees it. On an error the lease names the job, but has not all of it.
@@ -322,8 +417,8 @@ func (q *queue) putBack(it *item, due int64) {
 	if it.state != itemSettling || it.token == 0 {
 		return // its run ended meanwhile
 	}
-	it.due, it.token = due, 0
-	q.place(it)
+	it.due = due
+	q.giveUp(it)
 	q.settleDue()
 }
 
@@ -361,14 +456,14 @@ func (q *queue) drop(it *item) {
 	defer q.mu.Unlock()
 	if q.items[jobKey{it.run, it.id}] == it {
 		q.forget(it)
+		q.settleDue() // there may be room now
 	}
 }
 
 // changes are what a commit does to the queue, applied in one step.
 type changes struct {
 	// added are new jobs, payload included.
-	added []*item
-	owner []uuid.UUID
+	added []addedJob
 	// current is the leased item and its fate.
 	current *item
 	fate    run.Disposition
@@ -380,11 +475,17 @@ type changes struct {
 	ended *run.State
 }
 
+// addedJob is a new job with its function and the keys of its run.
+type addedJob struct {
+	it       *item
+	function uuid.UUID
+	keys     *flow.Keys
+}
+
 // add appends new jobs.
 func (c *changes) add(p plannedJobs) {
 	for i, job := range p.jobs {
-		c.added = append(c.added, newItem(job, p.payloads[i]))
-		c.owner = append(c.owner, job.FunctionID)
+		c.added = append(c.added, addedJob{newItem(job, p.payloads[i]), job.FunctionID, p.keys})
 	}
 }
 
@@ -398,14 +499,15 @@ func (q *queue) apply(c changes) {
 				q.forget(it)
 			}
 		}
+		q.end(c.ended.FunctionID, c.ended.ID)
 	}
 	if it := c.current; it != nil && it.token != 0 {
 		switch c.fate.Fate {
 		case run.FateDone:
 			q.forget(it)
 		case run.FateRetry:
-			it.due, it.attempt, it.token = nanos(c.fate.At), int32(c.fate.Attempt), 0
-			q.place(it)
+			it.due, it.attempt = nanos(c.fate.At), int32(c.fate.Attempt)
+			q.giveUp(it)
 		default:
 			it.state = itemLeased
 		}
@@ -418,15 +520,15 @@ func (q *queue) apply(c changes) {
 			q.forget(it)
 		}
 	}
-	for i, it := range c.added {
-		q.insert(it, c.owner[i])
+	for _, job := range c.added {
+		q.insert(job.it, job.function, job.keys)
 	}
 	q.settleDue()
 }
 
 // newItem is a job that was written, as the queue keeps it.
 func newItem(job run.Job, payload []byte) *item {
-	return &item{run: job.RunID, id: job.ID, payload: payload, due: nanos(job.At), attempt: int32(job.Attempt)}
+	return &item{run: job.RunID, id: job.ID, payload: payload, due: nanos(job.At), attempt: int32(job.Attempt), kind: codeOf(job.Kind)}
 }
 
 // shut wakes everybody who waits; Lease returns ErrClosed from now on.

@@ -33,7 +33,7 @@ func TestQueue_JobGivenToACallerWhoLeavesGoesOn(t *testing.T) {
 				if leavesFirst {
 					cancel()
 				}
-				e.queue.waiting[0].due = time.Now().UnixNano()
+				e.queue.waiting[0].order = time.Now().UnixNano()
 				e.queue.settleDue()
 				cancel()
 				e.queue.mu.Unlock()

@@ -3,6 +3,9 @@ package embedded
 import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/flow"
+	"github.com/ingothq/ingot/internal/domain/run"
 )
 
 // itemState is where a job is.
@@ -11,7 +14,7 @@ type itemState uint8
 const (
 	// itemWaiting: in the heap of jobs that are not due yet.
 	itemWaiting itemState = iota
-	// itemReady: in its function's lane.
+	// itemReady: in its cell.
 	itemReady
 	// itemLeased: in a caller's hands.
 	itemLeased
@@ -25,61 +28,115 @@ type item struct {
 	run     ulid.ULID
 	id      string
 	payload []byte
-	lane    *lane
+	cell    *cell
 	due     int64 // nanoseconds since the epoch
-	seq     uint64
-	token   uint64
-	// place is the item's index in the heap that holds it.
-	place      int
+	// order is what comes before due: the score in milliseconds of a job that is due, the nanosecond at which another is to be looked at.
+	order int64
+	seq   uint64
+	token uint64
+	// index is the item's place in the heap that holds it.
+	index      int
 	attempt    int32
 	generation int32
+	factor     int32
+	kind       kindCode
 	state      itemState
+	// admitted says that the job has what the first of its run needs once; unwritten, that this is not durable yet.
+	admitted, unwritten bool
 }
 
-// before orders items by due time, then by age.
+// before orders items by their place in the queue, then by due time, then by age.
 func (it *item) before(other *item) bool {
+	if it.order != other.order {
+		return it.order < other.order
+	}
 	if it.due != other.due {
 		return it.due < other.due
 	}
 	return it.seq < other.seq
 }
 
-// heap is a binary heap of items, the first to come out at index 0. Items know their place, so any can be removed.
-type heap []*item
+func (it *item) at() *int { return &it.index }
 
-func (h *heap) push(it *item) {
-	it.place = len(*h)
-	*h = append(*h, it)
-	h.up(it.place)
+// score is where flow control places the item now.
+func (it *item) score(now int64) int64 {
+	return flow.Score(flow.Place{Kind: string(it.kind.kind()), Run: it.run, Factor: int(it.factor), At: fromNanos(it.due)}, fromNanos(now))
 }
 
-func (h *heap) pop() *item {
+// kindCode is a kind of job in a byte.
+type kindCode uint8
+
+// kinds are the kinds by their codes; the first is of jobs whose record cannot be read.
+var kinds = [...]run.Kind{"", run.KindStart, run.KindEdge, run.KindEdgeError, run.KindSleep, run.KindPause, run.KindGateway, run.KindCancel}
+
+func codeOf(kind run.Kind) kindCode {
+	for code := range kinds {
+		if kinds[code] == kind {
+			return kindCode(code)
+		}
+	}
+	return 0
+}
+
+func (k kindCode) kind() run.Kind { return kinds[k] }
+
+// calls says whether a job of the kind may call the app, or make a request for it. A sleep that is over does so itself.
+func (k kindCode) calls() bool {
+	switch k.kind() {
+	case run.KindStart, run.KindEdge, run.KindEdgeError, run.KindSleep, run.KindGateway:
+		return true
+	}
+	return false
+}
+
+// ordered is what a heap holds: it knows its place, so that any can be removed.
+type ordered[E any] interface {
+	before(other E) bool
+	at() *int
+}
+
+// heap is a binary heap, the first to come out at index 0.
+type heap[E ordered[E]] []E
+
+func (h *heap[E]) push(e E) {
+	*e.at() = len(*h)
+	*h = append(*h, e)
+	h.up(len(*h) - 1)
+}
+
+func (h *heap[E]) pop() E {
 	first := (*h)[0]
 	h.remove(first)
 	return first
 }
 
-func (h *heap) remove(it *item) {
-	items := *h
-	at, last := it.place, len(items)-1
-	items[at] = items[last]
-	items[at].place = at
-	items[last] = nil
-	*h = items[:last]
+func (h *heap[E]) remove(e E) {
+	all := *h
+	at, last := *e.at(), len(all)-1
+	all[at] = all[last]
+	*all[at].at() = at
+	var none E
+	all[last] = none
+	*h = all[:last]
 	if at < last {
-		h.up(at)
-		h.down(at)
+		h.fix(all[at])
 	}
 	if cap(*h) > 1024 && last < cap(*h)/4 {
-		*h = append(make(heap, 0, cap(*h)/2), *h...)
+		*h = append(make(heap[E], 0, cap(*h)/2), *h...)
 	}
 }
 
-func (h *heap) up(at int) {
-	items := *h
+// fix moves an element whose order has changed to its place.
+func (h *heap[E]) fix(e E) {
+	h.up(*e.at())
+	h.down(*e.at())
+}
+
+func (h *heap[E]) up(at int) {
+	all := *h
 	for at > 0 {
 		parent := (at - 1) / 2
-		if !items[at].before(items[parent]) {
+		if !all[at].before(all[parent]) {
 			return
 		}
 		h.swap(at, parent)
@@ -87,17 +144,17 @@ func (h *heap) up(at int) {
 	}
 }
 
-func (h *heap) down(at int) {
-	items := *h
+func (h *heap[E]) down(at int) {
+	all := *h
 	for {
 		child := 2*at + 1
-		if child >= len(items) {
+		if child >= len(all) {
 			return
 		}
-		if child+1 < len(items) && items[child+1].before(items[child]) {
+		if child+1 < len(all) && all[child+1].before(all[child]) {
 			child++
 		}
-		if !items[child].before(items[at]) {
+		if !all[child].before(all[at]) {
 			return
 		}
 		h.swap(at, child)
@@ -105,74 +162,74 @@ func (h *heap) down(at int) {
 	}
 }
 
-func (h *heap) swap(a, b int) {
-	items := *h
-	items[a], items[b] = items[b], items[a]
-	items[a].place, items[b].place = a, b
+func (h *heap[E]) swap(a, b int) {
+	all := *h
+	all[a], all[b] = all[b], all[a]
+	*all[a].at(), *all[b].at() = a, b
 }
 
-// lane holds the jobs of one function that are due, the one that has been due longest first.
+// lane is a function with jobs in the queue. It goes with the last of them.
 type lane struct {
 	function uuid.UUID
-	jobs     heap
-	// items counts all items of the lane, due or not; the lane goes with the last.
+	// free is the cell of jobs that need no room, plain that of calls without keys, keyed are all others by what tells them apart.
+	free, plain *cell
+	keyed       map[string]*cell
+	// own is where plain is: most functions have no other, and come and go with each of their jobs.
+	own cell
+	// ready are the cells with jobs due that nothing is known to block.
+	ready turn
+	// items counts all items of the lane, due or not.
 	items int
-	// next and previous link the lanes that have jobs due into a ring.
-	next, previous *lane
 }
 
-// ring is the lanes with jobs due. They take turns: pick returns the job at the head of a lane and moves on to the next.
+// turn is the cells of one function in a ring, by their first jobs.
+type turn struct {
+	lane  *lane
+	cells heap[*cell]
+	// limit is how many may hold the key that the ring waits for, for this function to be among them.
+	limit          int
+	next, previous *turn
+}
+
+// ring is functions that take turns.
 type ring struct {
-	turn *lane
+	turn *turn
 }
 
-// add puts an item into its lane, and the lane, if it was empty, last in turn.
-func (r *ring) add(it *item) {
-	l := it.lane
-	l.jobs.push(it)
-	if len(l.jobs) > 1 {
+// add puts a cell into its function's turn, and that, if it was empty, last.
+func (r *ring) add(t *turn, c *cell) {
+	t.cells.push(c)
+	c.turn = t
+	if len(t.cells) > 1 {
 		return
 	}
 	if r.turn == nil {
-		l.next, l.previous = l, l
-		r.turn = l
+		t.next, t.previous = t, t
+		r.turn = t
 		return
 	}
-	l.next, l.previous = r.turn, r.turn.previous
-	l.previous.next, l.next.previous = l, l
+	t.next, t.previous = r.turn, r.turn.previous
+	t.previous.next, t.next.previous = t, t
 }
 
-// pick takes the next job out, nil when none is due.
-func (r *ring) pick() *item {
-	l := r.turn
-	if l == nil {
-		return nil
-	}
-	it := l.jobs.pop()
-	r.turn = l.next
-	if len(l.jobs) == 0 {
-		r.unlink(l)
-	}
-	return it
-}
-
-// remove takes an item out of its lane.
-func (r *ring) remove(it *item) {
-	l := it.lane
-	l.jobs.remove(it)
-	if len(l.jobs) == 0 {
-		r.unlink(l)
+// remove takes a cell out of its turn.
+func (r *ring) remove(c *cell) {
+	t := c.turn
+	t.cells.remove(c)
+	c.turn = nil
+	if len(t.cells) == 0 {
+		r.unlink(t)
 	}
 }
 
-func (r *ring) unlink(l *lane) {
-	if l.next == l {
+func (r *ring) unlink(t *turn) {
+	if t.next == t {
 		r.turn = nil
 	} else {
-		l.previous.next, l.next.previous = l.next, l.previous
-		if r.turn == l {
-			r.turn = l.next
+		t.previous.next, t.next.previous = t.next, t.previous
+		if r.turn == t {
+			r.turn = t.next
 		}
 	}
-	l.next, l.previous = nil, nil
+	t.next, t.previous = nil, nil
 }

@@ -12,7 +12,7 @@ import (
 func TestHeap_EqualsASortedList(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
-		var h heap
+		var h heap[*item]
 		var model []*item
 		order := func(a, b *item) int { return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.seq, b.seq)) }
 		seq := uint64(0)
@@ -49,7 +49,7 @@ func TestHeap_EqualsASortedList(t *testing.T) {
 
 func TestHeap_GivesBackMemory(t *testing.T) {
 	t.Parallel()
-	var h heap
+	var h heap[*item]
 	for i := range 100_000 {
 		h.push(&item{due: int64(i)})
 	}
@@ -61,55 +61,56 @@ func TestHeap_GivesBackMemory(t *testing.T) {
 	}
 }
 
-// TestRing_TakesTurns compares the ring with lanes that are walked in the order in which they got their first job.
+// TestRing_TakesTurns compares the ring with turns that are walked in the order in which they got their first cell.
 func TestRing_TakesTurns(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		var ready ring
-		lanes := []*lane{{}, {}, {}, {}}
-		var line []*lane // the model: who has jobs, next in turn first
-		jobs := map[*lane][]*item{}
+		turns := []*turn{{}, {}, {}, {}}
+		var line []*turn // the model: who has cells, next in turn first
+		cells := map[*turn][]*cell{}
 		seq := uint64(0)
-		drop := func(l *lane) {
-			if len(jobs[l]) == 0 {
-				line = slices.DeleteFunc(line, func(other *lane) bool { return other == l })
+		drop := func(t *turn) {
+			if len(cells[t]) == 0 {
+				line = slices.DeleteFunc(line, func(other *turn) bool { return other == t })
 			}
 		}
 		for range rapid.IntRange(1, 200).Draw(r, "operations") {
 			switch rapid.IntRange(0, 4).Draw(r, "operation") {
 			case 0, 1:
-				l := rapid.SampledFrom(lanes).Draw(r, "lane")
+				t := rapid.SampledFrom(turns).Draw(r, "turn")
 				seq++
-				it := &item{seq: seq, lane: l}
-				ready.add(it)
-				if len(jobs[l]) == 0 {
-					line = append(line, l)
+				c := &cell{jobs: heap[*item]{{seq: seq}}}
+				ready.add(t, c)
+				if len(cells[t]) == 0 {
+					line = append(line, t)
 				}
-				jobs[l] = append(jobs[l], it)
+				cells[t] = append(cells[t], c)
 			case 2:
 				if len(line) == 0 {
 					continue
 				}
-				l := rapid.SampledFrom(line).Draw(r, "lane")
-				it := rapid.SampledFrom(jobs[l]).Draw(r, "removed")
-				ready.remove(it)
-				jobs[l] = slices.DeleteFunc(jobs[l], func(other *item) bool { return other == it })
-				drop(l)
+				t := rapid.SampledFrom(line).Draw(r, "turn")
+				c := rapid.SampledFrom(cells[t]).Draw(r, "removed")
+				ready.remove(c)
+				cells[t] = slices.DeleteFunc(cells[t], func(other *cell) bool { return other == c })
+				drop(t)
 			default:
-				got := ready.pick()
 				if len(line) == 0 {
-					if got != nil {
-						r.Fatalf("picked %+v of an empty ring", got)
+					if ready.turn != nil {
+						r.Fatalf("an empty ring has a turn: %+v", ready.turn)
 					}
 					continue
 				}
-				l := line[0]
-				if got != jobs[l][0] {
-					r.Fatalf("picked %+v, want %+v", got, jobs[l][0])
+				t := line[0]
+				if ready.turn != t || t.cells[0] != cells[t][0] {
+					r.Fatalf("it is the turn of %+v, want %+v", ready.turn, t)
 				}
-				jobs[l] = jobs[l][1:]
-				line = append(line[1:], l)
-				drop(l)
+				ready.turn = t.next
+				ready.remove(t.cells[0])
+				cells[t] = cells[t][1:]
+				line = append(line[1:], t)
+				drop(t)
 			}
 		}
 	})

@@ -84,7 +84,7 @@ func headRecord(s run.State, inLog func(id ulid.ULID) bool) (head *enginev1.RunH
 		AppId: s.AppID[:], FunctionId: s.FunctionID[:], FunctionVersion: int64(s.FunctionVersion), Slug: s.Slug,
 		Idempotency: s.Idempotency, Events: make([]*enginev1.RunEvent, len(s.Events)),
 		StartTimeout: s.Timeouts.Start.Nanoseconds(), FinishTimeout: s.Timeouts.Finish.Nanoseconds(),
-		Lock: s.Lock,
+		Lock: s.Lock, Flow: keysRecord(s.Keys),
 	}
 	if s.Endpoint != nil {
 		head.Endpoint = &enginev1.Endpoint{Method: s.Endpoint.Method, Language: s.Endpoint.Language}
@@ -155,7 +155,7 @@ func applyHead(s *run.State, head *enginev1.RunHead) error {
 		return damaged("head record: function", err)
 	}
 	s.FunctionVersion, s.Slug, s.Idempotency = int(head.GetFunctionVersion()), head.GetSlug(), head.GetIdempotency()
-	s.Endpoint, s.Lock = endpointFrom(head), head.GetLock()
+	s.Endpoint, s.Lock, s.Keys = endpointFrom(head), head.GetLock(), keysFromRecord(head.GetFlow())
 	s.Timeouts = run.Timeouts{Start: time.Duration(head.GetStartTimeout()), Finish: time.Duration(head.GetFinishTimeout())}
 	return nil
 }

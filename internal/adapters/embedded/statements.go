@@ -19,7 +19,7 @@ type statements struct {
 	insertStep, deleteSteps                  *sqlite.Stmt
 	insertEnded, deleteEnded                 *sqlite.Stmt
 	insertJob, updateJob, deleteJob, parkJob *sqlite.Stmt
-	resetJob, deleteRunJobs                  *sqlite.Stmt
+	resetJob, admitJob, deleteRunJobs        *sqlite.Stmt
 	getKey, insertKey, deleteKey             *sqlite.Stmt
 	deleteExpiredKeys, deleteOldestKeys      *sqlite.Stmt
 	insertFunctionRun, insertFinish          *sqlite.Stmt
@@ -57,7 +57,7 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.insertStep, db.InsertStep}, {&s.deleteSteps, db.DeleteSteps},
 		{&s.insertEnded, db.InsertEndedRun}, {&s.deleteEnded, db.DeleteEndedRun},
 		{&s.insertJob, db.InsertJob}, {&s.updateJob, db.UpdateJob}, {&s.deleteJob, db.DeleteJob}, {&s.parkJob, db.ParkJob},
-		{&s.resetJob, db.ResetJob}, {&s.deleteRunJobs, db.DeleteRunJobs},
+		{&s.resetJob, db.ResetJob}, {&s.admitJob, db.AdmitJob}, {&s.deleteRunJobs, db.DeleteRunJobs},
 		{&s.getKey, db.GetIdempotency}, {&s.insertKey, db.InsertIdempotency}, {&s.deleteKey, db.DeleteIdempotency},
 		{&s.deleteExpiredKeys, db.DeleteExpiredIdempotency}, {&s.deleteOldestKeys, db.DeleteOldestIdempotency},
 		{&s.insertFunctionRun, db.InsertFunctionRun}, {&s.insertFinish, db.InsertFunctionFinish},

@@ -9,6 +9,23 @@ import (
 	"context"
 )
 
+const AdmitJob = `-- name: AdmitJob :execrows
+UPDATE ingot_jobs SET admitted = 1 WHERE run_id = ? AND job_id = ?
+`
+
+type AdmitJobParams struct {
+	RunID []byte
+	JobID string
+}
+
+func (q *Queries) AdmitJob(ctx context.Context, arg AdmitJobParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, AdmitJob, arg.RunID, arg.JobID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const CountIdempotency = `-- name: CountIdempotency :one
 SELECT COUNT(*) FROM ingot_idempotency
 `
@@ -498,7 +515,7 @@ func (q *Queries) ListPauses(ctx context.Context) ([]IngotPause, error) {
 }
 
 const ListQueue = `-- name: ListQueue :many
-SELECT run_id, job_id, due_at, attempt, generation, payload FROM ingot_jobs WHERE parked = 0
+SELECT run_id, job_id, due_at, attempt, generation, admitted, payload FROM ingot_jobs WHERE parked = 0
 `
 
 type ListQueueRow struct {
@@ -507,6 +524,7 @@ type ListQueueRow struct {
 	DueAt      int64
 	Attempt    int64
 	Generation int64
+	Admitted   int64
 	Payload    []byte
 }
 
@@ -526,6 +544,7 @@ func (q *Queries) ListQueue(ctx context.Context) ([]ListQueueRow, error) {
 			&i.DueAt,
 			&i.Attempt,
 			&i.Generation,
+			&i.Admitted,
 			&i.Payload,
 		); err != nil {
 			return nil, err

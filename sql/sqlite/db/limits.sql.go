@@ -76,6 +76,40 @@ func (q *Queries) GetLock(ctx context.Context, lock string) ([]byte, error) {
 	return run_id, err
 }
 
+const ListBuckets = `-- name: ListBuckets :many
+SELECT name, tat FROM ingot_buckets WHERE tat > ?1 AND name >= ?2 AND name < ?3
+`
+
+type ListBucketsParams struct {
+	Now    int64
+	First  string
+	Beyond string
+}
+
+// Those of a kind, between two names, that are not full; read once at start.
+func (q *Queries) ListBuckets(ctx context.Context, arg ListBucketsParams) ([]IngotBucket, error) {
+	rows, err := q.db.QueryContext(ctx, ListBuckets, arg.Now, arg.First, arg.Beyond)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []IngotBucket
+	for rows.Next() {
+		var i IngotBucket
+		if err := rows.Scan(&i.Name, &i.Tat); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const PutBucket = `-- name: PutBucket :exec
 INSERT INTO ingot_buckets (name, tat) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET tat = excluded.tat

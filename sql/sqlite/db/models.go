@@ -35,6 +35,11 @@ type Function struct {
 	ArchivedAt sql.NullString
 }
 
+type IngotBucket struct {
+	Name string
+	Tat  int64
+}
+
 type IngotCancellation struct {
 	ID            []byte
 	CreatedAt     int64

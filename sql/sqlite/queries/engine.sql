@@ -57,6 +57,9 @@ UPDATE ingot_jobs SET due_at = ?, attempt = ?, generation = ? WHERE run_id = ? A
 -- name: ResetJob :execrows
 UPDATE ingot_jobs SET attempt = 0 WHERE run_id = ? AND job_id = ?;
 
+-- name: AdmitJob :execrows
+UPDATE ingot_jobs SET admitted = 1 WHERE run_id = ? AND job_id = ?;
+
 -- name: ParkJob :execrows
 UPDATE ingot_jobs SET parked = 1 WHERE run_id = ? AND job_id = ?;
 
@@ -71,7 +74,7 @@ SELECT job_id, payload FROM ingot_jobs WHERE run_id = ?;
 
 -- name: ListQueue :many
 -- Everything that is to be handed out, read once at start.
-SELECT run_id, job_id, due_at, attempt, generation, payload FROM ingot_jobs WHERE parked = 0;
+SELECT run_id, job_id, due_at, attempt, generation, admitted, payload FROM ingot_jobs WHERE parked = 0;
 
 -- name: PutPause :exec
 INSERT INTO ingot_pauses (run_id, pause_id, event_name, body) VALUES (?, ?, ?, ?)

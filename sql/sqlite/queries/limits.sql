@@ -1,6 +1,10 @@
 -- name: GetBucket :one
 SELECT tat FROM ingot_buckets WHERE name = ?;
 
+-- name: ListBuckets :many
+-- Those of a kind, between two names, that are not full; read once at start.
+SELECT name, tat FROM ingot_buckets WHERE tat > sqlc.arg(now) AND name >= sqlc.arg(first) AND name < sqlc.arg(beyond);
+
 -- name: PutBucket :exec
 INSERT INTO ingot_buckets (name, tat) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET tat = excluded.tat;
