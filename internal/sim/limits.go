@@ -76,34 +76,38 @@ type calling struct {
 
 // inHand notes a call until the function that it returns is called, and checks that the function's limits allow it.
 func (a *app) inHand(p program, id ulid.ULID, body callBody) (done func()) {
-	w := a.w
 	call := &calling{program: p.name, run: id, key: body.Event.Data.N % 2}
 	a.calls = append(a.calls, call)
-	done = func() { a.calls = slices.DeleteFunc(a.calls, func(other *calling) bool { return other == call }) }
-	if p.settings.Concurrency == nil {
-		return done
+	if p.settings.Concurrency != nil {
+		a.countCalls(call, p.settings.Concurrency.Step)
+		a.countRuns(call, p.settings.Concurrency.Run)
 	}
-	for _, limit := range p.settings.Concurrency.Step {
+	return func() { a.calls = slices.DeleteFunc(a.calls, func(other *calling) bool { return other == call }) }
+}
+
+func (a *app) countCalls(call *calling, limits []function.StepLimit) {
+	for _, limit := range limits {
 		count := 0
 		for _, other := range a.calls {
-			if other.program == p.name && (limit.Key == "" || other.key == call.key) && w.inProgress(other.run) {
+			if other.program == call.program && (limit.Key == "" || other.key == call.key) && a.w.inProgress(other.run) {
 				count++
 			}
 		}
 		if count > limit.Limit {
-			w.check.violated("%d calls of %s at once, above the limit of %d by key %q", count, p.name, limit.Limit, limit.Key)
+			a.w.check.violated("%d calls of %s at once, above the limit of %d by key %q", count, call.program, limit.Limit, limit.Key)
 		}
 	}
-	if !slices.Contains(a.begun[p.name], id) {
-		a.begun[p.name] = append(a.begun[p.name], id)
-	}
-	for _, limit := range p.settings.Concurrency.Run {
-		a.begun[p.name] = slices.DeleteFunc(a.begun[p.name], func(id ulid.ULID) bool { return !w.inProgress(id) })
-		if count := len(a.begun[p.name]); count > limit.Limit {
-			w.check.violated("%d runs of %s at once, above the limit of %d", count, p.name, limit.Limit)
+}
+
+func (a *app) countRuns(call *calling, limits []function.RunLimit) {
+	begun := slices.DeleteFunc(a.begun[call.program], func(id ulid.ULID) bool { return id == call.run || !a.w.inProgress(id) })
+	begun = append(begun, call.run)
+	a.begun[call.program] = begun
+	for _, limit := range limits {
+		if len(begun) > limit.Limit {
+			a.w.check.violated("%d runs of %s at once, above the limit of %d", len(begun), call.program, limit.Limit)
 		}
 	}
-	return done
 }
 
 func (w *World) inProgress(id ulid.ULID) bool { return w.record(id).EndedAt.IsZero() }
