@@ -124,8 +124,8 @@ func (w *World) handedOut(l ports.Lease) {
 		return
 	}
 	name, throttle := all[at].Name, all[at].Settings.Throttle
-	starts := append(w.app.starts[name], w.clock.now)
-	w.app.starts[name] = starts
+	w.app.starts[name] = append(w.app.starts[name], w.clock.now)
+	starts := w.app.starts[name]
 	emission := time.Duration(throttle.Period) / time.Duration(throttle.Limit)
 	for i, from := range starts {
 		span := w.clock.now.Sub(from)
