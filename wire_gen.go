@@ -11,7 +11,6 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/system"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/realtime"
-	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/config"
 	"log/slog"
 )
@@ -29,24 +28,24 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 	iDs := system.NewIDs()
 	ingestIngest := ingest.New(eventLog, clock, iDs)
 	catalog := catalogOf(engine)
-	registryRegistry := registry.New(catalog, log)
-	syncer := newSyncer(catalog, registryRegistry, log)
-	store := storeOf(engine)
 	queue := queueOf(engine)
+	registry := newRegistry(catalog, queue, log)
+	syncer := newSyncer(catalog, registry, log)
+	store := storeOf(engine)
 	worker, cleanup2 := newWorker(cfg, clock)
 	gateway, cleanup3 := newGateway(cfg, clock)
 	history := historyOf(engine)
 	broadcast, cleanup4 := newBroadcast()
 	publisher := realtime.New(broadcast, clock, iDs)
 	updates := realtime.NewUpdates(publisher, log)
-	router := newRouter(eventLog, store, history, registryRegistry, ingestIngest, updates, clock, iDs, log)
+	router := newRouter(eventLog, store, history, registry, ingestIngest, updates, clock, iDs, log)
 	overrides := newLimits(cfg)
 	random := system.Random{}
-	executor := newExecutor(cfg, store, queue, worker, gateway, router, registryRegistry, ingestIngest, updates, publisher, overrides, clock, random, log)
-	rerun := newRerun(store, history, registryRegistry, ingestIngest, updates, clock, iDs, log)
+	executor := newExecutor(cfg, store, queue, worker, gateway, router, registry, ingestIngest, updates, publisher, overrides, clock, random, log)
+	rerun := newRerun(store, history, registry, ingestIngest, updates, clock, iDs, log)
 	cancellations := cancellationsOf(engine)
-	canceller := newCanceller(cancellations, store, registryRegistry, ingestIngest, updates, clock, iDs, log)
-	pauser := newPauser(catalog, store, registryRegistry, clock, log)
+	canceller := newCanceller(cancellations, store, registry, ingestIngest, updates, clock, iDs, log)
+	pauser := newPauser(catalog, store, registry, clock, log)
 	tokens, err := newTokens(cfg)
 	if err != nil {
 		cleanup4()
@@ -55,15 +54,15 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		cleanup()
 		return nil, nil, err
 	}
-	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registryRegistry, router, ingestIngest, updates, overrides, broadcast, tokens, clock, iDs, log)
+	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registry, router, ingestIngest, updates, overrides, broadcast, tokens, clock, iDs, log)
 	metadata := metadataOf(engine)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, history, metadata, registryRegistry, overrides, httpapiRealtime, clock, iDs, log)
-	scheduler := newScheduler(store, catalog, registryRegistry, ingestIngest, updates, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, history, metadata, registry, overrides, httpapiRealtime, clock, iDs, log)
+	scheduler := newScheduler(store, catalog, registry, ingestIngest, updates, clock, iDs, log)
 	holds := holdsOf(engine)
-	starter := newHolds(holds, store, registryRegistry, ingestIngest, updates, clock, iDs, log)
+	starter := newHolds(holds, store, registry, ingestIngest, updates, clock, iDs, log)
 	poller := newPoller(cfg, syncer, catalog, worker, log)
-	ingotServer := newServer(handler, httpapiRealtime, registryRegistry, router, scheduler, starter, executor, checkpoint, canceller, poller, log)
+	ingotServer := newServer(handler, httpapiRealtime, registry, router, scheduler, starter, executor, checkpoint, canceller, poller, log)
 	return ingotServer, func() {
 		cleanup4()
 		cleanup3()
