@@ -14,9 +14,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
+	"google.golang.org/protobuf/proto"
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/ports"
 	enginev1 "github.com/ingothq/ingot/proto/ingot/engine/v1"
 )
@@ -162,5 +164,37 @@ func BenchmarkRunsOf(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*runs), "ns/run")
 		})
+	}
+}
+
+// TestKeysRecord_RoundTrip has keys be what they were, in the record and in the part of a head that is read at start.
+func TestKeysRecord_RoundTrip(t *testing.T) {
+	t.Parallel()
+	for name, keys := range map[string]*flow.Keys{
+		"none":     nil,
+		"a factor": {Factor: -7},
+		"all": {
+			Factor: 3, Concurrency: []flow.ConcurrencyKey{{Key: "f:1:x", Hash: "h", Limit: 4}, {Key: "a:2:y", Hash: "i", Limit: 5}},
+			Run: &flow.RunKey{ID: "fn:1", Value: "v"}, Throttle: &flow.BucketKey{Hash: "j", Key: "k"},
+		},
+	} {
+		head := &enginev1.RunHead{AppId: make([]byte, 16), FunctionId: benchFunction[:], Flow: keysRecord(keys)}
+		_, record, err := headKeys(marshal(head))
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoded := &enginev1.FlowKeys{}
+		if err := proto.Unmarshal(record, decoded); err != nil {
+			t.Fatal(err)
+		}
+		if keys == nil {
+			if record != nil {
+				t.Errorf("%s: there is a record %x", name, record)
+			}
+			continue
+		}
+		if diff := cmp.Diff(keys, keysFromRecord(decoded)); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
 	}
 }
