@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -26,6 +27,11 @@ type app struct {
 	programs []program
 	// failures counts how often an answer to a run was spoilt; a run is spared before its attempts are used up.
 	failures map[string]int
+	// calls are those in hand, begun the runs of each program with limits that were called and may be in progress, starts when
+	// its starts were handed out.
+	calls  []*calling
+	begun  map[string][]ulid.ULID
+	starts map[string][]time.Time
 }
 
 // program is a function of the workload.
@@ -38,6 +44,8 @@ type program struct {
 	crons []string
 	// saves has the app save its steps while a call goes on, and do the next one at once.
 	saves bool
+	// settings are what its runs are limited and ordered by.
+	settings function.Settings
 }
 
 // wait is a step that waits for an event with the number of the run's own.
@@ -60,7 +68,7 @@ type item struct {
 }
 
 func newApp(w *World) *app {
-	return &app{w: w, failures: map[string]int{}, programs: []program{
+	programs := []program{
 		{name: "plain"},
 		{name: "steps", stages: [][]item{{{id: "a"}}, {{id: "b"}}, {{id: "c"}}}},
 		{name: "nap", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "1h"}}, {{id: "b"}}}},
@@ -79,7 +87,11 @@ func newApp(w *World) *app {
 		{name: "hears", stages: [][]item{{{id: "a"}}}, trigger: event.ScheduledTimer},
 		{name: "later", stages: [][]item{{{id: "a"}}}, trigger: event.DeferredSchedule},
 		{name: "stops", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "3h"}}, {{id: "b"}}}, cancel: "sim/stop"},
-	}}
+	}
+	return &app{
+		w: w, programs: append(programs, limitedPrograms()...), failures: map[string]int{},
+		begun: map[string][]ulid.ULID{}, starts: map[string][]time.Time{},
+	}
 }
 
 const appURL = "http://app.test/api/inngest"
@@ -101,7 +113,7 @@ func (a *app) functions() []function.Function {
 		}
 		all[i] = function.Function{
 			ID: domainids.FunctionID(p.name, uri), AppID: a.identity().ID, Version: 1, Name: p.name, Slug: "sim-" + p.name,
-			Triggers: triggers(p, trigger), Step: function.Step{ID: "step", Name: "step", URI: uri},
+			Triggers: triggers(p, trigger), Step: function.Step{ID: "step", Name: "step", URI: uri}, Settings: p.settings,
 		}
 		if p.cancel != "" {
 			all[i].Settings.Cancel = []function.Cancel{{Event: p.cancel, If: "async.data.n == event.data.n"}}
@@ -171,6 +183,7 @@ func (a *app) Call(ctx context.Context, c ports.Call) (sdk.Response, error) {
 		return sdk.Response{}, fmt.Errorf("run of call: %w", err)
 	}
 	a.w.check.called(name, target, body, a.w.repeats(id))
+	defer a.inHand(a.program(name), id, body)()
 	if response, spoilt := a.spoil(body.Ctx.RunID); spoilt {
 		return response, nil
 	}

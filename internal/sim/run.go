@@ -114,6 +114,7 @@ func (w *World) proceed(ctx context.Context) {
 		return
 	}
 	if lease, ok := w.backend.TryLease(); ok {
+		w.handedOut(lease)
 		w.start(fmt.Sprintf("job %s %s #%d", lease.Job.Kind, lease.Job.ID, lease.Job.Attempt), func() { w.executor.Do(ctx, lease) })
 		return
 	}
@@ -161,13 +162,20 @@ func (w *World) poke(ctx context.Context) {
 	w.start("send "+e.ID+" "+e.Name, func() { _, _ = w.ingest.Accept(ctx, []event.Event{e}, nil, 1) })
 }
 
-// send delivers an event until the server says that it has it; it may be delivered twice.
+// send makes an event for one of the programs, or some for one with limits.
 func (w *World) send(ctx context.Context) {
 	w.latest = w.rng.IntN(len(w.app.programs))
 	p := w.app.programs[w.latest]
 	if p.trigger != "" || len(p.crons) > 0 {
 		return // it is started by the server's own events, or by the clock
 	}
+	for range p.burst() {
+		w.deliver(ctx, p)
+	}
+}
+
+// deliver sends an event for the program until the server says that it has it; it may be delivered twice.
+func (w *World) deliver(ctx context.Context, p program) {
 	e := event.Event{
 		ID: fmt.Sprintf("event-%d", w.numbers), Name: "sim/" + p.name,
 		Data: json.RawMessage(`{"n":` + fmt.Sprint(w.numbers) + `}`), TS: w.clock.now.UnixMilli(),

@@ -206,6 +206,18 @@ func TestSeeds_FindPlantedBugs(t *testing.T) {
 				return broken{Store: w.backend, ignores: func(before time.Time) bool { return before.After(w.clock.now) }}
 			}, "begins while the function is paused",
 		},
+		"no limits: the queue is not told of them": {
+			func(w *World) ports.Store {
+				w.untold = func() bool { return true }
+				return w.backend
+			}, "above the limit of",
+		},
+		"forgotten limits: the queue is not told of them after a crash": {
+			func(w *World) ports.Store {
+				w.untold = func() bool { return w.crashes > 0 }
+				return w.backend
+			}, "above the limit of",
+		},
 		"no fence for a cancellation: a run comes late": {
 			func(w *World) ports.Store {
 				return broken{Store: w.backend, ignores: func(before time.Time) bool { return !before.After(w.clock.now) }}

@@ -7,11 +7,11 @@
 // know. Apps answer with errors, garbage, or nothing.
 //
 // The workload has a function for each thing that an SDK can ask of a run, clients of durable endpoints whose apps die in the
-// middle of a request, apps that save their steps while a call goes on, reruns of any run from any of its steps, and functions
-// that are started by the clock.
+// middle of a request, apps that save their steps while a call goes on, reruns of any run from any of its steps, functions
+// that are started by the clock, and functions with limits, throttles and priorities.
 //
 // What must hold is checked while it happens (a memoised step is never run again and never changes, a run starts once
-// for an event, orders about functions are followed) and, once the faults stop, at the end: everything has ended as it should, and every run has told of its
+// for an event, orders about functions are followed, no limit is exceeded) and, once the faults stop, at the end: everything has ended as it should, and every run has told of its
 // end exactly once.
 //
 // That the simulation can see what it looks for is proven with planted bugs: a store that loses the job after a step (a lost
@@ -60,6 +60,8 @@ type World struct {
 	check   *checker
 	// store is what tasks commit to; a test may put a broken one here to prove that its bug is seen.
 	store ports.Store
+	// untold says that the queue is not told what functions are limited by; nil is never. It is a bug for a test to plant.
+	untold func() bool
 
 	ingest      *ingest.Ingest
 	router      *route.Router
@@ -144,6 +146,7 @@ func (w *World) boot(ctx context.Context) error {
 		Store: ports, Catalog: catalog{w.backend, w}, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log, AtOnce: 1,
 	})
 	reg.Observe(w.scheduler)
+	reg.Observe(limiter{w, reg})
 	if err := reg.Reload(ctx); err != nil {
 		return fmt.Errorf("load functions: %w", err)
 	}

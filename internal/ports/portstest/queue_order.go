@@ -179,6 +179,7 @@ func throttlings() map[string]func(t *testing.T, p Ports) {
 		"Throttle/gives each of those who wait a token":         throttleAllWaiting,
 		"Throttle/takes one token of a start":                   throttleOnce,
 		"Throttle/remembers its tokens":                         throttleRemembers,
+		"Throttle/hands out no start whose token is not kept":   throttleCut,
 		"Throttle/delays nothing but starts":                    throttleSteps,
 		"Throttle/that has gone or changed delays nothing":      throttleGone,
 		"Throttle/takes no token of a start that has no room":   throttleNoRoom,
@@ -339,6 +340,33 @@ func throttleRemembers(t *testing.T, p Ports) {
 	full(t, p)
 	p.Pass(time.Millisecond)
 	lease(t, p)
+}
+
+func throttleCut(t *testing.T, p Ports) {
+	if p.FailWrite == nil {
+		return
+	}
+	const day = 24 * time.Hour
+	settings := limiting(t, p, function.Settings{Throttle: &function.Throttle{Limit: 1, Period: function.Duration(day)}})
+	first := queued(t, p, settings, `{}`)
+	queued(t, p, settings, `{}`)
+	p.FailWrite(1)
+	l := leaseSoon(t, p) // waits for better times, or gets an error
+	p.FailWrite(0)
+	for n := 0; l == nil && n < 10; n++ {
+		p.Pass(time.Minute)
+		l = leaseSoon(t, p)
+	}
+	if l == nil {
+		t.Fatal("the start that there is a token for does not come")
+	}
+	same(t, l.Job.RunID, first.ID)
+	full(t, p)
+	p = reopened(p, settings)
+	if p.Restart != nil {
+		leaseRun(t, p, first)
+	}
+	full(t, p)
 }
 
 func throttleSteps(t *testing.T, p Ports) {
