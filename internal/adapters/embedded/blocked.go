@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -93,7 +94,7 @@ func (q *queue) findNeeds(c *cell) *needs {
 	n.all = n.steps
 	if c.class == classFirst {
 		if one, limited := settings.RunConstraint(keys.Run); limited {
-			n.run, n.all = one, append(n.steps[:len(n.steps):len(n.steps)], one)
+			n.run, n.all = one, slices.Concat(n.steps, []flow.Constraint{one})
 		}
 		if n.throttle = settings.ThrottleOf(keys.Throttle); n.throttle != nil {
 			n.bucket = throttleBucket + keys.Throttle.State(c.lane.function)

@@ -421,3 +421,29 @@ func TestQueue_AdmissionThatCannotBeWritten(t *testing.T) {
 		}
 	})
 }
+
+// TestQueue_ForgetsFullBuckets has a throttle whose key is another each time: what is kept of it does not grow for ever.
+func TestQueue_ForgetsFullBuckets(t *testing.T) {
+	t.Parallel()
+	q, clock := bareQueue()
+	of := controls(t, benchFunction, function.Settings{Throttle: &function.Throttle{Limit: 1, Period: function.Duration(time.Second)}})
+	q.Limit(benchFunction, of)
+	const count = 5000
+	for n := range count {
+		keys := &flow.Keys{Throttle: &flow.BucketKey{Hash: of.Throttle.Hash, Key: fmt.Sprint(n)}}
+		it := newItem(run.Job{RunID: ulid.Make(), ID: fmt.Sprint(n), Kind: run.KindStart}, nil)
+		_ = it.run.SetTime(ulid.Timestamp(clock.now))
+		q.apply(changes{added: []addedJob{{it, benchFunction, keys}}})
+		if got := q.take(); got != it {
+			t.Fatalf("took %+v, want %+v", got, it)
+		}
+		q.drop(it)
+		clock.now = clock.now.Add(10 * time.Millisecond)
+	}
+	if len(q.tats) < 100 || len(q.tats) > 2000 {
+		t.Errorf("%d buckets are kept, about 100 of them not full", len(q.tats))
+	}
+	if len(q.unwritten) > 0 || len(q.lanes) > 0 {
+		t.Errorf("left over: %d admissions, %d lanes", len(q.unwritten), len(q.lanes))
+	}
+}
