@@ -44,6 +44,8 @@ type app struct {
 	answered map[string]int             // calls that were answered, by run
 	broken   map[string]bool            // runs whose next answer is that of a process that breaks down
 	gates    map[string]chan struct{}   // where steps wait for the test, by key
+	inside   map[string]int             // calls in the app now, by what is limited
+	most     map[string]int             // the most that there were
 	finished map[string]json.RawMessage // data of inngest/function.finished events, by run
 }
 
@@ -61,6 +63,7 @@ func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 	a := &app{
 		server: server, provider: newProvider(t), seen: map[string][]sighting{}, answered: map[string]int{},
 		broken: map[string]bool{}, gates: map[string]chan struct{}{}, finished: map[string]json.RawMessage{},
+		inside: map[string]int{}, most: map[string]int{},
 	}
 	mux := http.NewServeMux()
 	web := httptest.NewServer(mux)

@@ -79,6 +79,7 @@ func (a *app) createFunctions(t *testing.T) {
 	a.createOutside(t)
 	a.createRealtime(t)
 	a.createFlow(t)
+	a.createLimits(t)
 	a.create(t, inngestgo.FunctionOpts{ID: "observer", Name: "observer"}, "inngest/function.finished", nil, a.observe)
 	a.create(t, inngestgo.FunctionOpts{ID: "on-failure", Name: "on-failure"},
 		"inngest/function.failed", inngestgo.StrPtr("event.data.function_id == 'go-suite-exhausted'"), a.onFailure)

@@ -1,6 +1,7 @@
 """The application under test: SDK functions served with Flask, and a record of what they saw."""
 
 import collections
+import contextlib
 import datetime
 import logging
 import threading
@@ -16,6 +17,7 @@ import werkzeug.serving
 import cancels
 import flows
 import invokes
+import limits
 import outside
 import reruns
 import timed
@@ -45,6 +47,8 @@ class App:
         self.trimmed: set[str] = set()  # runs that had a call without its state
         self.answered: collections.Counter[str] = collections.Counter()  # calls answered, by run
         self.gates: dict[str, threading.Event] = collections.defaultdict(threading.Event)  # by key; steps wait at them
+        self._inside: collections.Counter[str] = collections.Counter()  # calls in the app now, by what is limited
+        self.most: collections.Counter[str] = collections.Counter()  # the most that there were
         self.provider = Provider()
         self.server_url = server_url
 
@@ -98,6 +102,19 @@ class App:
             sighting = Sighting(what, time.monotonic(), ctx.run_id)
             self._seen[key or str(ctx.event.data["key"])].append(sighting)
 
+    @contextlib.contextmanager
+    def within(self, *names: str) -> typing.Iterator[None]:
+        """Count what is in the app at once, by each of the names."""
+        with self._lock:
+            for name in names:
+                self._inside[name] += 1
+                self.most[name] = max(self.most[name], self._inside[name])
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside.subtract(names)
+
     def times(self, key: str, what: str) -> list[float]:
         """When it happened for the key, in order."""
         with self._lock:
@@ -145,7 +162,7 @@ class App:
         add("large", self._large)
         add("many", self._many)
         add("numbers", self._numbers)
-        for subject in (waits, invokes, cancels, flows, outside, reruns):
+        for subject in (waits, invokes, cancels, flows, limits, outside, reruns):
             subject.add_functions(self, add)
         functions.append(timed.function(self))
         observe = self.client.create_function(

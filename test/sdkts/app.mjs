@@ -8,6 +8,7 @@ import * as defer from "./defer.mjs";
 import * as endpoint from "./endpoint.mjs";
 import * as flow from "./flow.mjs";
 import * as invoke from "./invoke.mjs";
+import * as limits from "./limits.mjs";
 import * as metadata from "./metadata.mjs";
 import * as outside from "./outside.mjs";
 import * as realtime from "./realtime.mjs";
@@ -17,7 +18,7 @@ import * as waits from "./waits.mjs";
 
 /** What is tested beyond the basics; each has its functions and its scenarios. */
 export const subjects = [
-  waits, signals, timed, invoke, cancel, flow, rerun, checkpoint, outside, realtime, defer, metadata, endpoint,
+  waits, signals, timed, invoke, cancel, flow, limits, rerun, checkpoint, outside, realtime, defer, metadata, endpoint,
 ];
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -76,6 +77,8 @@ class App {
   #calls = new AsyncLocalStorage(); // the response that the present call will get
   #open = new Map(); // by run id, the responses of its calls that are not sent yet
   #gates = new Map();
+  #inside = new Map(); // calls in the app now, by what is limited
+  most = new Map(); // the most that there were
 
   serve(request, response) {
     const handle = this.endpoints[request.url.replace(/\?.*/, "")] ?? this.handle;
@@ -113,6 +116,17 @@ class App {
       this.#gates.set(key, gate);
     }
     return this.#gates.get(key);
+  }
+
+  /** Counts what is in the app at once, by each of the names, while body goes on. */
+  async within(names, body) {
+    const add = (name, n) => this.#inside.set(name, (this.#inside.get(name) ?? 0) + n).get(name);
+    for (const name of names) this.most.set(name, Math.max(this.most.get(name) ?? 0, add(name, 1)));
+    try {
+      return await body();
+    } finally {
+      for (const name of names) add(name, -1);
+    }
   }
 
   /** When it happened for the key, in order. */

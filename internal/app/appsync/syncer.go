@@ -176,23 +176,14 @@ func (s *Syncer) Remove(ctx context.Context, url string) error {
 
 // notes tell of the settings of functions that are stored but not applied, empty when there are none.
 func notes(functions []function.Function) string {
-	var all []string
-	for _, note := range []struct {
-		text string
-		of   func(function.Function) []string
-	}{
-		{"this server stores the following settings but does not apply them yet: ", function.Unsupported},
-		{"the following timeouts cannot be read and are not applied: ", function.Unreadable},
-	} {
-		var found []string
-		for _, fn := range functions {
-			if names := note.of(fn); len(names) > 0 {
-				found = append(found, fn.Slug+": "+strings.Join(names, ", "))
-			}
-		}
-		if len(found) > 0 {
-			all = append(all, note.text+strings.Join(found, "; "))
+	var found []string
+	for _, fn := range functions {
+		if names := function.Unreadable(fn); len(names) > 0 {
+			found = append(found, fn.Slug+": "+strings.Join(names, ", "))
 		}
 	}
-	return strings.Join(all, "; ")
+	if len(found) == 0 {
+		return ""
+	}
+	return "the following timeouts cannot be read and are not applied: " + strings.Join(found, "; ")
 }

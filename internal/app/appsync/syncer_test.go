@@ -129,9 +129,10 @@ func TestRegister_NamesSettingsThatAreNotApplied(t *testing.T) {
 	w := setup(t)
 	plain := declared("app", appURL, "a", "")
 	body := strings.Replace(string(registration("app", appURL, "a")), plain, declared("app", appURL, "a", `,"retries":1`)+","+
-		declared("app", appURL, "b", `,"priority":{"run":"1"},"concurrency":{"limit":2}`)+","+declared("app", appURL, "c", `,"concurrency":3`), 1)
+		declared("app", appURL, "b", `,"timeouts":{"start":"soon","finish":"late"}`)+","+declared("app", appURL, "c", `,"concurrency":3,"timeouts":{"finish":"never"}`), 1)
 	got := w.register([]byte(body))
-	want := "this server stores the following settings but does not apply them yet: app-b: concurrency, priority; app-c: concurrency"
+	want := `the following timeouts cannot be read and are not applied: app-b: timeouts.start "soon" is no duration, ` +
+		`timeouts.finish "late" is no duration; app-c: timeouts.finish "never" is no duration`
 	if got.Message != want {
 		t.Errorf("message is %q, want %q", got.Message, want)
 	}

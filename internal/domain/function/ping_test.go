@@ -111,29 +111,3 @@ func TestInBand_LeavesOtherAnswersAlone(t *testing.T) {
 		t.Errorf("got %+v, %t", request, ok)
 	}
 }
-
-func TestUnsupported(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		members string
-		want    []string
-	}{
-		"nothing": {`{"triggers":[{"event":"a"},{"cron":"* * * * *"}],"priority":{"run":null},"timeouts":{},"checkpoint":{"batch_steps":2}}`, nil},
-		"all": {`{"triggers":[{"event":"a"},{"cron":"* * * * *"}],"batchEvents":{"maxSize":2,"timeout":"1s"},"debounce":{"period":"1s"},
-			"rateLimit":{"limit":1,"period":"1s"},"throttle":{"limit":1,"period":"1s"},"concurrency":1,"priority":{"run":"1"},
-			"singleton":{"mode":"skip"},"cancel":[{"event":"e"}],"timeouts":{"start":"1s"}}`, []string{
-			"throttle", "concurrency", "priority",
-		}},
-		"idempotency":            {`{"idempotency":"a"}`, nil},
-		"limit of runs":          {`{"concurrency":{"fn":[{"limit":1}]}}`, []string{"concurrency"}},
-		"the workers' own limit": {`{"concurrency":{"fn":[{"limit":0,"scope":"app","id":"app:x"}]}}`, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f, _ := declare(t, c.members).Convert(acceptAll)
-			if diff := cmp.Diff(c.want, function.Unsupported(f)); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
-			}
-		})
-	}
-}
