@@ -35,8 +35,6 @@ var differences = []difference{
 	{recording: "*", where: "*", field: "header Vary", want: "Origin | Origin", got: "Origin", reason: "Vary is sent once, not once per layer"},
 	{recording: "*", where: "read *", field: "header Cache-Control", reason: noCache},
 	{recording: "*", where: "read *", field: "body.metadata.cached_until", reason: noCache},
-	{recording: "01-registration.*", where: "registration *", field: "body.message", reason: notApplied},
-	{recording: "39-server-ping.*", where: "* registration", field: "body.message", reason: notApplied},
 	{recording: "*.ts4", where: "read *", field: "body.*output", want: `""`, reason: completeOutput},
 	{recording: "28-checkpoint-buffered.ts3", where: "read *", field: "body.*output", want: `""`, reason: completeOutput},
 	{recording: "29-checkpoint-maxruntime.ts3", where: "read *", field: "body.*output", want: `""`, reason: completeOutput},

@@ -48,6 +48,7 @@ func TestScore(t *testing.T) {
 		"a start in an hour, delayed":    {"start", -43200, time.Hour, epoch.Add(time.Hour)},
 		"a sleep":                        {"sleep", 0, time.Hour, epoch.Add(time.Hour)},
 		"a step that was due":            {"edge", 0, -time.Second, run},
+		"a run of the future":            {"start", 0, -time.Hour, epoch.Add(-time.Hour)},
 		"a cancellation":                 {"cancel", 100, 0, epoch},
 		"a cancellation that was due":    {"cancel", 100, -time.Second, epoch.Add(-time.Second)},
 		"a debounce":                     {"debounce", 100, time.Second, epoch.Add(time.Second)},
@@ -108,6 +109,9 @@ func TestScore_IsItsModel(t *testing.T) {
 		model := func(p Place, made time.Time) int64 {
 			if p.Kind == "cancel" || p.Kind == "debounce" || p.At.Sub(epoch) > 2*time.Second {
 				return p.At.UnixMilli()
+			}
+			if p.At.Before(made) {
+				made = p.At
 			}
 			if p.Kind == "sleep" || p.Kind == "pause" {
 				return made.UnixMilli()
