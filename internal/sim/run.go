@@ -54,7 +54,7 @@ func (w *World) Run(ctx context.Context, steps int) (Result, error) {
 	}
 	w.faults = false
 	w.note("faults end")
-	for n := 0; !w.backend.Idle() || w.fulfils() || w.ticksDue() || len(w.tasks) > 0; n++ {
+	for n := 0; !w.backend.Idle() || w.fulfils() || w.ticksWithin(retryPause) || len(w.tasks) > 0; n++ {
 		if n == drainSteps {
 			w.check.violated("not at rest after %d steps without faults", n)
 			return w.result()
@@ -129,8 +129,9 @@ func (w *World) advance() {
 	if order := w.canceller.Next(); next.IsZero() || !order.IsZero() && order.Before(next) {
 		next = order
 	}
-	// Without faults the world comes to rest: it goes on for what is under way only, since the clock has no end.
-	if tick := w.scheduler.Next(); w.faults && !tick.IsZero() && (next.IsZero() || tick.Before(next)) {
+	// Without faults the world comes to rest: it goes on for what is under way, and for ticks that are tried again, only, since the clock
+	// has no end.
+	if tick := w.scheduler.Next(); (w.faults || w.ticksWithin(retryPause)) && !tick.IsZero() && (next.IsZero() || tick.Before(next)) {
 		next = tick
 	}
 	if next.After(w.clock.now) {

@@ -30,9 +30,16 @@ func (w *World) takeTick(ctx context.Context) bool {
 }
 
 // ticksDue says whether the scheduler has something to do.
-func (w *World) ticksDue() bool {
+func (w *World) ticksDue() bool { return w.ticksWithin(0) }
+
+// retryPause is how long the scheduler pauses at most before it tries again what failed. Once the faults have stopped, a tick that is
+// owed fires within it.
+const retryPause = 30 * time.Second
+
+// ticksWithin says whether the scheduler has something to do within a time from now.
+func (w *World) ticksWithin(d time.Duration) bool {
 	next := w.scheduler.Next()
-	return !next.IsZero() && !next.After(w.clock.now)
+	return !next.IsZero() && !next.After(w.clock.now.Add(d))
 }
 
 // moved notes the ticks that schedules have moved to.

@@ -111,6 +111,15 @@ func (a *Advancer) Apply(ctx context.Context, step Step) (run.State, run.Transit
 	return run.State{}, run.Transition{}, fmt.Errorf("commit run %s: %w", step.Run, ports.ErrConflict)
 }
 
+// Offer gives a run an input that may concern it no longer: that it has ended, or ignores it, is no error.
+func (a *Advancer) Offer(ctx context.Context, id ulid.ULID, in run.Input) error {
+	_, _, err := a.Apply(ctx, Step{Run: id, Input: in})
+	if errors.Is(err, ports.ErrNotFound) || errors.Is(err, run.ErrIgnored) {
+		return nil
+	}
+	return err
+}
+
 // tell tells the watcher. What is done is done: a bug in the watcher must not have the caller take it for undone.
 func (a *Advancer) tell(ctx context.Context, before run.State, t run.Transition) {
 	if a.watcher == nil {

@@ -42,9 +42,8 @@ func (s *Scheduler) load(ctx context.Context) error {
 			return fmt.Errorf("begin and end %d schedules: %w", len(batch), err)
 		}
 	}
-	now := s.d.Clock.Now()
 	for id, its := range byFunction(slices.Concat(ticks, changes)) {
-		s.stand(id, its, now)
+		s.stand(id, its)
 	}
 	return nil
 }

@@ -548,7 +548,7 @@ func TestFire_OfAScheduleThatGoesMeanwhile(t *testing.T) {
 		w.deps.AtOnce = 2
 		s := w.scheduler()
 		pass(time.Minute)
-		due := s.take(w.clock.Now())
+		due := s.take()
 		if len(due) != 2 {
 			t.Fatalf("%d are due", len(due))
 		}
@@ -666,6 +666,47 @@ func TestRun_ARunWithAKeyThatWasUsed(t *testing.T) {
 		w.wants(`fn "* * * * *" 01-01T00:01:00Z`)
 		if !strings.Contains(w.logged.String(), "reason=idempotency") {
 			t.Errorf("logged %s", w.logged)
+		}
+	})
+}
+
+// TestFire_ASlowReadIsNoClockThatWasSetBack: while the scheduler reads where the schedule is, another server fires for half an hour.
+func TestFire_ASlowReadIsNoClockThatWasSetBack(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world) {
+		fn := timedBy("fn", "*/10 * * * *")
+		w.sync(fn)
+		s := w.scheduler()
+		place := w.clock.Now()
+		elsewhere := func() {
+			tick := ports.Tick{FunctionID: fn.ID, Expression: "*/10 * * * *", At: place.Add(10 * time.Minute), Previous: place}
+			if _, err := w.backend.Schedule(t.Context(), ports.Schedule{Ticks: []ports.Tick{tick}}); err != nil {
+				t.Error(err)
+			}
+			place = tick.At
+		}
+		pass(10 * time.Minute)
+		elsewhere()
+		if err := s.Fire(t.Context()); err != nil { // a conflict
+			t.Fatal(err)
+		}
+		w.catalog.spoil = func(_ int, next func() ([]ports.Tick, error)) ([]ports.Tick, error) {
+			for range 2 {
+				time.Sleep(10 * time.Minute)
+				elsewhere()
+			}
+			return next()
+		}
+		for range 2 {
+			if err := s.Fire(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if events := w.backend.AllEvents(); len(events) != 0 {
+			t.Errorf("%d ticks that were dealt with fire again", len(events))
+		}
+		if next := s.Next(); !next.Equal(place.Add(10 * time.Minute)) {
+			t.Errorf("next at %v", next)
 		}
 	})
 }

@@ -250,9 +250,8 @@ func (s *Scheduler) Next() time.Time {
 // again later; the error is ports.ErrClosed when there is no later.
 func (s *Scheduler) Fire(ctx context.Context) error {
 	work := context.WithoutCancel(ctx)
-	now := s.d.Clock.Now()
-	s.read(work, now)
-	due := s.take(now)
+	s.read(work)
+	due := s.take()
 	outcomes := make([]outcome, len(due))
 	if s.d.AtOnce == 1 {
 		for i, e := range due {
@@ -268,10 +267,12 @@ func (s *Scheduler) Fire(ctx context.Context) error {
 	return s.settle(ctx, due, outcomes)
 }
 
-// take takes schedules that are due into the caller's hands.
-func (s *Scheduler) take(now time.Time) []*entry {
+// take takes schedules that are due into the caller's hands. Whoever holds mu asks for the time then: an earlier answer, from before a
+// slow read, looks like that of a clock that was set back.
+func (s *Scheduler) take() []*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.d.Clock.Now()
 	s.followClock(now)
 	var due []*entry
 	for len(due) < s.d.AtOnce && len(s.heap) > 0 && !s.heap[0].due.After(now) {
@@ -356,34 +357,34 @@ func pause(n int) time.Duration {
 const readOneByOne = 32
 
 // read reads where schedules are of which it is not known.
-func (s *Scheduler) read(ctx context.Context, now time.Time) {
-	ids := s.toRead(now)
+func (s *Scheduler) read(ctx context.Context) {
+	ids := s.toRead()
 	if len(ids) > readOneByOne {
 		ticks, err := s.d.Catalog.Ticks(ctx, uuid.Nil)
 		if err != nil {
-			s.unreadable(ctx, now, err)
+			s.unreadable(ctx, err)
 			return
 		}
 		its := byFunction(ticks)
 		for _, id := range ids {
-			s.stand(id, its[id], now)
+			s.stand(id, its[id])
 		}
 		return
 	}
 	for _, id := range ids {
 		ticks, err := s.d.Catalog.Ticks(ctx, id)
 		if err != nil {
-			s.unreadable(ctx, now, fmt.Errorf("function %s: %w", id, err))
+			s.unreadable(ctx, fmt.Errorf("function %s: %w", id, err))
 			return
 		}
-		s.stand(id, ticks, now)
+		s.stand(id, ticks)
 	}
 }
 
-func (s *Scheduler) toRead(now time.Time) []uuid.UUID {
+func (s *Scheduler) toRead() []uuid.UUID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.Before(s.readAt) {
+	if s.d.Clock.Now().Before(s.readAt) {
 		return nil
 	}
 	return slices.SortedFunc(maps.Keys(s.unread), compareIDs)
@@ -397,18 +398,19 @@ func byFunction(ticks []ports.Tick) map[uuid.UUID][]ports.Tick {
 	return all
 }
 
-func (s *Scheduler) unreadable(ctx context.Context, now time.Time, err error) {
+func (s *Scheduler) unreadable(ctx context.Context, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failures++
-	s.readAt = now.Add(pause(s.failures))
+	s.readAt = s.d.Clock.Now().Add(pause(s.failures))
 	s.d.Log.ErrorContext(ctx, "read ticks", "error", err)
 }
 
 // stand notes where the schedules of a function are. One that has no place has been taken away, and its end is about to be told.
-func (s *Scheduler) stand(id uuid.UUID, ticks []ports.Tick, now time.Time) {
+func (s *Scheduler) stand(id uuid.UUID, ticks []ports.Tick) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.d.Clock.Now()
 	s.failures, s.readAt = 0, time.Time{}
 	delete(s.unread, id)
 	known := s.functions[id]

@@ -7,10 +7,8 @@ package hold
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,61 +58,34 @@ func New(d Deps) *Starter {
 	return &Starter{d: d, advance: advancer, starter: start.Starter{Store: d.Store, Advance: advancer, Clock: d.Clock}}
 }
 
-const (
-	// inFlight bounds the holds being worked on. A hold has up to some megabytes of events.
-	inFlight = 32
-	// releaseDelay is how long a hold rests that could not be committed.
-	releaseDelay = 2 * time.Second
-)
+// inFlight bounds the holds being worked on. A hold has up to some megabytes of events.
+const inFlight = 32
 
 // Run starts runs until ctx ends, and waits for those in hand.
 func (s *Starter) Run(ctx context.Context) error {
-	slots := make(chan struct{}, inFlight)
-	var work sync.WaitGroup
-	defer work.Wait()
-	for failures := 0; ; {
-		held, err := s.d.Holds.Take(ctx)
-		switch {
-		case ctx.Err() != nil || errors.Is(err, ports.ErrClosed):
-			return nil
-		case err != nil:
-			failures++
-			s.d.Log.ErrorContext(ctx, "take hold", "error", err)
-			s.d.Pause(ctx, failures)
-			continue
-		}
-		failures = 0
-		slots <- struct{}{}
-		work.Go(func() {
-			defer func() { <-slots }()
-			s.Do(ctx, held)
-		})
-	}
+	advance.Loop[ports.Hold]{
+		What: "hold", AtOnce: inFlight, Do: s.Do, Log: s.d.Log, Pause: s.d.Pause,
+		Take: func(ctx context.Context) ([]ports.Hold, error) {
+			held, err := s.d.Holds.Take(ctx)
+			return []ports.Hold{held}, err
+		},
+	}.Run(ctx)
+	return nil
 }
 
 // Do starts the run of one hold, also when ctx ends meanwhile. A hold that cannot be committed is released, to be taken again; one
 // that changes meanwhile is taken again by itself.
 func (s *Starter) Do(ctx context.Context, held ports.Hold) {
-	work := context.WithoutCancel(ctx)
-	err := s.start(work, held)
-	log := s.d.Log.With("hold_id", held.ID.String(), "fn_id", held.FunctionID.String(), "kind", string(held.Kind))
-	switch {
-	case err == nil:
-	case errors.Is(err, ports.ErrConflict):
-		log.DebugContext(ctx, "hold has changed")
-	case errors.Is(err, ports.ErrClosed):
-	case errors.Is(err, ports.ErrUnavailable):
-		log.ErrorContext(ctx, "hold released", "error", err)
-		at := s.d.Clock.Now().Add(releaseDelay)
-		s.letGo(ctx, held, "release hold", func() error { return s.d.Holds.Release(work, held.HoldRef, at) })
-	default:
-		log.ErrorContext(ctx, "hold parked", "error", err)
-		s.letGo(ctx, held, "park hold", func() error { return s.d.Holds.Park(work, held.HoldRef, err.Error()) })
+	err := s.start(context.WithoutCancel(ctx), held)
+	if err == nil {
+		return
 	}
-}
-
-func (s *Starter) letGo(ctx context.Context, held ports.Hold, what string, call func() error) {
-	s.advance.LetGo(ctx, call, ports.ErrNotFound, what, "hold_id", held.ID.String())
+	id := []any{"hold_id", held.ID.String()}
+	s.advance.Failed(ctx, advance.Held{
+		What: "hold", Settled: "hold has changed", LetGo: id, Attrs: append(id, "fn_id", held.FunctionID.String(), "kind", string(held.Kind)),
+		Release: func(ctx context.Context, at time.Time) error { return s.d.Holds.Release(ctx, held.HoldRef, at) },
+		Park:    func(ctx context.Context, reason string) error { return s.d.Holds.Park(ctx, held.HoldRef, reason) },
+	}, err, s.d.Clock.Now())
 }
 
 func (s *Starter) start(ctx context.Context, held ports.Hold) (err error) {

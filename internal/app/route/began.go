@@ -64,6 +64,6 @@ func (r *Router) match(ctx context.Context, e event.Tracked, paused []ports.Paus
 	met := slices.DeleteFunc(paused, func(p ports.Paused) bool { return !r.meets(ctx, subject, p) })
 	return r.each(ctx, met, func(ctx context.Context, id ulid.ULID, in run.Matched) error {
 		in.Event, in.Now = e, now
-		return r.advanceRun(ctx, id, in)
+		return r.advance.Offer(ctx, id, in)
 	})
 }

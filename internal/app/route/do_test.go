@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
@@ -232,7 +233,7 @@ func TestDo_ReleasesTheEventWhenTheStoreIsUnavailable(t *testing.T) {
 				if len(w.pauses.Made()) != failures {
 					t.Errorf("paused %d times", len(w.pauses.Made()))
 				}
-				time.Sleep(releaseDelay)
+				time.Sleep(advance.ReleaseDelay)
 				if len(w.backend.TryTake(1)) != 1 {
 					t.Error("the event is not to be routed again")
 				}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
@@ -126,7 +127,7 @@ func TestDo_AFenceThatIsNotOverReleasesTheEvent(t *testing.T) {
 		if n := len(w.backend.Runs()); n > 0 {
 			t.Errorf("%d runs", n)
 		}
-		time.Sleep(releaseDelay)
+		time.Sleep(advance.ReleaseDelay)
 		r.Do(t.Context(), w.backend.TryTake(1)[0])
 		if n := len(w.backend.Runs()); n != 1 {
 			t.Errorf("%d runs after the fence", n)

@@ -73,15 +73,6 @@ func (r *Router) meets(ctx context.Context, subject *expr.Subject, p ports.Pause
 	return false
 }
 
-// advanceRun gives a run an input that may no longer concern it.
-func (r *Router) advanceRun(ctx context.Context, id ulid.ULID, in run.Input) error {
-	_, _, err := r.advance.Apply(ctx, advance.Step{Run: id, Input: in})
-	if errors.Is(err, ports.ErrNotFound) || errors.Is(err, run.ErrIgnored) {
-		return nil
-	}
-	return err
-}
-
 // finishInvoke tells the step that invoked a function of the function's end. The step is named by the event's correlation
 // ID, "<run>.<op>".
 func (r *Router) finishInvoke(ctx context.Context, e event.Tracked) error {
@@ -96,7 +87,7 @@ func (r *Router) finishInvoke(ctx context.Context, e event.Tracked) error {
 	if err != nil {
 		return nil
 	}
-	return r.advanceRun(ctx, id, run.Invoked{Op: op, Event: e, Now: r.clock.Now()})
+	return r.advance.Offer(ctx, id, run.Invoked{Op: op, Event: e, Now: r.clock.Now()})
 }
 
 // Signal gives data, raw JSON, to the run that waits for the signal and returns the run; ports.ErrNotFound when none does.

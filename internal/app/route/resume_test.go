@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -104,7 +105,7 @@ func TestDo_ReleasesAnEventWhoseRunsCannotBeResumed(t *testing.T) {
 				if got := w.memo(id, "step-0"); got != "" {
 					t.Errorf("memo is %s", got)
 				}
-				time.Sleep(releaseDelay)
+				time.Sleep(advance.ReleaseDelay)
 				again := w.backend.TryTake(1)
 				if len(again) != 1 || again[0].InternalID != e.InternalID {
 					t.Fatalf("took %v", again)

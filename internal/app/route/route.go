@@ -4,10 +4,8 @@ package route
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -99,58 +97,25 @@ const (
 
 // Run routes events until ctx ends, and waits for those in hand.
 func (r *Router) Run(ctx context.Context) error {
-	slots := make(chan struct{}, inFlight)
-	var work sync.WaitGroup
-	defer work.Wait()
-	for failures := 0; ; {
-		events, err := r.log.Take(ctx, takeMax)
-		switch {
-		case ctx.Err() != nil || errors.Is(err, ports.ErrClosed):
-			return nil
-		case err != nil:
-			failures++
-			r.logger.ErrorContext(ctx, "take events", "error", err)
-			r.pause(ctx, failures)
-			continue
-		}
-		failures = 0
-		for _, e := range events {
-			slots <- struct{}{}
-			work.Go(func() {
-				defer func() { <-slots }()
-				r.Do(ctx, e)
-			})
-		}
-	}
+	advance.Loop[event.Tracked]{
+		What: "events", AtOnce: inFlight, Do: r.Do, Log: r.logger, Pause: r.pause,
+		Take: func(ctx context.Context) ([]event.Tracked, error) { return r.log.Take(ctx, takeMax) },
+	}.Run(ctx)
+	return nil
 }
-
-// releaseDelay is how long an event rests whose routing could not be committed.
-const releaseDelay = 2 * time.Second
 
 // Do routes one event, also when ctx ends meanwhile. An event that cannot be committed is released, to be routed again.
 func (r *Router) Do(ctx context.Context, e event.Tracked) {
-	work := context.WithoutCancel(ctx)
-	err := r.route(work, e)
+	err := r.route(context.WithoutCancel(ctx), e)
 	if err == nil {
 		return
 	}
-	log := r.logger.With("event_id", e.InternalID.String(), "event_name", e.Name)
-	switch {
-	case errors.Is(err, ports.ErrConflict):
-		log.DebugContext(ctx, "event was routed already")
-	case errors.Is(err, ports.ErrUnavailable):
-		log.ErrorContext(ctx, "event released", "error", err)
-		at := r.clock.Now().Add(releaseDelay)
-		r.letGo(ctx, e, "release event", func() error { return r.log.Release(work, e.InternalID, at) })
-	case errors.Is(err, ports.ErrClosed):
-	default:
-		log.ErrorContext(ctx, "event parked", "error", err)
-		r.letGo(ctx, e, "park event", func() error { return r.log.Park(work, e.InternalID, err.Error()) })
-	}
-}
-
-func (r *Router) letGo(ctx context.Context, e event.Tracked, what string, call func() error) {
-	r.advance.LetGo(ctx, call, ports.ErrNotFound, what, "event_id", e.InternalID.String())
+	id := []any{"event_id", e.InternalID.String()}
+	r.advance.Failed(ctx, advance.Held{
+		What: "event", Settled: "event was routed already", LetGo: id, Attrs: append(id, "event_name", e.Name),
+		Release: func(ctx context.Context, at time.Time) error { return r.log.Release(ctx, e.InternalID, at) },
+		Park:    func(ctx context.Context, reason string) error { return r.log.Park(ctx, e.InternalID, reason) },
+	}, err, r.clock.Now())
 }
 
 // candidate is a function of which the event would start a run.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -31,7 +29,7 @@ func (s *Starter) Schedule(ctx context.Context, decide func() ports.Schedule) (p
 		var scheduled []ports.Scheduled
 		scheduled, err = s.Store.Schedule(ctx, schedule)
 		if locked := (*ports.LockedError)(nil); errors.As(err, &locked) {
-			if err := s.cancel(ctx, locked.Holder); err != nil {
+			if err := s.Advance.Offer(ctx, locked.Holder, run.CancelRequested{Now: s.Clock.Now()}); err != nil {
 				return schedule, nil, fmt.Errorf("cancel run %s for a new one: %w", locked.Holder, err)
 			}
 			continue
@@ -41,12 +39,4 @@ func (s *Starter) Schedule(ctx context.Context, decide func() ports.Schedule) (p
 		}
 	}
 	return ports.Schedule{}, nil, fmt.Errorf("%w: %w", ports.ErrUnavailable, err)
-}
-
-func (s *Starter) cancel(ctx context.Context, id ulid.ULID) error {
-	_, _, err := s.Advance.Apply(ctx, advance.Step{Run: id, Input: run.CancelRequested{Now: s.Clock.Now()}})
-	if errors.Is(err, ports.ErrNotFound) || errors.Is(err, run.ErrIgnored) {
-		return nil
-	}
-	return err
 }

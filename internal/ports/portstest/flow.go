@@ -1,7 +1,6 @@
 package portstest
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -115,20 +114,7 @@ func takeHold(t tb, p Ports) ports.Hold {
 // takeHoldSoon takes a hold if one is due.
 func takeHoldSoon(t tb, p Ports) *ports.Hold {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	done := make(chan *ports.Hold, 1)
-	go func() {
-		got, err := p.Holds.Take(ctx)
-		if err != nil {
-			done <- nil
-			return
-		}
-		done <- &got
-	}()
-	p.Settle()
-	cancel()
-	return <-done
+	return soon(t, p, p.Holds.Take)
 }
 
 // noHold fails the test if a hold is due.

@@ -278,11 +278,17 @@ func lease(t tb, p Ports) ports.Lease {
 // leaseSoon takes a job if one is due.
 func leaseSoon(t tb, p Ports) *ports.Lease {
 	t.Helper()
+	return soon(t, p, p.Queue.Lease)
+}
+
+// soon makes a call that waits, and ends it once everything has settled: nil when it had to be ended.
+func soon[T any](t tb, p Ports, call func(ctx context.Context) (T, error)) *T {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	done := make(chan *ports.Lease, 1)
+	done := make(chan *T, 1)
 	go func() {
-		got, err := p.Queue.Lease(ctx)
+		got, err := call(ctx)
 		if err != nil {
 			done <- nil
 			return
@@ -297,16 +303,11 @@ func leaseSoon(t tb, p Ports) *ports.Lease {
 // takeSoon takes the events that wait for routing.
 func takeSoon(t *testing.T, p Ports, limit int) []event.Tracked {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	done := make(chan []event.Tracked, 1)
-	go func() {
-		got, _ := p.EventLog.Take(ctx, limit) // ends with the context when there is nothing to take
-		done <- got
-	}()
-	p.Settle()
-	cancel()
-	return <-done
+	got := soon(t, p, func(ctx context.Context) ([]event.Tracked, error) { return p.EventLog.Take(ctx, limit) })
+	if got == nil {
+		return nil
+	}
+	return *got
 }
 
 // finish ends a run with the job in hand.
