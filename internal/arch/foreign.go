@@ -30,7 +30,7 @@ var extraModules = map[layer][]string{
 var impureStd = map[layer][]string{
 	domain: {
 		"net", "net/http", "net/http/", "net/rpc", "net/rpc/", "net/smtp", "os", "os/", "database/sql", "database/sql/",
-		"log", "log/", "math/rand", "math/rand/", "crypto/rand", "syscall", "plugin", "runtime", "runtime/", "testing",
+		"log", "log/", "math/rand", "crypto/rand", "syscall", "plugin", "runtime", "runtime/", "testing",
 		"testing/", "io/ioutil", "expvar", "flag", "unsafe",
 	},
 	ports: {"net", "net/http", "net/http/", "os", "os/", "database/sql", "database/sql/", "math/rand", "math/rand/"},

@@ -14,6 +14,11 @@ var impureNames = map[string][]string{
 	"sync":                     {"Mutex", "RWMutex", "WaitGroup", "Cond", "NewCond", "Map"},
 	"github.com/google/uuid":   {"New", "NewString", "NewRandom", "NewUUID", "NewV6", "NewV7"},
 	"github.com/oklog/ulid/v2": {"Make", "Now", "DefaultEntropy", "MustNewDefault"},
+	// A generator with a seed of its own is a function of the seed. What the package draws without one is chance.
+	"math/rand/v2": {
+		"Int", "Int32", "Int64", "IntN", "Int32N", "Int64N", "Uint", "Uint32", "Uint64", "UintN", "Uint32N", "Uint64N", "N",
+		"Float32", "Float64", "ExpFloat64", "NormFloat64", "Perm", "Shuffle",
+	},
 }
 
 // checkPurity finds goroutines, clocks and chance in a file of domain.
@@ -44,7 +49,7 @@ func checkPurity(file File) []Violation {
 // localNames maps the names that a file uses for its imports to their paths, as far as impureNames knows them.
 func localNames(file *ast.File) map[string]string {
 	names := map[string]string{}
-	usual := map[string]string{"time": "time", "sync": "sync", "github.com/google/uuid": "uuid", "github.com/oklog/ulid/v2": "ulid"}
+	usual := map[string]string{"time": "time", "sync": "sync", "github.com/google/uuid": "uuid", "github.com/oklog/ulid/v2": "ulid", "math/rand/v2": "rand"}
 	for _, spec := range file.Imports {
 		imported, err := strconv.Unquote(spec.Path.Value)
 		if err != nil {

@@ -1,0 +1,60 @@
+package trace
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"math/rand/v2"
+	"strconv"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// seeded are the bytes that a seed stands for: those of a trace ID, then those of a span ID. Spec 15 §8.7.
+func seeded(seed []byte) (traceID [16]byte, spanID [8]byte) {
+	var out [24]byte
+	// Read of this generator does not fail.
+	_, _ = rand.NewChaCha8(sha256.Sum256(seed)).Read(out[:])
+	return [16]byte(out[:16]), [8]byte(out[16:])
+}
+
+func seededSpan(seed string) string {
+	_, spanID := seeded([]byte(seed))
+	return hex.EncodeToString(spanID[:])
+}
+
+// RunIDs are the IDs of a run's trace and of its span.
+func RunIDs(run ulid.ULID) (traceID, spanID string) {
+	t, s := seeded(run[:])
+	return hex.EncodeToString(t[:]), hex.EncodeToString(s[:])
+}
+
+// StepID is the ID of the span of a step, by the hash that the SDK gave it.
+func StepID(step string) string { return seededSpan(step) }
+
+// AttemptID is the ID of the span of an attempt of a step that failed and is made again; attempts count from zero.
+func AttemptID(step string, attempt int) string {
+	return seededSpan(step + ":" + strconv.Itoa(attempt))
+}
+
+// SleepID is the ID of the span of a sleep.
+func SleepID(step string) string { return seededSpan("sleep-step:" + step) }
+
+// SleepDiscoveryID is the ID of the span of the calls after a sleep.
+func SleepDiscoveryID(step string) string { return seededSpan("sleep-discovery:" + step) }
+
+// NonStepID is the ID of the span of a call that ended the function, or failed outside of any step.
+func NonStepID(group string, attempt int) string {
+	return seededSpan("nonstep:" + group + ":" + strconv.Itoa(attempt))
+}
+
+// DeferID is the ID of the span of a run that is to be started when its parent ends.
+func DeferID(parent ulid.ULID, step string) string {
+	return seededSpan("defer-span:" + parent.String() + ":" + step)
+}
+
+// MetadataID is the ID of the span of what is attached to another under a kind.
+func MetadataID(parent, kind string) string {
+	var out [8]byte
+	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(parent + "-metadata-" + kind))).Read(out[:])
+	return hex.EncodeToString(out[:])
+}
