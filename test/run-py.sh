@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Python SDK into test/sdkpy/.venv and runs its suite against the server binary (INGOT_BIN, else built
-# here). Quiet on success but for one line; needs Python 3.11 or newer.
+# Installs the Python SDK into test/sdkpy/.venv and runs its suite against the server binary and that with a clock to move
+# (INGOT_BIN and INGOT_CLOCK_BIN, else built here). Quiet on success but for one line; needs Python 3.11 or newer.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -9,8 +9,13 @@ if [ -z "${INGOT_BIN:-}" ]; then
     (cd .. && go build -o "$work/server" ./cmd/server)
     INGOT_BIN=$work/server
 fi
+if [ -z "${INGOT_CLOCK_BIN:-}" ]; then
+    (cd .. && go build -o "$work/clockserver" ./internal/tools/clockserver)
+    INGOT_CLOCK_BIN=$work/clockserver
+fi
 INGOT_BIN=$(realpath "$INGOT_BIN")
-export INGOT_BIN
+INGOT_CLOCK_BIN=$(realpath "$INGOT_CLOCK_BIN")
+export INGOT_BIN INGOT_CLOCK_BIN
 cd sdkpy
 # An unchanged list of versions needs no new install.
 if ! cmp -s requirements.txt .venv/installed; then
