@@ -29,4 +29,10 @@ if ! PYTHONDONTWRITEBYTECODE=1 timeout 600 .venv/bin/python -m pytest >"$work/lo
     cat "$work/log"
     exit 1
 fi
+passed=$(sed -n 's/^\([0-9]*\) passed.*/\1/p' "$work/log")
+if [ "${passed:-0}" -lt 135 ]; then
+    cat "$work/log"
+    echo "run-py: only ${passed:-0} tests passed"
+    exit 1
+fi
 echo "sdkpy: $(tail -n 1 "$work/log")"
