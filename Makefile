@@ -30,6 +30,10 @@ dev: build ## build the server and serve in development mode
 build: ## build bin/server
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/server ./cmd/server
 
+.PHONY: build-clock
+build-clock: ## build bin/clockserver, the server whose time tests move
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/clockserver ./internal/tools/clockserver
+
 .PHONY: generate
 generate: ## write all generated code again: protobuf, SQL, wiring, mocks
 	$(BUF) generate
@@ -65,9 +69,9 @@ cover: ## hold the coverage of the last test run against the limits
 	go run ./internal/tools/cover coverage.out
 
 .PHONY: test-sdk
-test-sdk: build ## run the TypeScript and Python SDKs against the built server
-	INGOT_BIN=$(CURDIR)/bin/server test/run-ts.sh
-	INGOT_BIN=$(CURDIR)/bin/server test/run-py.sh
+test-sdk: build build-clock ## run the TypeScript and Python SDKs against the built servers
+	INGOT_BIN=$(CURDIR)/bin/server INGOT_CLOCK_BIN=$(CURDIR)/bin/clockserver test/run-ts.sh
+	INGOT_BIN=$(CURDIR)/bin/server INGOT_CLOCK_BIN=$(CURDIR)/bin/clockserver test/run-py.sh
 
 .PHONY: examples
 examples: build ## run the examples as their READMEs say, and wait for their runs

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
+	"github.com/ingothq/ingot/internal/adapters/system"
 	"github.com/ingothq/ingot/internal/app/appsync"
 	"github.com/ingothq/ingot/internal/app/cancel"
 	"github.com/ingothq/ingot/internal/app/checkpoint"
@@ -23,6 +24,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/route"
 	"github.com/ingothq/ingot/internal/config"
+	"github.com/ingothq/ingot/internal/ports"
 )
 
 // Version is what the server calls itself, "<version>-<commit>".
@@ -31,7 +33,12 @@ type Version string
 // Run builds the server and serves on the listener until ctx ends, then stops within a bound: it takes no more jobs,
 // lets calls and requests in flight end, and closes the store. What is cut off by the bound goes on after the next start.
 func Run(ctx context.Context, cfg config.Config, version Version, log *slog.Logger, listener net.Listener) error {
-	server, cleanup, err := build(ctx, cfg, version, log)
+	return RunAt(ctx, cfg, version, system.Clock{}, log, listener)
+}
+
+// RunAt is Run with a clock of the caller's. All that is decided, stored and waited for follows it; what bounds I/O does not.
+func RunAt(ctx context.Context, cfg config.Config, version Version, clock ports.Clock, log *slog.Logger, listener net.Listener) error {
+	server, cleanup, err := build(ctx, cfg, version, clock, log)
 	if err != nil {
 		return fmt.Errorf("build server: %w", err)
 	}

@@ -148,13 +148,13 @@ func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, hist
 		jobs = queue
 	}
 	return checkpoint.New(checkpoint.Deps{
-		Advance: advance.New(store, in, updates, log, nil), Store: store, History: history, Catalog: catalog, Functions: reg, Waits: router, Tracker: in,
+		Advance: advance.New(store, in, updates, log, advance.Pause(clock)), Store: store, History: history, Catalog: catalog, Functions: reg, Waits: router, Tracker: in,
 		Limits: limits.Limits, Jobs: jobs, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids,
 	})
 }
 
 func newRerun(store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *rerun.Rerun {
-	starter := starting.Starter{Store: store, Advance: advance.New(store, in, updates, log, nil), Clock: clock}
+	starter := starting.Starter{Store: store, Advance: advance.New(store, in, updates, log, advance.Pause(clock)), Clock: clock}
 	return rerun.New(starter, history, reg, ids, log)
 }
 

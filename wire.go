@@ -19,10 +19,9 @@ import (
 )
 
 // build puts the server together. The cleanup closes the store and the connections that are kept.
-func build(ctx context.Context, cfg config.Config, version Version, log *slog.Logger) (*server, func(), error) {
+func build(ctx context.Context, cfg config.Config, version Version, clock ports.Clock, log *slog.Logger) (*server, func(), error) {
 	panic(wire.Build(
 		// The machine.
-		wire.Struct(new(system.Clock)), wire.Bind(new(ports.Clock), new(system.Clock)),
 		wire.Struct(new(system.Random)), wire.Bind(new(ports.Random), new(system.Random)),
 		system.NewIDs, wire.Bind(new(ports.IDs), new(*system.IDs)),
 		// Storage.

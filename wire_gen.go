@@ -12,14 +12,14 @@ import (
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/config"
+	"github.com/ingothq/ingot/internal/ports"
 	"log/slog"
 )
 
 // Injectors from wire.go:
 
 // build puts the server together. The cleanup closes the store and the connections that are kept.
-func build(ctx context.Context, cfg config.Config, version Version, log *slog.Logger) (*server, func(), error) {
-	clock := system.Clock{}
+func build(ctx context.Context, cfg config.Config, version Version, clock ports.Clock, log *slog.Logger) (*server, func(), error) {
 	engine, cleanup, err := openEngine(ctx, cfg, clock, log)
 	if err != nil {
 		return nil, nil, err

@@ -39,26 +39,29 @@ const (
 	config    layer = "config"
 	generated layer = "generated code"
 	tool      layer = "tools"
+	program   layer = "tools that run the server"
 	unknown   layer = "no layer"
 )
 
 // places maps directories to layers; the longest prefix wins.
 var places = map[string]layer{
-	"":                         root,
-	"cmd":                      cmd,
-	"bench":                    tool,
-	"internal":                 unknown,
-	"internal/arch":            tool,
-	"internal/replay":          tool,
-	"internal/testkit":         tool,
-	"internal/tools":           tool,
-	"internal/config":          config,
-	"internal/domain":          domain,
-	"internal/ports":           ports,
-	"internal/ports/portstest": portstest,
-	"internal/ports/portsmock": portsmock,
-	"internal/app":             app,
-	"internal/adapters":        adapter,
+	"":                 root,
+	"cmd":              cmd,
+	"bench":            tool,
+	"internal":         unknown,
+	"internal/arch":    tool,
+	"internal/replay":  tool,
+	"internal/testkit": tool,
+	"internal/tools":   tool,
+	// A program like those of cmd that does not ship, and so may be made of what tests are made of.
+	"internal/tools/clockserver": program,
+	"internal/config":            config,
+	"internal/domain":            domain,
+	"internal/ports":             ports,
+	"internal/ports/portstest":   portstest,
+	"internal/ports/portsmock":   portsmock,
+	"internal/app":               app,
+	"internal/adapters":          adapter,
 	// Not for what an adapter could do alone: two must need it, and it must be no technology of its own.
 	"internal/adapters/httppool": shared,
 	"internal/sim":               sim,
@@ -81,6 +84,7 @@ var mayImport = map[layer][]layer{
 	config:    {domain},
 	generated: {},
 	tool:      {},
+	program:   {root, config, tool},
 }
 
 // layerOf returns the layer of a directory. A directory outside the table has none, on purpose: a new kind of package

@@ -356,9 +356,13 @@ type Call struct {
 	Body   []byte
 }
 
-// Clock tells the time. Timers of adapters and of the application go through it.
+// Clock tells the time and waits for it. What is stored, decided and waited for by time goes through it, so that it may run at
+// another pace than the machine's. Bounds on I/O, such as timeouts of connections, do not: the other side lives in real time.
 type Clock interface {
 	Now() time.Time
+	// AfterFunc calls f, in a goroutine of its own, once d has passed by this clock; at once when d is not positive. stop keeps
+	// it from being called, and reports whether it did: false says that f is called already, or was stopped before.
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
 }
 
 // IDs makes identifiers.

@@ -121,6 +121,11 @@ type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
+// AfterFunc calls nothing: a task that waits would stop the world, which looks itself for what is due.
+func (c *clock) AfterFunc(time.Duration, func()) (stop func() bool) {
+	return func() bool { return true }
+}
+
 // entropy makes IDs from the seed.
 type entropy struct{ w *World }
 

@@ -11,11 +11,16 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// Clock is the machine's clock, or that of a bubble of synctest, in UTC.
+// Clock is the machine's clock, or that of a bubble of synctest, in UTC. Clocks that tell another time embed it for its timers.
 type Clock struct{}
 
 // Now implements ports.Clock.
 func (Clock) Now() time.Time { return time.Now().UTC() }
+
+// AfterFunc implements ports.Clock.
+func (Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
+	return time.AfterFunc(d, f).Stop
+}
 
 // IDs makes random IDs.
 type IDs struct{}

@@ -9,13 +9,22 @@ import (
 	"sync"
 )
 
-// BinaryEnv names the environment variable that holds the path of a ready binary; without it the binary is built.
-const BinaryEnv = "INGOT_BIN"
+// BinaryEnv and ClockBinaryEnv name the environment variables that hold the paths of ready binaries; without them the
+// binaries are built.
+const (
+	BinaryEnv      = "INGOT_BIN"
+	ClockBinaryEnv = "INGOT_CLOCK_BIN"
+)
 
-// Binary returns the absolute path of the server binary: that of INGOT_BIN, or bin/server of the repository, built
-// once per test process.
-var Binary = sync.OnceValues(func() (string, error) {
-	if given := os.Getenv(BinaryEnv); given != "" {
+// Binary and ClockBinary return the absolute paths of the server and of the server whose time is moved by hand: those of
+// the environment, or built once per test process.
+var (
+	Binary      = sync.OnceValues(func() (string, error) { return binary(BinaryEnv, "./cmd/server") })
+	ClockBinary = sync.OnceValues(func() (string, error) { return binary(ClockBinaryEnv, "./internal/tools/clockserver") })
+)
+
+func binary(env, source string) (string, error) {
+	if given := os.Getenv(env); given != "" {
 		return filepath.Abs(given)
 	}
 	root, err := repositoryRoot()
@@ -27,18 +36,23 @@ var Binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make a folder for the binary: %w", err)
 	}
-	builtIn = dir
+	building.Lock()
+	builtIn = append(builtIn, dir)
+	building.Unlock()
 	path := filepath.Join(dir, "server")
-	build := exec.Command("go", "build", "-o", path, "./cmd/server")
+	build := exec.Command("go", "build", "-o", path, source)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the server: %w\n%s", err, out)
+		return "", fmt.Errorf("build %s: %w\n%s", source, err, out)
 	}
 	return path, nil
-})
+}
 
-// builtIn is the folder that Binary made; empty when it made none.
-var builtIn string
+// builtIn are the folders that were made for binaries.
+var (
+	building sync.Mutex
+	builtIn  []string
+)
 
 // repositoryRoot walks up from the working directory to the folder that holds cmd/server.
 func repositoryRoot() (string, error) {
@@ -58,11 +72,11 @@ func repositoryRoot() (string, error) {
 	}
 }
 
-// Main runs the tests of a package and removes the binary that was built for them; call it from TestMain.
+// Main runs the tests of a package and removes the binaries that were built for them; call it from TestMain.
 func Main(run func() int) {
 	code := run()
-	if builtIn != "" {
-		_ = os.RemoveAll(builtIn)
+	for _, dir := range builtIn {
+		_ = os.RemoveAll(dir)
 	}
 	os.Exit(code)
 }

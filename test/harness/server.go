@@ -28,6 +28,7 @@ type Options struct {
 	Args       []string // further flags
 	SigningKey string   // hex; only start
 	EventKey   string   // only start
+	Clock      bool     // a development server whose time is moved by hand, see Server.Advance
 }
 
 // Server is one server process on a port of its own. Its methods may be called from any goroutine; start, kill and
@@ -35,9 +36,10 @@ type Options struct {
 type Server struct {
 	URL string // http://127.0.0.1:<port>
 
-	opts   Options
-	binary string
-	port   int
+	opts      Options
+	binary    string
+	port      int
+	clockPort int // with Options.Clock
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -48,7 +50,11 @@ type Server struct {
 // New prepares a server and chooses its port; it starts no process.
 func New(t testing.TB, opts Options) *Server {
 	t.Helper()
-	binary, err := Binary()
+	find := Binary
+	if opts.Clock {
+		find = ClockBinary
+	}
+	binary, err := find()
 	if err != nil {
 		t.Fatalf("server binary: %v", err)
 	}
@@ -56,10 +62,16 @@ func New(t testing.TB, opts Options) *Server {
 	if err != nil {
 		t.Fatalf("free port: %v", err)
 	}
+	clockPort := 0
+	if opts.Clock {
+		if clockPort, err = freePort(); err != nil {
+			t.Fatalf("free port: %v", err)
+		}
+	}
 	if opts.Mode == "" {
 		opts.Mode = "dev"
 	}
-	return &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", port), opts: opts, binary: binary, port: port}
+	return &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", port), opts: opts, binary: binary, port: port, clockPort: clockPort}
 }
 
 // Start prepares a server, runs it until the test ends and returns when /health answers. Its last output is logged
@@ -89,6 +101,9 @@ func (s *Server) Launch() error {
 		args = append(args, "--no-discovery", "--no-poll")
 	} else {
 		args = append(args, "--signing-key", s.opts.SigningKey, "--event-key", s.opts.EventKey)
+	}
+	if s.opts.Clock {
+		args = append(args, "--clock-port", strconv.Itoa(s.clockPort))
 	}
 	cmd := exec.Command(s.binary, append(args, s.opts.Args...)...)
 	cmd.Env = append(os.Environ(), "DO_NOT_TRACK=1", "INNGEST_NO_UPDATE_NOTIFIER=1")

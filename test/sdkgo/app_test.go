@@ -60,6 +60,16 @@ type sighting struct {
 // signature of every call and refuses others.
 func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 	t.Helper()
+	a, mux := emptyApp(t, server, opts)
+	a.createFunctions(t)
+	a.mountEndpoints(mux, opts)
+	a.register(t)
+	return a
+}
+
+// emptyApp serves an app without functions, which is not registered yet.
+func emptyApp(t *testing.T, server *harness.Server, opts harness.Options) (*app, *http.ServeMux) {
+	t.Helper()
 	a := &app{
 		server: server, provider: newProvider(t), seen: map[string][]sighting{}, answered: map[string]int{},
 		broken: map[string]bool{}, gates: map[string]chan struct{}{}, finished: map[string]json.RawMessage{},
@@ -89,13 +99,14 @@ func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 		t.Fatalf("make the SDK client: %v", err)
 	}
 	a.url = serveURL.String()
-	a.createFunctions(t)
 	mux.Handle("/api/inngest", a.watch(a.client.ServeWithOpts(inngestgo.ServeOpts{EnableUnauthedSync: inngestgo.BoolPtr(true)})))
+	return a, mux
+}
 
-	a.mountEndpoints(mux, opts)
-
-	// The SDK registers itself with the server when it is asked to by PUT.
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, serveURL.String(), http.NoBody)
+// register has the SDK register the app with the server, which it does when it is asked to by PUT.
+func (a *app) register(t *testing.T) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, a.url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +118,6 @@ func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 	if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("register the app: status %d, %v: %s", resp.StatusCode, err, body)
 	}
-	return a
 }
 
 // watch sees every call and its answer. It counts calls that tell the SDK to fetch the state itself, which the Go SDK

@@ -1,6 +1,7 @@
 """The application under test: SDK functions served with Flask, and a record of what they saw."""
 
 import collections
+import collections.abc
 import contextlib
 import datetime
 import logging
@@ -37,10 +38,16 @@ class Sighting(typing.NamedTuple):
     run_id: str
 
 
-class App:
-    """Serves the functions until close; registered with the server when the constructor returns."""
+Declare = collections.abc.Callable[["App"], list[inngest.Function[typing.Any]]]
 
-    def __init__(self, server_url: str, keys: Keys | None) -> None:
+
+class App:
+    """Serves the functions until close; registered with the server when the constructor returns.
+
+    The functions are those of the suite, or what declare makes.
+    """
+
+    def __init__(self, server_url: str, keys: Keys | None, declare: Declare | None = None) -> None:
         self._lock = threading.Lock()
         self._seen: dict[str, list[Sighting]] = collections.defaultdict(list)
         self.finished: dict[str, typing.Any] = {}  # data of inngest/function.finished events, by run id
@@ -68,7 +75,7 @@ class App:
         web = flask.Flask("app")
         web.before_request(self._watch_trimming)
         web.after_request(self._watch_answers)
-        inngest.flask.serve(web, self.client, self._functions())
+        inngest.flask.serve(web, self.client, declare(self) if declare else self._functions())
         self._web = werkzeug.serving.make_server("127.0.0.1", 0, web, threaded=True)
         self._web.daemon_threads = True
         threading.Thread(target=self._web.serve_forever, daemon=True).start()

@@ -2,6 +2,7 @@
 
 import collections
 import collections.abc
+import datetime
 import itertools
 import os
 import signal
@@ -46,9 +47,12 @@ class Keys(typing.NamedTuple):
 
 
 class Server:
-    """A development server in memory, or with keys a production server in a folder. Ready when the constructor returns."""
+    """A development server in memory, or with keys a production server in a folder. Ready when the constructor returns.
 
-    def __init__(self, *args: str, keys: Keys | None = None, folder: str = "") -> None:
+    The time of a development server with a clock is moved by hand.
+    """
+
+    def __init__(self, *args: str, keys: Keys | None = None, folder: str = "", clock: bool = False) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         env = dict(os.environ, DO_NOT_TRACK="1", INNGEST_NO_UPDATE_NOTIFIER="1")
@@ -58,7 +62,11 @@ class Server:
         if keys is not None:
             mode = ["start", "--signing-key", keys.signing, "--event-key", keys.event, "--sqlite-dir", folder]
             headers["Authorization"] = f"Bearer {keys.signing}"
-        command = [os.environ["INGOT_BIN"], *mode, "--host", "127.0.0.1"]
+        if clock:
+            clock_port = free_port()
+            self._clock_url = f"http://127.0.0.1:{clock_port}"
+            mode += ["--clock-port", str(clock_port)]
+        command = [os.environ["INGOT_CLOCK_BIN" if clock else "INGOT_BIN"], *mode, "--host", "127.0.0.1"]
         self._process = subprocess.Popen(
             [*command, "--port", str(port), *args],
             env=env,
@@ -106,6 +114,20 @@ class Server:
             self._process.kill()
             raise
         assert code == 0, f"the server ended with {code}:\n{self.log()}"
+
+    def now(self) -> datetime.datetime:
+        """The time of a server with a clock."""
+        return self._time(httpx.get(f"{self._clock_url}/now", timeout=30))
+
+    def advance(self, by: datetime.timedelta) -> None:
+        """Move it ahead. What is due then happens soon after."""
+        params = {"by": f"{by // datetime.timedelta(microseconds=1)}us"}
+        self._time(httpx.post(f"{self._clock_url}/advance", params=params, timeout=30))
+
+    def _time(self, answer: httpx.Response) -> datetime.datetime:
+        assert answer.status_code == 200, answer.text
+        seconds, _, _ = answer.text.partition(".")  # there is no class for nanoseconds
+        return datetime.datetime.fromisoformat(seconds.strip().removesuffix("Z") + "+00:00")
 
     def read(self, path: str) -> typing.Any:
         """The data of a /v1 read. The changing query string passes the API's cache."""

@@ -30,8 +30,9 @@ export const awkward = "héllo <b>&</b> \u2028 🙂 \"quoted\" \\ \t 日本語";
 /**
  * Starts an app made with one major of the SDK and registers it with the server.
  * lane: as in suite.mjs
+ * declare: makes its functions; those of all subjects by default.
  */
-export async function startApp(lane, server) {
+export async function startApp(lane, server, declare = functions) {
   const app = new App();
   app.provider = await outside.startProvider();
   const web = http.createServer((request, response) => app.serve(request, response));
@@ -49,7 +50,7 @@ export async function startApp(lane, server) {
     ? app.client.createFunction(config, trigger, handler)
     : app.client.createFunction({ ...config, triggers: [trigger] }, handler));
   app.handle = lane.serve({
-    client: app.client, functions: functions(app, lane, create), servePath: "/api/inngest", signingKey: server.keys?.signing,
+    client: app.client, functions: declare(app, lane, create), servePath: "/api/inngest", signingKey: server.keys?.signing,
     [lane.major === 3 ? "serveHost" : "serveOrigin"]: origin,
   });
   app.close = async () => {

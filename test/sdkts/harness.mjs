@@ -32,21 +32,24 @@ async function freePort() {
 
 /**
  * Starts a development server in memory, or with keys { signing, event } a production server in a folder of its own;
- * resolves when /health answers.
+ * resolves when /health answers. The time of a development server with a clock is moved by hand: advance().
  */
-export async function startServer({ args = [], keys } = {}) {
-  const binary = process.env.INGOT_BIN;
-  if (!binary) throw new Error("INGOT_BIN names no server binary");
+export async function startServer({ args = [], keys, clock = false } = {}) {
+  const variable = clock ? "INGOT_CLOCK_BIN" : "INGOT_BIN";
+  const binary = process.env[variable];
+  if (!binary) throw new Error(`${variable} names no server binary`);
   const port = await freePort();
+  const clockPort = clock && await freePort();
   const folder = keys && await mkdtemp(join(tmpdir(), "ingot-sdkts-"));
   const mode = keys
     ? ["start", "--signing-key", keys.signing, "--event-key", keys.event, "--sqlite-dir", folder]
     : ["dev", "--no-discovery", "--no-poll"];
-  const child = spawn(binary, [...mode, "--host", "127.0.0.1", "--port", String(port), ...args], {
+  const child = spawn(binary, [...mode, "--host", "127.0.0.1", "--port", String(port), ...(clock ? ["--clock-port", String(clockPort)] : []), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, DO_NOT_TRACK: "1", INNGEST_NO_UPDATE_NOTIFIER: "1" },
   });
   const server = new Server(`http://127.0.0.1:${port}`, child, keys, folder);
+  server.clockURL = clock && `http://127.0.0.1:${clockPort}`;
   await eventually("start of the server", startLimitMS, async (saw) => {
     if (server.exit) throw new Error(`the server ended by itself (${server.exit}):\n${server.log}`);
     try {
@@ -65,6 +68,7 @@ class Server {
   #child;
   #ended;
   #reads = 0;
+  #kill = () => this.#child.kill("SIGKILL");
 
   #folder;
 
@@ -80,7 +84,7 @@ class Server {
       child.once("error", (error) => { this.exit = error.message; resolve(); });
       child.once("exit", (code, signal) => { this.exit = signal ?? `status ${code}`; resolve(); });
     });
-    process.once("exit", () => child.kill("SIGKILL"));
+    process.once("exit", this.#kill);
   }
 
   /** Stops the server; an end that is not clean is an error. */
@@ -90,8 +94,26 @@ class Server {
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), stopLimitMS);
     await this.#ended;
     clearTimeout(timer);
+    process.off("exit", this.#kill);
     if (this.#folder) await rm(this.#folder, { recursive: true, force: true });
     if (this.exit !== "status 0") throw new Error(`the server ended with ${this.exit}\n${this.log}`);
+  }
+
+  /** The time of a server with a clock, in ms since the epoch. */
+  async now() {
+    return this.#askClock("GET", "/now");
+  }
+
+  /** Moves it ahead by so many ms. What is due then happens soon after. */
+  async advance(ms) {
+    await this.#askClock("POST", `/advance?by=${Math.round(ms)}ms`);
+  }
+
+  async #askClock(method, path) {
+    const answer = await fetch(this.clockURL + path, { method });
+    const text = await answer.text();
+    if (answer.status !== 200) throw new Error(`${method} ${path}: status ${answer.status}: ${text}`);
+    return Date.parse(text.trim());
   }
 
   /** The answer of a /v1 read as text. The changing query string passes the API's cache. */

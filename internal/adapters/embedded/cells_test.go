@@ -25,11 +25,14 @@ type handClock struct{ now time.Time }
 
 func (c *handClock) Now() time.Time { return c.now }
 
+func (c *handClock) AfterFunc(time.Duration, func()) (stop func() bool) {
+	return func() bool { return true }
+}
+
 // bareQueue is a queue without a database, whose alarm never rings.
 func bareQueue() (*queue, *handClock) {
 	clock := &handClock{now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)}
-	cfg := Config{Clock: clock, AfterFunc: func(time.Duration, func()) func() bool { return func() bool { return true } }}
-	return newQueue(cfg.withDefaults(), nil), clock
+	return newQueue(Config{Clock: clock}.withDefaults(), nil), clock
 }
 
 // controls compiles settings of a function.

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"errors"
 	"log/slog"
 	"time"
 
@@ -14,10 +13,8 @@ type Config struct {
 	// Dir is the directory of main.db; it is made when missing. Empty keeps everything in memory, for as long as the
 	// engine is open.
 	Dir string
-	// Clock tells the time. Default: the system's.
+	// Clock tells the time, and wakes what waits. Default: the system's.
 	Clock ports.Clock
-	// AfterFunc calls f after d in a goroutine of its own and returns what stops it. Default: time.AfterFunc.
-	AfterFunc func(d time.Duration, f func()) (stop func() bool)
 	// Logger gets what an operator should know. Default: nothing is logged.
 	Logger *slog.Logger
 
@@ -55,22 +52,11 @@ const (
 	defaultBusy             = 5 * time.Second
 )
 
-// Validate reports a configuration that cannot work.
-func (c Config) Validate() error {
-	if c.AfterFunc != nil && c.Clock == nil {
-		return errors.New("AfterFunc needs the clock that it follows")
-	}
-	return nil
-}
-
 // withDefaults returns c with every zero field filled in.
 func (c Config) withDefaults() Config {
 	memory := c.Dir == ""
 	if c.Clock == nil {
 		c.Clock = systemClock{}
-	}
-	if c.AfterFunc == nil {
-		c.AfterFunc = func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -100,3 +86,7 @@ func orDefault(value, onDisk int, memory bool, inMemory int) int {
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
+	return time.AfterFunc(d, f).Stop
+}

@@ -93,7 +93,7 @@ func (d *database) acquire(ctx context.Context, cfg Config) error {
 			return errors.Join(fmt.Errorf("%w: another server uses the directory", ports.ErrUnavailable), d.lock.Close())
 		}
 		passed := make(chan struct{})
-		stop := cfg.AfterFunc(lockInterval, func() { close(passed) })
+		stop := cfg.Clock.AfterFunc(lockInterval, func() { close(passed) })
 		select {
 		case <-passed:
 		case <-ctx.Done():

@@ -30,9 +30,6 @@ type Engine struct {
 // The directory belongs to one server at a time; a second one is refused once it has waited 5 seconds for the first to let
 // go of it. Errors wrap ports.ErrUnavailable when the database cannot be used.
 func Open(ctx context.Context, cfg Config) (*Engine, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("configure engine: %w", err)
-	}
 	cfg = cfg.withDefaults()
 	db, err := openDatabase(ctx, cfg)
 	if err != nil {

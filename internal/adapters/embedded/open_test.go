@@ -159,14 +159,6 @@ func TestOpen_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestConfig_Validate(t *testing.T) {
-	t.Parallel()
-	_, err := Open(t.Context(), Config{AfterFunc: func(time.Duration, func()) func() bool { return nil }})
-	if err == nil {
-		t.Error("accepted timers without their clock")
-	}
-}
-
 func TestClose_WakesAndRefuses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -15,9 +15,8 @@ const longestWait = 30 * time.Second
 // alarm calls a function when the clock reaches the earliest of the times it was set to. There is one for all timers of a
 // kind: who owns them keeps them in a heap and sets the alarm to the first.
 type alarm struct {
-	clock     ports.Clock
-	afterFunc func(time.Duration, func()) func() bool
-	ring      func()
+	clock ports.Clock
+	ring  func()
 
 	mu      sync.Mutex
 	at      int64 // what it is set to, math.MaxInt64 when it is not
@@ -26,7 +25,7 @@ type alarm struct {
 }
 
 func newAlarm(cfg Config, ring func()) *alarm {
-	return &alarm{clock: cfg.Clock, afterFunc: cfg.AfterFunc, ring: ring, at: math.MaxInt64}
+	return &alarm{clock: cfg.Clock, ring: ring, at: math.MaxInt64}
 }
 
 // set moves the alarm to a time, in nanoseconds since the epoch, unless it is set to an earlier one.
@@ -41,7 +40,7 @@ func (a *alarm) set(at int64) {
 	}
 	a.at = at
 	wait := time.Duration(max(at-a.clock.Now().UnixNano(), 0))
-	a.stop = a.afterFunc(min(wait, longestWait), a.fire)
+	a.stop = a.clock.AfterFunc(min(wait, longestWait), a.fire)
 }
 
 // fire rings; the owner sets the alarm again if something is left, also when it rang too early.

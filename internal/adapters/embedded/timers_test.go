@@ -5,10 +5,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // skewed is a clock that can be set.
-type skewed struct{ offset atomic.Int64 }
+type skewed struct {
+	testkit.Clock
+	offset atomic.Int64
+}
 
 func (c *skewed) Now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
 

@@ -16,12 +16,13 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/gateway"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fixedClock is a clock that stands still.
-type fixedClock struct{}
+type fixedClock struct{ testkit.Clock }
 
 func (fixedClock) Now() time.Time { return time.Unix(1_700_000_000, 0) }
 

@@ -34,6 +34,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/sim/mem"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -104,9 +105,9 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 	f.deps = httpapi.Deps{
 		Cancellations: f.cancel, Pauses: pausing.New(f.backend, f.backend, reg, f.clock, log),
 		Ingest: in, Sync: appsync.NewSyncer(f.backend, reg, function.Checks{Expression: compiles, Condition: compiles}, log),
-		Runs: f.executor, Reruns: rerun.New(start.Starter{Store: f.backend, Advance: advance.New(f.backend, in, nil, log, nil), Clock: f.clock}, f.backend, reg, ids, log), Signals: f.router,
+		Runs: f.executor, Reruns: rerun.New(start.Starter{Store: f.backend, Advance: advance.New(f.backend, in, nil, log, advance.Pause(f.clock)), Clock: f.clock}, f.backend, reg, ids, log), Signals: f.router,
 		Checkpoints: checkpoint.New(checkpoint.Deps{
-			Advance: advance.New(f.backend, in, nil, log, nil), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
+			Advance: advance.New(f.backend, in, nil, log, advance.Pause(f.clock)), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
 			Tracker: in, Limits: limits.Limits, Jobs: f.backend.Queue(), Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,
 		}), Store: f.backend, History: f.backend, Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
 	}
@@ -158,6 +159,7 @@ func (f *fixture) cancelAll() {
 
 // clock stands still until it is moved.
 type clock struct {
+	testkit.Clock
 	mu  sync.Mutex
 	now time.Time
 }

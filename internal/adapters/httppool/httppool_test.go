@@ -18,6 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // clock moves on by a step each time it is read.
 type clock struct {
+	testkit.Clock
 	now  time.Time
 	step time.Duration
 }

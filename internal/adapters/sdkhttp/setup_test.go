@@ -12,12 +12,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // stepClock is a clock that advances by a fixed step each time it is read.
 type stepClock struct {
+	testkit.Clock
 	mu   sync.Mutex
 	now  time.Time
 	step time.Duration

@@ -20,6 +20,11 @@ var _ ports.Clock = Clock{}
 // Now returns the time without its monotonic reading, so that equal instants are equal values.
 func (Clock) Now() time.Time { return time.Now().UTC().Round(0) }
 
+// AfterFunc calls f after d.
+func (Clock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
+	return time.AfterFunc(d, f).Stop
+}
+
 // IDs makes ULIDs from the system's secure randomness; those of one millisecond increase, also when callers who read the
 // clock at different instants take turns. Safe for concurrent use.
 type IDs struct {

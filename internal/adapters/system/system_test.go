@@ -11,6 +11,9 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"pgregory.net/rapid"
+
+	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/internal/ports/portstest"
 )
 
 func TestClock_IsUTCWithoutAMonotonicReading(t *testing.T) {
@@ -25,6 +28,11 @@ func TestClock_IsUTCWithoutAMonotonicReading(t *testing.T) {
 			t.Errorf("a second later is %v", later)
 		}
 	})
+}
+
+func TestClock_Contract(t *testing.T) {
+	t.Parallel()
+	portstest.TestClock(t, func() ports.Clock { return Clock{} })
 }
 
 func TestIDs_CarryTheirTimeAndIncreaseWithinAMillisecond(t *testing.T) {

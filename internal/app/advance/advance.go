@@ -42,21 +42,20 @@ type Advancer struct {
 }
 
 // New returns an advancer. Nobody watches when watcher is nil. pause waits after the n-th failure in a row, n from 1, or
-// until ctx ends; nil means Pause.
+// until ctx ends, see Pause.
 func New(store ports.Store, tracker Tracker, watcher Watcher, log *slog.Logger, pause func(ctx context.Context, n int)) *Advancer {
-	if pause == nil {
-		pause = Pause
-	}
 	return &Advancer{store: store, tracker: tracker, watcher: watcher, log: log, pause: pause}
 }
 
-// Pause waits 20 ms after the first failure in a row, doubled with each, to 5 s, or until ctx ends.
-func Pause(ctx context.Context, n int) {
-	timer := time.NewTimer(min(time.Duration(1<<min(n, 10))*10*time.Millisecond, 5*time.Second))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
+// Pause returns what waits 20 ms after the first failure in a row, doubled with each, to 5 s, or until ctx ends.
+func Pause(clock ports.Clock) func(ctx context.Context, n int) {
+	return func(ctx context.Context, n int) {
+		over := make(chan struct{})
+		defer clock.AfterFunc(min(time.Duration(1<<min(n, 10))*10*time.Millisecond, 5*time.Second), func() { close(over) })()
+		select {
+		case <-ctx.Done():
+		case <-over:
+		}
 	}
 }
 

@@ -22,11 +22,12 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/ports/portsmock"
 	"github.com/ingothq/ingot/internal/sim/mem"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-type clock struct{}
+type clock struct{ testkit.Clock }
 
 func (clock) Now() time.Time { return now }
 
@@ -109,7 +110,7 @@ func expecting(t *testing.T) (*advance.Advancer, *portsmock.MockStore, ports.Lea
 		t.Fatal(err)
 	}
 	store := portsmock.NewMockStore(gomock.NewController(t))
-	return advance.New(store, ingest.New(nil, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), nil), store, lease, state
+	return advance.New(store, ingest.New(nil, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), advance.Pause(testkit.Clock{})), store, lease, state
 }
 
 func TestApply_DoesNotCommitWhatChangesNothing(t *testing.T) {
@@ -245,7 +246,7 @@ func TestPause_DoublesToFiveSecondsAndEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for n, want := range map[int]time.Duration{1: 20 * time.Millisecond, 3: 80 * time.Millisecond, 30: 5 * time.Second} {
 			begin := time.Now()
-			advance.Pause(t.Context(), n)
+			advance.Pause(testkit.Clock{})(t.Context(), n)
 			if took := time.Since(begin); took != want {
 				t.Errorf("pause %d took %s, want %s", n, took, want)
 			}
@@ -253,7 +254,7 @@ func TestPause_DoublesToFiveSecondsAndEndsWithTheContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		begin := time.Now()
-		advance.Pause(ctx, 30)
+		advance.Pause(testkit.Clock{})(ctx, 30)
 		if time.Since(begin) != 0 {
 			t.Error("the pause outlasts its context")
 		}

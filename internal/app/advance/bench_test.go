@@ -18,6 +18,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // ready is a store whose commits cost nothing, so that only the advancer is measured.
@@ -61,7 +62,7 @@ func benchmarkApply(b *testing.B, watcher advance.Watcher) {
 		Events: []event.Tracked{{InternalID: ids{}.ULID(now), Event: event.Event{ID: "e", Name: "x", Data: json.RawMessage(`{}`)}}},
 	})
 	lease := ports.Lease{Job: jobs[0]}
-	advancer := advance.New(ready{}, ingest.New(nil, clock{}, ids{}), watcher, slog.New(slog.DiscardHandler), nil)
+	advancer := advance.New(ready{}, ingest.New(nil, clock{}, ids{}), watcher, slog.New(slog.DiscardHandler), advance.Pause(testkit.Clock{}))
 	step := advance.Step{Run: id, Lease: lease, Input: replied(lease, sdk.Op{Op: sdk.OpStepRun, ID: "a", Data: []byte("1")})}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -83,7 +83,7 @@ func New(d Deps) *Canceller {
 		d.AtOnce = cancelsAtOnce
 	}
 	if d.Pause == nil {
-		d.Pause = advance.Pause
+		d.Pause = advance.Pause(d.Clock)
 	}
 	return &Canceller{
 		Deps: d, advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), wake: make(chan struct{}, 1), open: map[ulid.ULID]*open{},
@@ -172,11 +172,10 @@ func (c *Canceller) Run(ctx context.Context) error {
 
 // rest waits until there is something to do, or ctx ends.
 func (c *Canceller) rest(ctx context.Context) {
-	var due <-chan time.Time
+	var due chan struct{}
 	if at := c.Next(); !at.IsZero() {
-		timer := time.NewTimer(at.Sub(c.Clock.Now()))
-		defer timer.Stop()
-		due = timer.C
+		due = make(chan struct{})
+		defer c.Clock.AfterFunc(at.Sub(c.Clock.Now()), func() { close(due) })()
 	}
 	select {
 	case <-ctx.Done():

@@ -21,11 +21,12 @@ import (
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/sim/mem"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-type clock struct{}
+type clock struct{ testkit.Clock }
 
 func (clock) Now() time.Time { return now }
 
@@ -47,7 +48,7 @@ func setup(t *testing.T, limits run.Limits) (*checkpoint.Checkpoint, *mem.Backen
 	if _, err := backend.Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{{State: state, Start: jobs[0]}}}); err != nil {
 		t.Fatal(err)
 	}
-	advancer := advance.New(backend, ingest.New(backend, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), nil)
+	advancer := advance.New(backend, ingest.New(backend, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), advance.Pause(testkit.Clock{}))
 	return checkpoint.New(checkpoint.Deps{
 		Advance: advancer, Store: backend, History: backend, Clock: clock{}, Limits: func(uuid.UUID) run.Limits { return limits },
 	}), backend, id
@@ -145,7 +146,7 @@ func retried(t *testing.T, jobs func(*mem.Backend) checkpoint.Jobs) (*checkpoint
 	if lease.Job.Attempt != 1 || lease.Generation != 3 {
 		t.Fatalf("lease %+v", lease)
 	}
-	advancer := advance.New(backend, ingest.New(backend, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), nil)
+	advancer := advance.New(backend, ingest.New(backend, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), advance.Pause(testkit.Clock{}))
 	return checkpoint.New(checkpoint.Deps{
 		Advance: advancer, Store: backend, History: backend, Clock: clock{}, Jobs: jobs(backend), Limits: func(uuid.UUID) run.Limits { return run.DefaultLimits },
 	}), backend, lease

@@ -22,6 +22,7 @@ import (
 type stub struct {
 	ports.Store
 	ports.Catalog
+	testkit.Clock
 	ticks []ports.Tick
 	now   time.Time
 }

@@ -113,7 +113,7 @@ func New(d Deps) *Scheduler {
 	if d.AtOnce <= 0 {
 		d.AtOnce = atOnce
 	}
-	starter := start.Starter{Store: d.Store, Advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, nil), Clock: d.Clock}
+	starter := start.Starter{Store: d.Store, Advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, advance.Pause(d.Clock)), Clock: d.Clock}
 	return &Scheduler{d: d, starter: starter, wake: make(chan struct{}, 1), functions: map[uuid.UUID]*timed{}, unread: map[uuid.UUID]bool{}}
 }
 
@@ -210,15 +210,14 @@ func (s *Scheduler) Run(ctx context.Context) error {
 
 // sleep waits until something is to be done; false when ctx has ended.
 func (s *Scheduler) sleep(ctx context.Context) bool {
-	var due <-chan time.Time
+	var due chan struct{}
 	if next := s.Next(); !next.IsZero() {
 		wait := next.Sub(s.d.Clock.Now())
 		if wait <= 0 {
 			return true
 		}
-		timer := time.NewTimer(min(wait, longestSleep))
-		defer timer.Stop()
-		due = timer.C
+		due = make(chan struct{})
+		defer s.d.Clock.AfterFunc(min(wait, longestSleep), func() { close(due) })()
 	}
 	select {
 	case <-ctx.Done():

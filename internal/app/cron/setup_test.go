@@ -155,6 +155,7 @@ func timedBy(name string, schedules ...string) function.Function {
 
 // clock is that of the bubble, set by a test.
 type clock struct {
+	testkit.Clock
 	mu  sync.Mutex
 	off time.Duration
 }

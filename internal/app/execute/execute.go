@@ -95,7 +95,7 @@ func New(d Deps, config Config) *Executor {
 		config.Drain = 20 * time.Second
 	}
 	if d.Pause == nil {
-		d.Pause = advance.Pause
+		d.Pause = advance.Pause(d.Clock)
 	}
 	return &Executor{
 		advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,

@@ -52,7 +52,7 @@ type Starter struct {
 // New returns the use case.
 func New(d Deps) *Starter {
 	if d.Pause == nil {
-		d.Pause = advance.Pause
+		d.Pause = advance.Pause(d.Clock)
 	}
 	advancer := advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause)
 	return &Starter{d: d, advance: advancer, starter: start.Starter{Store: d.Store, Advance: advancer, Clock: d.Clock}}

@@ -15,11 +15,12 @@ import (
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/sim/mem"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-type clock struct{}
+type clock struct{ testkit.Clock }
 
 func (clock) Now() time.Time { return now }
 

@@ -14,11 +14,13 @@ import (
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/realtime"
 	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // world is a publisher and what it has published, a line a frame: topic, a space, the frame.
 type world struct {
 	*Publisher
+	testkit.Clock
 
 	sent []string
 	// left is how many more frames go through; negative is all.

@@ -75,7 +75,7 @@ func New(d Deps) *Router {
 		d.ResumesAtOnce = resumesAtOnce
 	}
 	if d.Pause == nil {
-		d.Pause = advance.Pause
+		d.Pause = advance.Pause(d.Clock)
 	}
 	advancer := advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause)
 	return &Router{

@@ -37,7 +37,7 @@ func (r *refusing) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Sche
 func starter(store ports.Store) start.Starter {
 	clock := testkit.Clock{}
 	in := ingest.New(nil, clock, testkit.IDs{})
-	return start.Starter{Store: store, Advance: advance.New(store, in, nil, slog.New(slog.DiscardHandler), nil), Clock: clock}
+	return start.Starter{Store: store, Advance: advance.New(store, in, nil, slog.New(slog.DiscardHandler), advance.Pause(clock)), Clock: clock}
 }
 
 func TestSchedule_DecidesAgain(t *testing.T) {

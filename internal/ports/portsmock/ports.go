@@ -748,6 +748,20 @@ func (m *MockClock) EXPECT() *MockClockMockRecorder {
 	return m.recorder
 }
 
+// AfterFunc mocks base method.
+func (m *MockClock) AfterFunc(d time.Duration, f func()) func() bool {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "AfterFunc", d, f)
+	ret0, _ := ret[0].(func() bool)
+	return ret0
+}
+
+// AfterFunc indicates an expected call of AfterFunc.
+func (mr *MockClockMockRecorder) AfterFunc(d, f any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AfterFunc", reflect.TypeOf((*MockClock)(nil).AfterFunc), d, f)
+}
+
 // Now mocks base method.
 func (m *MockClock) Now() time.Time {
 	m.ctrl.T.Helper()

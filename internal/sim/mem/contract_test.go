@@ -7,12 +7,8 @@ import (
 
 	"github.com/ingothq/ingot/internal/ports/portstest"
 	"github.com/ingothq/ingot/internal/sim/mem"
+	"github.com/ingothq/ingot/internal/testkit"
 )
-
-// clock is the clock of the bubble.
-type clock struct{}
-
-func (clock) Now() time.Time { return time.Now().UTC() }
 
 // TestContract holds the model to the promises that it is the model of. It has no writes that could be cut; what a crash leaves is
 // itself.
@@ -20,7 +16,7 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	portstest.Test(t, func(t *testing.T, test func(t *testing.T, p portstest.Ports)) {
 		synctest.Test(t, func(t *testing.T) {
-			b := mem.New(clock{})
+			b := mem.New(testkit.Clock{})
 			p := portstest.Ports{
 				EventLog: b.EventLog(), Store: b.Store(), Queue: b.Queue(), Catalog: b.Catalog(), History: b.History(), Metadata: b.Metadata(),
 				Cancellations: b.Cancellations(), Holds: b.Holds(),

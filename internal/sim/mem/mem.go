@@ -191,18 +191,17 @@ func (b *Backend) wait(ctx context.Context, try func() (done bool, next time.Tim
 		if done {
 			return nil
 		}
-		if err := sleep(ctx, wake, next, b.clock.Now()); err != nil {
+		if err := b.sleep(ctx, wake, next); err != nil {
 			return err
 		}
 	}
 }
 
-func sleep(ctx context.Context, wake <-chan struct{}, next, now time.Time) error {
-	var due <-chan time.Time
+func (b *Backend) sleep(ctx context.Context, wake <-chan struct{}, next time.Time) error {
+	var due chan struct{}
 	if !next.IsZero() {
-		timer := time.NewTimer(next.Sub(now))
-		defer timer.Stop()
-		due = timer.C
+		due = make(chan struct{})
+		defer b.clock.AfterFunc(next.Sub(b.clock.Now()), func() { close(due) })()
 	}
 	select {
 	case <-ctx.Done():

@@ -16,13 +16,14 @@ import (
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/sim/mem"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // inHand is a backend with an event that was taken and a run whose job is leased.
 func inHand(t *testing.T) (*mem.Backend, event.Tracked, ports.Lease) {
 	t.Helper()
-	b := mem.New(clock{})
-	now := clock{}.Now()
+	b := mem.New(testkit.Clock{})
+	now := testkit.Clock{}.Now()
 	e := event.Tracked{InternalID: ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()), ReceivedAt: now, Event: event.Event{Name: "a"}}
 	if err := b.Append(t.Context(), []event.Tracked{e}); err != nil {
 		t.Fatal(err)
@@ -63,7 +64,7 @@ func TestCrash_FreesWhatIsInHand(t *testing.T) {
 func TestNextDue_IsTheEarliestOfJobsAndEvents(t *testing.T) {
 	t.Parallel()
 	b, e, lease := inHand(t)
-	now := clock{}.Now()
+	now := testkit.Clock{}.Now()
 	if err := b.Queue().Return(t.Context(), lease, now.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func TestIdleAndParked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ending := run.Transition{Finish: &run.Finish{Status: run.Cancelled, At: clock{}.Now()}}
+	ending := run.Transition{Finish: &run.Finish{Status: run.Cancelled, At: testkit.Clock{}.Now()}}
 	if _, err := b.Commit(t.Context(), ports.Commit{State: state, Transition: ending}); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func TestIdleAndParked(t *testing.T) {
 func TestClose_EndsWaitingCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := mem.New(clock{})
+		b := mem.New(testkit.Clock{})
 		ended := make(chan error, 2)
 		go func() { _, err := b.Lease(t.Context()); ended <- err }()
 		go func() { _, err := b.Take(t.Context(), 1); ended <- err }()
@@ -136,7 +137,7 @@ func TestClose_EndsWaitingCalls(t *testing.T) {
 
 func TestSync_RefusesToAdoptForANameThatAnotherAppHas(t *testing.T) {
 	t.Parallel()
-	b := mem.New(clock{})
+	b := mem.New(testkit.Clock{})
 	placeholder := function.App{ID: uuid.New(), URL: "http://a"}
 	if err := b.PutPlaceholder(t.Context(), placeholder); err != nil {
 		t.Fatal(err)
@@ -157,7 +158,7 @@ func TestSync_RefusesToAdoptForANameThatAnotherAppHas(t *testing.T) {
 func TestHolds_AreWithNobodyAfterACrash(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := mem.New(clock{})
+		b := mem.New(testkit.Clock{})
 		now := time.Now().UTC()
 		e := event.Tracked{InternalID: ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()), Event: event.Event{Name: "a"}}
 		fn := function.Function{ID: uuid.New()}
