@@ -6,6 +6,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -27,6 +28,8 @@ type admission struct {
 	// bucket is where the rate limit's state is; newBucket says that it has no row yet.
 	bucket    string
 	newBucket bool
+	// answer is for whoever waits for the event that is superseded.
+	answer []event.Tracked
 	// skipped is the run if it does not start and is recorded.
 	skipped *ports.SkippedRun
 }
@@ -79,6 +82,13 @@ func (p *plannedRun) decide(t *tx, settled ulid.ULID) error {
 		return rejected{err}
 	}
 	p.admission.outcome = outcome
+	if awaited := outcome.Awaited(); awaited != nil {
+		answer, answered := p.answers[awaited.InternalID]
+		if !answered {
+			return &ports.SupersededError{Function: p.state.FunctionID, Event: *awaited}
+		}
+		p.admission.answer = answer
+	}
 	switch {
 	case !outcome.Cancel.IsZero():
 		return &ports.LockedError{Lock: outcome.Lock, Holder: outcome.Cancel}
@@ -178,9 +188,6 @@ func (st *store) carryOut(ctx context.Context, t *tx, sc *scheduling, p *planned
 	case flow.IntoBatch:
 		return answer, p.intoBatch(t, sc)
 	case flow.IntoDebounce:
-		if superseded := a.outcome.Superseded; superseded != nil {
-			answer.Superseded = superseded.InternalID
-		}
 		return answer, p.intoDebounce(ctx, t, sc)
 	case flow.RateLimited:
 		answer.RetryAt = a.outcome.RetryAt

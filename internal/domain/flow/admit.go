@@ -98,6 +98,20 @@ type Outcome struct {
 	Existing ulid.ULID
 }
 
+// InvokedSuperseded is the message of the error that an invoking step ends with when its event is superseded.
+const InvokedSuperseded = "invoked function was not started: superseded by a later event in its debounce"
+
+// Awaited is the superseded event if it is an invocation that somebody waits for, else nil. They have to be told: no run will do it.
+func (o Outcome) Awaited() *event.Tracked {
+	if o.Superseded == nil || o.Superseded.Name != event.FunctionInvoked {
+		return nil
+	}
+	if _, correlation := event.Target(o.Superseded.Event); correlation == "" {
+		return nil
+	}
+	return o.Superseded
+}
+
 // Admit decides what becomes of a request: batch, rate limit, debounce, singleton, pause and idempotency key, in this order. The first that
 // keeps the run from starting ends it, but a token of the rate limit is spent all the same. The error is Values.Err.
 //
