@@ -225,14 +225,18 @@ func (p *plannedRun) writeHeldBatch(t *tx, sc *scheduling, batch flow.OpenBatch,
 	if before == nil || before.id != batch.ID {
 		return sc.held.note(newHold{
 			id: batch.ID, function: p.state.FunctionID, kind: ports.HoldBatch, key: p.request.Values.BatchKey, open: open, due: due,
-			bytes: batch.Bytes,
+			event: p.request.Event.InternalID, bytes: batch.Bytes,
 		}.insert(t, p.record))
 	}
 	put := p.admission.outcome.Batch.Put[0] == batch.ID
-	if err := sc.held.note(before.update(t, open, due, batch.Events, batch.Bytes)); err != nil || !put {
+	change, err := before.update(t, open, due, batch.Events, batch.Bytes)
+	if put {
+		change.event = p.request.Event.InternalID
+	}
+	if err := sc.held.note(change, err); err != nil || !put {
 		return err
 	}
-	_, err := t.exec(t.statements.insertHoldEvent, batch.ID[:], before.events, p.record)
+	_, err = t.exec(t.statements.insertHoldEvent, batch.ID[:], before.events, p.record)
 	return err
 }
 
@@ -252,15 +256,17 @@ func (p *plannedRun) intoDebounce(ctx context.Context, t *tx, sc *scheduling) er
 	case a.open == nil:
 		return sc.held.note(newHold{
 			id: next.ID, function: p.state.FunctionID, kind: ports.HoldDebounce, key: p.request.Values.DebounceKey, open: true,
-			due: nanos(next.Due), maxAt: nanos(next.MaxAt), bytes: p.request.Size,
+			due: nanos(next.Due), maxAt: nanos(next.MaxAt), event: next.Event.InternalID, bytes: p.request.Size,
 		}.insert(t, p.record))
 	case a.waiting == next.Event.InternalID:
 		return nil
 	}
-	if err := sc.held.note(a.open.update(t, true, nanos(next.Due), 1, p.request.Size)); err != nil {
+	change, err := a.open.update(t, true, nanos(next.Due), 1, p.request.Size)
+	change.event, change.alone = next.Event.InternalID, true
+	if err := sc.held.note(change, err); err != nil {
 		return err
 	}
-	_, err := t.exec(t.statements.replaceHoldEvent, p.record, a.open.id[:])
+	_, err = t.exec(t.statements.replaceHoldEvent, p.record, a.open.id[:])
 	return err
 }
 
