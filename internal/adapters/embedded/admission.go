@@ -97,7 +97,7 @@ func (p *plannedRun) decide(t *tx, settled ulid.ULID) error {
 	case outcome.Result == flow.Skipped:
 		p.admission.skipped = &ports.SkippedRun{
 			RunID: p.state.ID, FunctionID: p.state.FunctionID, Event: p.firstEvent(), Cron: p.cron,
-			End: run.Skip(run.SkipReason(outcome.Reason), p.admission.now),
+			End: run.Skip(outcome.Reason, p.admission.now),
 		}
 	}
 	return nil

@@ -417,7 +417,7 @@ func TestRetention_SkippedRuns(t *testing.T) {
 	for range 3 {
 		var schedule ports.Schedule
 		for range 200 {
-			skipped := ports.SkippedRun{RunID: ulid.Make(), FunctionID: benchFunction, End: run.Skip(run.FunctionPaused, time.Now())}
+			skipped := ports.SkippedRun{RunID: ulid.Make(), FunctionID: benchFunction, End: run.Skip(flow.SkippedByPause, time.Now())}
 			schedule.Skipped = append(schedule.Skipped, skipped)
 			all = append(all, skipped.RunID)
 		}

@@ -63,15 +63,6 @@ func (r Result) String() string {
 	return [...]string{"success", "success", "rate_limited", "debounced", "skipped", "idempotency"}[r]
 }
 
-// SkipReason is why a run is skipped, as it is recorded.
-type SkipReason string
-
-// The reasons.
-const (
-	SkippedBySingleton SkipReason = "Singleton"
-	SkippedByPause     SkipReason = "FunctionPaused"
-)
-
 // Outcome is what must become true, all of it or nothing, in the transaction in which Known was read.
 type Outcome struct {
 	Result Result

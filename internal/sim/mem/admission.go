@@ -98,7 +98,7 @@ func (b *Backend) carryOut(r ports.NewRun, out flow.Outcome) ports.Scheduled {
 		}
 	case flow.Skipped:
 		answer.RunID = r.State.ID
-		end := run.Skip(run.SkipReason(out.Reason), b.clock.Now().UTC())
+		end := run.Skip(out.Reason, b.clock.Now().UTC())
 		record := b.enter(r, end.Status)
 		record.EndedAt, record.Output = end.At, end.Output
 	case flow.Duplicate:
