@@ -37,6 +37,7 @@ type twoKeys struct {
 }
 
 func newTwoKeys(tb testing.TB, cells int) *twoKeys {
+	tb.Helper()
 	q, clock := bareQueue()
 	of := controls(tb, benchFunction, function.Settings{Concurrency: &function.Concurrency{
 		Step: []function.StepLimit{{Limit: 1, Scope: function.ScopeFunction}, {Limit: 1, Key: "event.data.k", Scope: function.ScopeFunction}},
