@@ -329,8 +329,8 @@ func judge(t *testing.T, name string, f feature, h history, fates map[string]fat
 	t.Helper()
 	wrong := append(h.checkEnds(), f.check(h, fates)...)
 	of := h.figures()
-	fmt.Printf("crash: %s: %s: kills=%d events=%d accepted=%d just_before_a_kill=%d in_runs=%d runs=%d batches=%d calls=%d most_calls=%d most_runs=%d cut_calls=%d wrong=%d\n",
-		name, f.kind, len(h.lives)-1, len(h.events), of.accepted, of.late, of.inRuns, len(h.runs), of.batches,
+	fmt.Printf("crash: %s: %s: kills=%d events=%d accepted=%d just_before_a_kill=%d groups=%d in_runs=%d runs=%d batches=%d calls=%d most_calls=%d most_runs=%d cut_calls=%d wrong=%d\n",
+		name, f.kind, len(h.lives)-1, len(h.events), of.accepted, of.late, len(h.groups()), of.inRuns, len(h.runs), of.batches,
 		len(h.calls), of.calls, of.runs, of.cut, len(wrong))
 	if len(h.runs) == 0 {
 		t.Errorf("%s: no run, nothing was tested", f.kind)

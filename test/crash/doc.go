@@ -14,7 +14,7 @@
 // as far as each event has a run (rules):
 //
 //   - debounce: of each key, the event that is the last by its own time is in exactly one run; no run begins before its
-//     event is the period old;
+//     event is the period old, nor two of them within it;
 //   - batches: every event is in exactly one, none is larger than its size or of two keys, and one that is not full has
 //     waited for its time;
 //   - throttle and rate limit: from any start of a key to any later one there are no more than the bucket had and was

@@ -31,7 +31,8 @@ type feature struct {
 	linger time.Duration
 	// asks says that only the server can tell what became of an event, because not each has a run.
 	asks bool
-	// last says that only the last event of a group has to have a run.
+	// last says that only the last event of a group has to have a run. Such groups are given up after a while for new ones,
+	// so that there are many last events.
 	last  bool
 	check func(h history, fates map[string]fate) []string
 }
@@ -59,7 +60,10 @@ var features = []feature{
 	{
 		kind: featureDebounce, share: 2, groups: 4, last: true, linger: short,
 		settings: map[string]any{"debounce": map[string]any{"period": debouncePeriod.String(), "key": byGroup}},
-		check:    func(h history, _ map[string]fate) []string { return h.checkDebounce(debouncePeriod) },
+		// After a run nothing waits, so that the next one is at least the period later.
+		check: func(h history, _ map[string]fate) []string {
+			return append(h.checkDebounce(debouncePeriod), h.checkStarts(bucket{atOnce: 1, emission: debouncePeriod})...)
+		},
 	},
 	{
 		kind: featureThrottle, share: 1, groups: 2, room: 5, linger: short,
@@ -139,7 +143,7 @@ func featureEvents(rng *rand.Rand, index int, open func(group string) int) func(
 		var events []event
 		for i := range 1 + rng.IntN(5) {
 			f := pick(rng)
-			group := fmt.Sprintf("%s-f%d-g%d", f.kind, index, rng.IntN(f.groups))
+			group := groupOf(rng, f, index, n)
 			if f.room > 0 && open(group) >= f.room {
 				continue
 			}
@@ -168,6 +172,18 @@ func pick(rng *rand.Rand) feature {
 		}
 	}
 	panic("a share is negative")
+}
+
+// spell is how many batches of a sender groups of features with last events last.
+const spell = 20
+
+// groupOf chooses a group for an event of the n-th batch.
+func groupOf(rng *rand.Rand, f feature, index, n int) string {
+	group := fmt.Sprintf("%s-f%d-g%d", f.kind, index, rng.IntN(f.groups))
+	if f.last {
+		group += fmt.Sprintf("-n%d", n/spell)
+	}
+	return group
 }
 
 // nap is a duration of milliseconds.

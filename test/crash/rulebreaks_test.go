@@ -261,7 +261,7 @@ func TestRules_HoldTheFeaturesToThem(t *testing.T) {
 	const twice, lost = "event a is in 2 runs", "accepted event lost is in no run"
 	rules := map[string][]string{
 		featureBatch:     {twice, lost, "above the size of 5"},
-		featureDebounce:  {twice, "the last one of group g, is in no run", "has the events"},
+		featureDebounce:  {twice, "the last one of group g, is in no run", "has the events", "starts within"},
 		featureThrottle:  {twice, lost, "starts within"},
 		featureRate:      {twice, "event a has 0 completed runs", "starts within"},
 		featureSteps:     {twice, lost, "4 calls of the function at once"},
