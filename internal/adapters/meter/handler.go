@@ -24,31 +24,35 @@ const contentType = "text/plain; version=0.0.4; charset=utf-8"
 // and leaves the rest to the log. Spec 17 §1.
 func (m *Meter) Handler(queue Queue, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		failed := func(what string, err error) {
+		text, failed, err := m.text(r.Context(), queue)
+		if err != nil {
 			log.ErrorContext(r.Context(), "show metrics", "error", err)
-			http.Error(w, what, http.StatusInternalServerError)
-		}
-		all, err := queue.Depth(r.Context())
-		if err != nil {
-			failed("Failed to get queue depth", err)
+			http.Error(w, failed, http.StatusInternalServerError)
 			return
-		}
-		now := prometheus.NewRegistry()
-		now.MustRegister(depth{m, all})
-		families, err := prometheus.Gatherers{m.registry, now}.Gather()
-		if err != nil {
-			failed("Failed to gather metrics", err)
-			return
-		}
-		var text bytes.Buffer
-		encoder := expfmt.NewEncoder(&text, expfmt.NewFormat(expfmt.TypeTextPlain))
-		for _, family := range families {
-			if err := encoder.Encode(family); err != nil {
-				failed("Failed to encode metrics", err)
-				return
-			}
 		}
 		w.Header().Set("Content-Type", contentType)
-		_, _ = w.Write(text.Bytes()) // who has asked may have gone
+		_, _ = w.Write(text) // who has asked may have gone
 	})
+}
+
+// text is all metrics in the text format; with an error, what is said of it.
+func (m *Meter) text(ctx context.Context, queue Queue) (text []byte, failed string, err error) {
+	all, err := queue.Depth(ctx)
+	if err != nil {
+		return nil, "Failed to get queue depth", err
+	}
+	now := prometheus.NewRegistry()
+	now.MustRegister(depth{m, all})
+	families, err := prometheus.Gatherers{m.registry, now}.Gather()
+	if err != nil {
+		return nil, "Failed to gather metrics", err
+	}
+	var written bytes.Buffer
+	encoder := expfmt.NewEncoder(&written, expfmt.NewFormat(expfmt.TypeTextPlain))
+	for _, family := range families {
+		if err := encoder.Encode(family); err != nil {
+			return nil, "Failed to encode metrics", err
+		}
+	}
+	return written.Bytes(), "", nil
 }
