@@ -23,6 +23,7 @@ func TestAccess(t *testing.T) {
 		{http.MethodPost, "/e/wrong", `{"name":"a"}`, expect{200, 401}, true},
 		{http.MethodGet, "/health", "", expect{200, 200}, true},
 		{http.MethodGet, "/nope", "", expect{404, 404}, true},
+		{http.MethodGet, "/metrics", "", expect{200, 200}, false},
 		{http.MethodPost, "/invoke/app-fn", `{}`, expect{200, 200}, false},
 		{http.MethodGet, "/dev", "", expect{200, 404}, false},
 		{http.MethodPost, "/fn/register", registration(""), expect{200, 200}, false},
@@ -112,7 +113,7 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, startConfig)
 	for method, paths := range map[string][]string{
-		http.MethodGet:    {"/health", "/dev", "/v0/runs/x/actions", "/v0/runs/x/batch", "/v1/events", "/v1/events/x", "/v1/events/x/runs", "/v1/runs/x", "/v1/checkpoint/x/output", "/v1/http/runs/x/output", "/v1/cancellations"},
+		http.MethodGet:    {"/health", "/dev", "/metrics", "/v0/runs/x/actions", "/v0/runs/x/batch", "/v1/events", "/v1/events/x", "/v1/events/x/runs", "/v1/runs/x", "/v1/checkpoint/x/output", "/v1/http/runs/x/output", "/v1/cancellations"},
 		http.MethodPost:   {"/e/x", "/invoke/x", "/fn/register", "/fn/step-limit", "/fn/state-size-limit", "/v0/telemetry", "/v1/signals", "/v1/checkpoint/x/async", "/v1/http/runs/x/async", "/v1/checkpoint", "/v1/http/runs", "/v1/checkpoint/x/steps", "/v1/http/runs/x/steps", "/v1/checkpoint/x/output", "/v1/http/runs/x/output", "/api/v2/runs/x/rerun", "/api/v2/runs/x/cancel", "/v2/runs/x/rerun", "/v2/runs/x/cancel", "/v1/cancellations", "/v1/apps/x/functions/x/pause", "/v1/apps/x/functions/x/resume"},
 		http.MethodDelete: {"/fn/remove", "/fn/step-limit", "/fn/state-size-limit", "/v0/runs/x", "/v1/runs/x", "/v1/checkpoint/x/output", "/v1/http/runs/x/output", "/v1/cancellations/x"},
 		http.MethodPut:    {"/v1/checkpoint/x/output", "/v1/http/runs/x/output"},
@@ -124,7 +125,7 @@ func TestAccess_CoversTheRouteTable(t *testing.T) {
 			}
 		}
 	}
-	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "47"; got != want {
+	if got, want := fmt.Sprint(httpapi.RouteCount(startConfig, f.deps)), "48"; got != want {
 		t.Errorf("%s routes, want %s: add the new one to TestAccess", got, want)
 	}
 }

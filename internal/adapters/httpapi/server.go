@@ -93,9 +93,11 @@ type Deps struct {
 	Limits        Limits
 	// Realtime serves the realtime routes; nil serves none.
 	Realtime *Realtime
-	Clock    ports.Clock
-	IDs      ports.IDs
-	Log      *slog.Logger
+	// Metrics serves GET /metrics; nil serves none.
+	Metrics http.Handler
+	Clock   ports.Clock
+	IDs     ports.IDs
+	Log     *slog.Logger
 }
 
 type api struct {
