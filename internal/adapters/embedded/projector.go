@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 
 const (
 	// projectAfter is how long spans wait for others of the same run before they are written: most runs are then one row.
-	projectAfter = 250 * time.Millisecond
+	projectAfter = 500 * time.Millisecond
 	// projectMany is how many spans are not waited with any longer.
 	projectMany = 8192
 	// maxUnwritten and maxUnwrittenBytes bound what waits. Beyond them, commits wait too.
@@ -54,9 +53,10 @@ type projector struct {
 
 // unwritten is what one transaction has.
 type unwritten struct {
-	seq   int64
-	spans []trace.Span
-	bytes int
+	seq int64
+	// spans are those of its operations.
+	spans       [][]trace.Span
+	rows, bytes int
 }
 
 func newProjector(cfg Config, w *writer) *projector {
@@ -67,19 +67,22 @@ func newProjector(cfg Config, w *writer) *projector {
 func (p *projector) next() int64 { return p.seq + 1 }
 
 // committed takes over the spans of a transaction. The writer calls it after the commit.
-func (p *projector) committed(spans []trace.Span) {
+func (p *projector) committed(spans [][]trace.Span) {
 	if len(spans) == 0 {
 		return
 	}
 	p.seq++
-	size := 0
-	for i := range spans {
-		const columns = 400
-		size += columns + len(spans[i].Attributes) + len(spans[i].Input) + len(spans[i].Output)
+	u := unwritten{seq: p.seq, spans: spans}
+	for _, of := range spans {
+		u.rows += len(of)
+		for i := range of {
+			const columns = 400
+			u.bytes += columns + len(of[i].Attributes) + len(of[i].Input) + len(of[i].Output)
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.add(unwritten{seq: p.seq, spans: spans, bytes: size})
+	p.add(u)
 	switch {
 	case p.shut:
 	case p.rows >= projectMany:
@@ -96,7 +99,7 @@ func (p *projector) committed(spans []trace.Span) {
 // add appends to what waits. The caller holds mu.
 func (p *projector) add(u unwritten) {
 	p.pending = append(p.pending, u)
-	p.rows += len(u.spans)
+	p.rows += u.rows
 	p.bytes += u.bytes
 	p.added = u.seq
 }
@@ -181,19 +184,19 @@ func (p *projector) project(target int64, do func(op *operation) error) error {
 	}
 }
 
-// mergeAll puts together what belongs together, runs in their order.
+// mergeAll puts together what belongs together. Runs come in about the order of their IDs by themselves.
 func mergeAll(batch []unwritten) []trace.Span {
 	n := 0
 	for i := range batch {
-		n += len(batch[i].spans)
+		n += batch[i].rows
 	}
 	spans := make([]trace.Span, 0, n)
 	for i := range batch {
-		spans = append(spans, batch[i].spans...)
+		for _, of := range batch[i].spans {
+			spans = append(spans, of...)
+		}
 	}
-	rows := trace.Merge(spans)
-	slices.SortStableFunc(rows, func(a, b trace.Span) int { return a.Run.Compare(b.Run) })
-	return rows
+	return trace.Merge(spans)
 }
 
 // write writes rows, and deletes the log up to a number.
@@ -203,8 +206,7 @@ func (p *projector) write(t *tx, rows []trace.Span, last int64) error {
 		if p.isGone(rows[i].Run) {
 			continue
 		}
-		row := rows[i] // it may be written again after a rollback
-		if err := writeSpan(t, &row, &scratch); err != nil {
+		if err := writeSpan(t, &rows[i], &scratch); err != nil {
 			return err
 		}
 	}
@@ -220,7 +222,7 @@ func (p *projector) wrote(n int, last int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range n {
-		p.rows -= len(p.pending[i].spans)
+		p.rows -= p.pending[i].rows
 		p.bytes -= p.pending[i].bytes
 		p.pending[i] = unwritten{}
 	}
@@ -269,7 +271,7 @@ func (p *projector) restore(ctx context.Context, queries *db.Queries) error {
 			if err != nil {
 				p.cfg.Logger.Error("history of a transaction cannot be read and is left out", "seq", row.Seq, "error", err)
 			}
-			p.add(unwritten{seq: row.Seq, spans: spans})
+			p.add(unwritten{seq: row.Seq, spans: [][]trace.Span{spans}, rows: len(spans)})
 		}
 		if len(rows) < page || p.rows >= projectMany {
 			if err := p.project(p.seq, p.alone); err != nil {

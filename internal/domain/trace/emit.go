@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -123,9 +122,6 @@ func (e *emitter) group() string {
 	return GroupID(e.job.ID)
 }
 
-// GroupID names the attempts of a job, as the reference's groups do.
-func GroupID(job string) string { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(job)).String() }
-
 // attempt tells of a call that failed outside of steps and is made again, or that ended the function after others had failed.
 func (e *emitter) attempt() {
 	t := e.t
@@ -145,7 +141,8 @@ func (e *emitter) attempt() {
 	}
 	s := e.span(NameNonStep, NonStepID(e.group(), e.job.Attempt), status)
 	s.Start, s.Output = e.callStart(), output
-	a := newAttributes()
+	a := newAttributes(wholeBytes + e.headerBytes())
+	a.status(status)
 	a.at(KeyEndedAt, e.now)
 	a.flag(KeyFunctionOutput, true)
 	e.request(a, e.callStart())
@@ -178,6 +175,16 @@ func (e *emitter) response(a *attributes) {
 	a.headers(e.exchange.Header)
 	a.number(KeyOutputSize, e.exchange.Size)
 	a.number(KeyStatusCode, e.reply.Status)
+}
+
+// headerBytes is how long the headers of the response are as an attribute.
+func (e *emitter) headerBytes() int {
+	size := 0
+	for name, value := range e.exchange.Header {
+		const quotes = 12
+		size += quotes + len(name) + len(value)
+	}
+	return size
 }
 
 // failed is the output of an attempt that failed.
@@ -221,7 +228,8 @@ func (e *emitter) run() {
 	}
 	if t.Finish == nil {
 		if s.StartedAt.IsZero() && !started.IsZero() {
-			a := newAttributes()
+			a := newAttributes(smallBytes)
+			a.status(Running)
 			a.at(KeyStartedAt, started)
 			row := e.extend(e.root, "begin", Running, a.object())
 			row.Parent, row.Start, row.End = NoParent, started.UTC(), started.UTC()
@@ -231,7 +239,8 @@ func (e *emitter) run() {
 	}
 	end := *t.Finish
 	status := runStatus(end.Status)
-	a := newAttributes()
+	a := newAttributes(wholeBytes + e.headerBytes())
+	a.status(status)
 	a.at(KeyEndedAt, end.At)
 	a.at(KeyCallStartedAt, e.calledAt)
 	output := wrapped(end)

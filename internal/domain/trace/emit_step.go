@@ -78,8 +78,9 @@ func (e *emitter) worked(op *sdk.Op, id string, status Status, output json.RawMe
 	s.Start, s.Output = started, shown(output)
 	kind, input := op.About()
 	s.Input, s.AI = input, isAI(op.Op, kind)
-	a := newAttributes()
+	a := newAttributes(wholeBytes + e.headerBytes())
 	a.yes(KeyCheckpoint, e.checkpoint)
+	a.status(status)
 	a.at(KeyEndedAt, ended)
 	e.request(a, started)
 	a.number(KeyAttempt, e.job.Attempt)
@@ -247,7 +248,8 @@ func (e *emitter) waiting(op *sdk.Op, dynamic, id string, status Status, x extra
 	s.Dynamic = dynamic
 	kind, input := op.About()
 	s.Input, s.AI = input, isAI(op.Op, kind)
-	a := newAttributes()
+	a := newAttributes(wholeBytes + e.headerBytes())
+	a.status(status)
 	a.plain(KeyGroupID, e.group())
 	a.text(KeyJobID, e.job.ID)
 	a.at(KeyQueuedAt, e.now)
@@ -289,7 +291,8 @@ func (e *emitter) requested(id string, status Status, output json.RawMessage) {
 	}
 	s := e.span(NameStep, id, status)
 	s.Start, s.Output, s.AI = e.callStart(), output, isAI(op.Op, "")
-	a := newAttributes()
+	a := newAttributes(wholeBytes)
+	a.status(status)
 	a.at(KeyEndedAt, e.now)
 	e.request(a, e.callStart())
 	a.number(KeyAttempt, e.job.Attempt)
@@ -310,7 +313,8 @@ func (e *emitter) rest() {
 			continue
 		}
 		if e.job.Kind == run.KindSleep && e.job.Edge.Outgoing == step.ID {
-			a := newAttributes()
+			a := newAttributes(smallBytes)
+			a.status(Completed)
 			a.at(KeyEndedAt, e.now)
 			e.extend(SleepID(step.ID), "end", Completed, a.object())
 			continue
@@ -331,7 +335,8 @@ func (e *emitter) waited(step *run.Step) {
 	case failed && kind == run.PauseInvoke:
 		status = Failed
 	}
-	a := newAttributes()
+	a := newAttributes(smallBytes)
+	a.status(status)
 	a.at(KeyEndedAt, e.now)
 	if kind == run.PauseInvoke {
 		a.id(KeyInvokeFinishEvent, e.ended.event)
@@ -371,7 +376,7 @@ func (e *emitter) deferred(op *sdk.Op) {
 			return
 		}
 		s := e.span(NameDefer, DeferID(e.state.ID, op.ID), "")
-		a := newAttributes()
+		a := newAttributes(smallBytes)
 		a.text(KeyDeferFunction, d.Slug)
 		a.text(KeyDeferID, op.ID)
 		a.plain(KeyDeferStatus, deferStatus(d.Status))
@@ -386,7 +391,7 @@ func (e *emitter) deferred(op *sdk.Op) {
 		if !known || before.Status == d.Status || d.Status != run.DeferAborted || e.isTold("abort "+id) {
 			continue
 		}
-		a := newAttributes()
+		a := newAttributes(smallBytes)
 		a.plain(KeyDeferStatus, deferStatus(d.Status))
 		e.extend(DeferID(e.state.ID, id), "abort", "", a.object())
 	}
