@@ -222,7 +222,7 @@ func (c *cursor) next() {
 			}
 		}
 	}
-	c.end = i
+	c.end = min(i, len(c.json))
 }
 
 // skipText returns where a string ends that begins at i.

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -67,8 +68,8 @@ type emitter struct {
 	reply         *sdk.Reply
 	checkpoint    bool
 	ended         ending
-	// told are the steps of the transition that have their span.
-	told  []string
+	// told are the steps with a memo that have their row, opened those that have begun.
+	told, opened []string
 	spans []Span
 }
 
@@ -104,13 +105,14 @@ func (e *emitter) callStart() time.Time {
 }
 
 // isTold marks a step as told; true when it was already.
-func (e *emitter) isTold(step string) bool {
-	for _, told := range e.told {
-		if told == step {
-			return true
-		}
+func (e *emitter) isTold(step string) bool { return mark(&e.told, step) }
+
+// mark puts a name on the list; true when it was there.
+func mark(list *[]string, name string) bool {
+	if slices.Contains(*list, name) {
+		return true
 	}
-	e.told = append(e.told, step)
+	*list = append(*list, name)
 	return false
 }
 

@@ -40,7 +40,9 @@ func (e *emitter) ops(list []sdk.Op) {
 			}
 			continue
 		}
-		e.began(op)
+		if !slices.ContainsFunc(e.t.Steps, func(step run.Step) bool { return step.ID == op.ID }) {
+			e.began(op)
+		}
 	}
 }
 
@@ -241,7 +243,7 @@ func (e *emitter) invocation(step string) (function string, id ulid.ULID) {
 
 // waiting adds the row of a step that waits.
 func (e *emitter) waiting(op *sdk.Op, dynamic, id string, status Status, x extras) {
-	if e.isTold(op.ID) {
+	if mark(&e.opened, dynamic) {
 		return
 	}
 	s := e.span(NameStep, id, status)
@@ -372,7 +374,7 @@ func (e *emitter) pause(step string) (run.Pause, bool) {
 func (e *emitter) deferred(op *sdk.Op) {
 	if op.Op == sdk.OpDeferAdd {
 		d, added := e.t.Defers[op.ID]
-		if _, known := e.state.Defers[op.ID]; !added || known || e.isTold("defer "+op.ID) {
+		if _, known := e.state.Defers[op.ID]; !added || known || mark(&e.opened, "defer "+op.ID) {
 			return
 		}
 		s := e.span(NameDefer, DeferID(e.state.ID, op.ID), "")
@@ -388,7 +390,7 @@ func (e *emitter) deferred(op *sdk.Op) {
 	for _, id := range slices.Sorted(maps.Keys(e.t.Defers)) {
 		d := e.t.Defers[id]
 		before, known := e.state.Defers[id]
-		if !known || before.Status == d.Status || d.Status != run.DeferAborted || e.isTold("abort "+id) {
+		if !known || before.Status == d.Status || d.Status != run.DeferAborted || mark(&e.opened, "abort "+id) {
 			continue
 		}
 		a := newAttributes(smallBytes)
