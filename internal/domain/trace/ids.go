@@ -1,11 +1,13 @@
 package trace
 
 import (
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
-	"math/rand/v2"
+	"math/rand/v2" //nolint:depguard // a generator with a given key is a function, not chance
 	"strconv"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 )
 
@@ -13,7 +15,7 @@ import (
 func seeded(seed []byte) (traceID [16]byte, spanID [8]byte) {
 	var out [24]byte
 	// Read of this generator does not fail.
-	_, _ = rand.NewChaCha8(sha256.Sum256(seed)).Read(out[:])
+	_, _ = rand.NewChaCha8(sha256.Sum256(seed)).Read(out[:]) //nolint:forbidigo // the key says all
 	return [16]byte(out[:16]), [8]byte(out[16:])
 }
 
@@ -55,6 +57,27 @@ func DeferID(parent ulid.ULID, step string) string {
 // MetadataID is the ID of the span of what is attached to another under a kind.
 func MetadataID(parent, kind string) string {
 	var out [8]byte
-	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(parent + "-metadata-" + kind))).Read(out[:])
+	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(parent + "-metadata-" + kind))).Read(out[:]) //nolint:forbidigo // the key says all
 	return hex.EncodeToString(out[:])
+}
+
+// PlannedID is the ID of the row that says that a step is to be run; the one that ends it has the same Dynamic.
+func PlannedID(step string) string { return hashed("planned:" + step) }
+
+// ExtendID is the ID of a row that tells more of a span, by what it tells.
+func ExtendID(dynamic, cause string) string { return hashed("extend:" + dynamic + ":" + cause) }
+
+// hashed is the ID of a row that the reference gives a random one.
+func hashed(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
+}
+
+// GroupID names the attempts of a job, as the reference's groups do: a UUID of version 5.
+func GroupID(job string) string {
+	name := append(make([]byte, 0, 64), uuid.NameSpaceOID[:]...)
+	sum := sha1.Sum(append(name, job...))
+	id := uuid.UUID(sum[:16])
+	id[6], id[8] = id[6]&0x0f|0x50, id[8]&0x3f|0x80
+	return id.String()
 }
