@@ -61,7 +61,7 @@ func (s *story) legacy(e *entry, parent string) *Node {
 		return s.legacyWait(e, parent)
 	case OpRun, OpGateway:
 	}
-	if len(e.records) == 1 && last.attempt == 0 && (last.status == Completed || !last.status.Ended()) {
+	if len(e.records) == 1 && last.attempt == 0 && (nodeStatus(last.status) == NodeCompleted || !last.status.Ended()) {
 		return s.legacyAttempt(last, parent)
 	}
 	n := s.legacyAttempt(last, parent)
@@ -83,7 +83,7 @@ func (s *story) legacy(e *entry, parent string) *Node {
 		n.Children = append(n.Children, attempt)
 	}
 	switch last.status {
-	case Completed:
+	case Completed, TimedOut, Cancelled:
 		n.Attempts = last.attempt
 	case Failed:
 		if n.Attempts = last.attempt; last.attempt+1 == last.maxAttempts || last.maxAttempts == 0 && last.attempt > 0 {
