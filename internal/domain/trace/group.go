@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrNoRoot: none of the rows is that of a run.
+// ErrNoRoot says that none of the rows is that of a run.
 var ErrNoRoot = errors.New("no root span found")
 
 // group is a span, put together from its rows.

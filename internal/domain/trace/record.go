@@ -63,8 +63,6 @@ func tell(rows []Span, live Live) (*story, error) {
 			records = append(records, recordOf(g))
 		case NameExecution:
 			calls = append(calls, g)
-		default: // of the app, or of a kind that is not known
-			s.loose = append(s.loose, g)
 		case NameDiscovery: // what is below it counts
 			for _, below := range g.down {
 				switch below.name {
@@ -76,6 +74,8 @@ func tell(rows []Span, live Live) (*story, error) {
 					s.loose = append(s.loose, below)
 				}
 			}
+		default: // of the app, or of a kind that is not known
+			s.loose = append(s.loose, g)
 		}
 	}
 	slices.SortFunc(calls, byStart)
