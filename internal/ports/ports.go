@@ -263,6 +263,9 @@ type Queue interface {
 	Waiting(ctx context.Context, run ulid.ULID, jobs []string) ([]JobWaiting, error)
 	// Depth is how many jobs there are of each function that has any, in no order. The cost depends on the functions, not on the jobs.
 	Depth(ctx context.Context) ([]Depth, error)
+	// Jobs returns what the queue knows of jobs of a run, in the order in which they are named. Those that it does not have, because
+	// they are done, dropped or parked, are left out.
+	Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]QueuedJob, error)
 }
 
 // JobWaiting is why a job waits.
@@ -278,6 +281,13 @@ type Depth struct {
 	Ready, NoRoom int
 	// Later are not due yet, InHand are leased.
 	Later, InHand int
+}
+
+// QueuedJob is a job that is queued or in hand.
+type QueuedJob struct {
+	run.Job
+	// Since is when it was handed out; zero while nobody has it.
+	Since time.Time
 }
 
 // Lease is a job in the caller's hands.
@@ -344,6 +354,22 @@ type History interface {
 	Payload(ctx context.Context, run ulid.ULID, span string) (input, output json.RawMessage, err error)
 	// Response returns the answer that a durable endpoint has given to its client; nil when it has given none.
 	Response(ctx context.Context, id ulid.ULID) (*sdk.HTTPResult, error)
+
+	// Runs returns a page of runs. What it costs depends on the page, not on how many runs there are, for any one function or status.
+	Runs(ctx context.Context, q RunList) ([]RunSummary, error)
+	// CountRuns counts the runs of all pages.
+	CountRuns(ctx context.Context, q RunList) (int, error)
+	// Summaries returns those of the runs that are known, in no order.
+	Summaries(ctx context.Context, ids []ulid.ULID) ([]RunSummary, error)
+	// EventsByID returns those of the events that are stored, in no order.
+	EventsByID(ctx context.Context, ids []ulid.ULID) ([]event.Tracked, error)
+	// EventPage returns a page of events.
+	EventPage(ctx context.Context, q EventList) ([]event.Tracked, error)
+	// CountEvents counts the events of all pages.
+	CountEvents(ctx context.Context, q EventList) (int, error)
+	// RunsOfEvents returns the runs that each of the events started or would have started, also those of a batch that the event was in,
+	// oldest first. Events without runs are not in the answer.
+	RunsOfEvents(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID][]RunSummary, error)
 }
 
 // Origin is what started a run.

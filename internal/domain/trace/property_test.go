@@ -153,6 +153,7 @@ func TestAdvanced_TellsEachThingOnce(t *testing.T) {
 			}
 		}
 		p.check()
+		p.checkTrees()
 	})
 }
 

@@ -86,6 +86,7 @@ type job struct {
 	run.Job
 	generation int
 	token      uint64 // zero when nobody has it
+	since      time.Time
 	parked     bool
 	// places are the constraints that it holds while somebody has it; admitted says that it has had its throttle's token.
 	places   map[string]bool
@@ -138,7 +139,7 @@ func (b *Backend) Queue() ports.Queue { return queue{b} }
 func (b *Backend) Catalog() ports.Catalog { return b }
 
 // History returns the backend as that port.
-func (b *Backend) History() ports.History { return b }
+func (b *Backend) History() ports.History { return history{b} }
 
 // Metadata returns the backend as that port.
 func (b *Backend) Metadata() ports.Metadata { return attachments{b} }

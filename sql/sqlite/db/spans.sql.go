@@ -9,6 +9,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -34,7 +35,7 @@ const DeleteTraceRun = `-- name: DeleteTraceRun :exec
 DELETE FROM trace_runs WHERE run_id = ?
 `
 
-func (q *Queries) DeleteTraceRun(ctx context.Context, runID interface{}) error {
+func (q *Queries) DeleteTraceRun(ctx context.Context, runID []byte) error {
 	_, err := q.db.ExecContext(ctx, DeleteTraceRun, runID)
 	return err
 }
@@ -129,6 +130,111 @@ func (q *Queries) InsertSpan(ctx context.Context, arg InsertSpanParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const ListDeferred = `-- name: ListDeferred :many
+SELECT run_id FROM spans WHERE is_deferred = 1 AND run_id IN (/*SLICE:ids*/?)
+`
+
+func (q *Queries) ListDeferred(ctx context.Context, ids []string) ([]string, error) {
+	query := ListDeferred
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var run_id string
+		if err := rows.Scan(&run_id); err != nil {
+			return nil, err
+		}
+		items = append(items, run_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListDeferredDown = `-- name: ListDeferredDown :many
+SELECT run_id FROM spans WHERE is_deferred = 1 AND run_id >= ?1 AND run_id <= ?2
+ORDER BY run_id DESC LIMIT ?3
+`
+
+type ListDeferredDownParams struct {
+	First string
+	Last  string
+	Max   int64
+}
+
+func (q *Queries) ListDeferredDown(ctx context.Context, arg ListDeferredDownParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, ListDeferredDown, arg.First, arg.Last, arg.Max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var run_id string
+		if err := rows.Scan(&run_id); err != nil {
+			return nil, err
+		}
+		items = append(items, run_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListDeferredUp = `-- name: ListDeferredUp :many
+SELECT run_id FROM spans WHERE is_deferred = 1 AND run_id >= ?1 AND run_id <= ?2
+ORDER BY run_id LIMIT ?3
+`
+
+type ListDeferredUpParams struct {
+	First string
+	Last  string
+	Max   int64
+}
+
+func (q *Queries) ListDeferredUp(ctx context.Context, arg ListDeferredUpParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, ListDeferredUp, arg.First, arg.Last, arg.Max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var run_id string
+		if err := rows.Scan(&run_id); err != nil {
+			return nil, err
+		}
+		items = append(items, run_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const ListHistoryLog = `-- name: ListHistoryLog :many
@@ -235,7 +341,7 @@ const MarkTraceRunAI = `-- name: MarkTraceRunAI :exec
 UPDATE trace_runs SET has_ai = TRUE WHERE run_id = ?
 `
 
-func (q *Queries) MarkTraceRunAI(ctx context.Context, runID interface{}) error {
+func (q *Queries) MarkTraceRunAI(ctx context.Context, runID []byte) error {
 	_, err := q.db.ExecContext(ctx, MarkTraceRunAI, runID)
 	return err
 }
@@ -252,11 +358,11 @@ WHERE status NOT IN (50, 300, 400, 500, 600)
 `
 
 type PutTraceRunParams struct {
-	RunID        interface{}
+	RunID        []byte
 	AccountID    interface{}
 	WorkspaceID  interface{}
-	AppID        interface{}
-	FunctionID   interface{}
+	AppID        string
+	FunctionID   string
 	TraceID      []byte
 	QueuedAt     int64
 	StartedAt    int64
@@ -314,7 +420,7 @@ const TraceRunExists = `-- name: TraceRunExists :one
 SELECT EXISTS (SELECT 1 FROM trace_runs WHERE run_id = ?)
 `
 
-func (q *Queries) TraceRunExists(ctx context.Context, runID interface{}) (bool, error) {
+func (q *Queries) TraceRunExists(ctx context.Context, runID []byte) (bool, error) {
 	row := q.db.QueryRowContext(ctx, TraceRunExists, runID)
 	var exists bool
 	err := row.Scan(&exists)

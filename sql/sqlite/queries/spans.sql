@@ -53,3 +53,14 @@ DELETE FROM trace_runs WHERE run_id = ?;
 
 -- name: RunTriggers :one
 SELECT event_id, batch_id, cron FROM function_runs WHERE run_id = ?;
+
+-- name: ListDeferred :many
+SELECT run_id FROM spans WHERE is_deferred = 1 AND run_id IN (sqlc.slice('ids'));
+
+-- name: ListDeferredDown :many
+SELECT run_id FROM spans WHERE is_deferred = 1 AND run_id >= sqlc.arg(first) AND run_id <= sqlc.arg(last)
+ORDER BY run_id DESC LIMIT sqlc.arg(max);
+
+-- name: ListDeferredUp :many
+SELECT run_id FROM spans WHERE is_deferred = 1 AND run_id >= sqlc.arg(first) AND run_id <= sqlc.arg(last)
+ORDER BY run_id LIMIT sqlc.arg(max);
