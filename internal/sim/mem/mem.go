@@ -63,6 +63,7 @@ type Backend struct {
 	attached map[ulid.ULID][]metadata.Stored
 	paused   []uuid.UUID
 	apps     map[uuid.UUID]*function.App
+	appTimes map[uuid.UUID]appTimes
 	funcs    map[uuid.UUID]*fn
 	// ticks is where schedules are.
 	ticks map[schedule]time.Time
@@ -106,7 +107,7 @@ func New(clock ports.Clock) *Backend {
 		limits: map[uuid.UUID]*flow.Settings{}, started: map[ulid.ULID]bool{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
-		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
+		apps: map[uuid.UUID]*function.App{}, appTimes: map[uuid.UUID]appTimes{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
 	}
 }
 
