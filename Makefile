@@ -33,6 +33,7 @@ build: ## build bin/server
 .PHONY: generate
 generate: ## write all generated code again: protobuf, SQL, wiring, mocks
 	$(BUF) generate
+	go run ./internal/tools/openapi internal/adapters/apiv2/openapi.json
 	$(SQLC) generate
 	go generate ./internal/...
 	$(WIRE) gen .

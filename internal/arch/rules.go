@@ -38,14 +38,17 @@ const (
 	sim       layer = "sim"
 	config    layer = "config"
 	generated layer = "generated code"
+	public    layer = "the client"
 	tool      layer = "tools"
 	unknown   layer = "no layer"
 )
 
 // places maps directories to layers; the longest prefix wins.
 var places = map[string]layer{
-	"":                         root,
-	"cmd":                      cmd,
+	"":    root,
+	"cmd": cmd,
+	// What others import, besides the generated code of the API.
+	"client":                   public,
 	"bench":                    tool,
 	"internal":                 unknown,
 	"internal/arch":            tool,
@@ -69,13 +72,14 @@ var places = map[string]layer{
 // mayImport lists, per layer, the own layers that it may import besides its own packages.
 var mayImport = map[layer][]layer{
 	root:      {domain, ports, app, adapter, config},
-	cmd:       {root, domain, ports, app, adapter, config},
+	cmd:       {root, domain, ports, app, adapter, config, public},
 	domain:    {},
 	ports:     {domain},
 	portstest: {domain, ports},
 	portsmock: {domain, ports},
 	app:       {domain, ports},
-	adapter:   {domain, ports, app, generated, shared},
+	adapter:   {domain, ports, app, generated, shared, public},
+	public:    {generated},
 	shared:    {domain, ports},
 	sim:       {domain, ports, app},
 	config:    {domain},
