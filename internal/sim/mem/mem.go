@@ -18,6 +18,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -61,6 +62,8 @@ type Backend struct {
 	answers map[ulid.ULID]*sdk.HTTPResult
 	// attached is the metadata of runs.
 	attached map[ulid.ULID][]metadata.Stored
+	// spans are the rows of their traces.
+	spans    map[ulid.ULID][]trace.Span
 	paused   []uuid.UUID
 	apps     map[uuid.UUID]*function.App
 	appTimes map[uuid.UUID]appTimes
@@ -108,6 +111,7 @@ func New(clock ports.Clock) *Backend {
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
 		apps: map[uuid.UUID]*function.App{}, appTimes: map[uuid.UUID]appTimes{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
+		spans: map[ulid.ULID][]trace.Span{},
 	}
 }
 
@@ -130,7 +134,7 @@ func (b *Backend) Queue() ports.Queue { return queue{b} }
 func (b *Backend) Catalog() ports.Catalog { return b }
 
 // History returns the backend as that port.
-func (b *Backend) History() ports.History { return b }
+func (b *Backend) History() ports.History { return history{b} }
 
 // Metadata returns the backend as that port.
 func (b *Backend) Metadata() ports.Metadata { return attachments{b} }

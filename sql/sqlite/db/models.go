@@ -57,6 +57,16 @@ type IngotCancellation struct {
 	EndedAt       int64
 }
 
+type IngotEventRun struct {
+	EventID string
+	RunID   []byte
+}
+
+type IngotHistoryLog struct {
+	Seq  int64
+	Body []byte
+}
+
 type IngotPause struct {
 	RunID     []byte
 	PauseID   []byte
