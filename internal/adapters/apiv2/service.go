@@ -18,11 +18,13 @@ import (
 	"github.com/oklog/ulid/v2"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/ingothq/ingot/internal/app/history"
 	"github.com/ingothq/ingot/internal/app/invoke"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 	v2 "github.com/ingothq/ingot/proto/api/v2"
 	"github.com/ingothq/ingot/proto/api/v2/apiv2connect"
@@ -67,6 +69,17 @@ type Runs interface {
 	Cancel(ctx context.Context, id ulid.ULID) error
 }
 
+// Reader answers what happened.
+type Reader interface {
+	// Run returns a run; ports.ErrNotFound when it is not known.
+	Run(ctx context.Context, id ulid.ULID) (ports.RunSummary, error)
+	Runs(ctx context.Context, q history.Query) (history.Runs, error)
+	RunsOfEvents(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID][]ports.RunSummary, error)
+	// Trace returns the tree of what happened in a run; ports.ErrNotFound when nothing is known of it.
+	Trace(ctx context.Context, id ulid.ULID, preview bool) (*trace.Node, error)
+	Output(ctx context.Context, outputID string) (trace.Output, error)
+}
+
 // Deps are what the API needs.
 type Deps struct {
 	Ingest    Ingest
@@ -74,6 +87,7 @@ type Deps struct {
 	Invoker   Invoker
 	Reruns    Reruns
 	Runs      Runs
+	Reader    Reader
 	Catalog   ports.Catalog
 	History   ports.History
 	Metadata  ports.Metadata
@@ -83,7 +97,6 @@ type Deps struct {
 
 // service implements the methods.
 type service struct {
-	apiv2connect.UnimplementedAPIServiceHandler
 	Deps
 
 	config Config
