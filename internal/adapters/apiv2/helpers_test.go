@@ -22,6 +22,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/appsync"
 	"github.com/ingothq/ingot/internal/app/execute"
+	"github.com/ingothq/ingot/internal/app/history"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/invoke"
 	"github.com/ingothq/ingot/internal/app/registry"
@@ -55,6 +56,7 @@ type fixture struct {
 	log      *bytes.Buffer
 	router   *route.Router
 	executor *execute.Executor
+	reader   *history.Reader
 	// answer is what the app answers to a call.
 	answer func(ports.Call) sdk.Response
 }
@@ -75,9 +77,12 @@ func newFixture(tb testing.TB, config apiv2.Config, edit ...func(*apiv2.Deps)) *
 	}, execute.Config{})
 	compiles := func(string) error { return nil }
 	f.sync = appsync.NewSyncer(f.backend, f.registry, function.Checks{Expression: compiles, Condition: compiles}, log)
+	f.reader = history.New(history.Deps{
+		History: f.backend.History(), Store: f.backend, Queue: f.backend.Queue(), Metadata: f.backend.Metadata(), Catalog: f.backend, Clock: f.clock,
+	}, history.Config{})
 	f.deps = apiv2.Deps{
-		Ingest: in, Functions: f.registry, Invoker: invoke.New(starter, f.registry, in, ids, log), Reruns: rerun.New(starter, f.backend, f.registry, ids, log),
-		Runs: f.executor, Catalog: f.backend, History: f.backend, Metadata: f.backend.Metadata(), Clock: f.clock, Log: log,
+		Ingest: in, Functions: f.registry, Invoker: invoke.New(starter, f.registry, in, ids, log), Reruns: rerun.New(starter, f.backend.History(), f.registry, ids, log),
+		Runs: f.executor, Catalog: f.backend, History: f.backend.History(), Reader: f.reader, Metadata: f.backend.Metadata(), Clock: f.clock, Log: log,
 	}
 	for _, change := range edit {
 		change(&f.deps)
