@@ -37,13 +37,16 @@ const (
 // Prefixes are where the REST API is, as if it were there once.
 var Prefixes = []string{"/api/v2", "/v2"}
 
-// RPCPath begins the paths of all RPCs.
-const RPCPath = "/" + apiv2connect.APIServiceName + "/"
+// rpcPath begins the paths of all RPCs.
+const rpcPath = "/" + apiv2connect.APIServiceName + "/"
+
+// Paths are those that the handler serves, with everything below them.
+var Paths = append([]string{strings.TrimSuffix(rpcPath, "/")}, Prefixes...)
 
 // headerReplayed says that an earlier request with the same idempotency key did what this one asks for.
 const headerReplayed = "Idempotent-Replayed"
 
-// New returns the handler of everything below Prefixes and RPCPath. Whoever mounts it keeps out who must not use it.
+// New returns the handler of everything at and below Paths. Whoever mounts it keeps out who must not use it.
 func New(d Deps, config Config) (http.Handler, error) {
 	if config.Timeout <= 0 {
 		config.Timeout = defaultTimeout
@@ -61,7 +64,7 @@ func New(d Deps, config Config) (http.Handler, error) {
 	}
 	rest := &rest{transcoder}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, RPCPath) {
+		if strings.HasPrefix(r.URL.Path, rpcPath) {
 			serveRPC(rpc, w, r)
 			return
 		}

@@ -30,7 +30,7 @@ type route struct {
 // routes is everything that is served. Unlike the reference, /invoke wants the signing key: starting functions is not
 // public.
 func (a *api) routes() []route {
-	return slices.Concat(a.realtimeRoutes(), a.checkpointRoutes(), a.v2Routes(), []route{
+	return slices.Concat(a.realtimeRoutes(), a.checkpointRoutes(), []route{
 		{http.MethodPost, "/e/:key", open, a.receiveEvents},
 		{http.MethodGet, "/health", open, a.health},
 
@@ -85,6 +85,7 @@ func (a *api) router() http.Handler {
 		}
 		a.allowed[r.path] = append(a.allowed[r.path], r.method)
 	}
+	a.mount(e)
 	return e
 }
 

@@ -81,7 +81,6 @@ type Deps struct {
 	Ingest        Ingest
 	Sync          Sync
 	Runs          Runs
-	Reruns        Reruns
 	Signals       Signals
 	Cancellations Cancellations
 	Pauses        Pauses
@@ -93,9 +92,11 @@ type Deps struct {
 	Limits        Limits
 	// Realtime serves the realtime routes; nil serves none.
 	Realtime *Realtime
-	Clock    ports.Clock
-	IDs      ports.IDs
-	Log      *slog.Logger
+	// Mounts are what others serve on the same port.
+	Mounts []Mount
+	Clock  ports.Clock
+	IDs    ports.IDs
+	Log    *slog.Logger
 }
 
 type api struct {
