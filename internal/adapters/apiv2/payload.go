@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -73,7 +74,13 @@ func dataOf(ctx context.Context, data, user *structpb.Struct) (event.Event, erro
 			return event.Event{}, err
 		}
 	} else {
-		body.Data, body.User = text(data), text(user)
+		var err error
+		if body.Data, err = text("data", data); err != nil {
+			return event.Event{}, err
+		}
+		if body.User, err = text("user", user); err != nil {
+			return event.Event{}, err
+		}
 	}
 	// Put together by hand: encoding/json would write some characters in another way.
 	raw := []byte("{")
@@ -86,14 +93,14 @@ func dataOf(ctx context.Context, data, user *structpb.Struct) (event.Event, erro
 	return event.Decode(append(bytes.TrimSuffix(raw, []byte(",")), '}'))
 }
 
-// text is an object of protobuf as JSON; nil for none.
-func text(data *structpb.Struct) json.RawMessage {
+// text is an object of protobuf as JSON; nil for none. JSON does not have all of its numbers.
+func text(field string, data *structpb.Struct) (json.RawMessage, error) {
 	if data == nil {
-		return nil
+		return nil, nil
 	}
 	raw, err := codec{}.MarshalAppend(nil, data)
 	if err != nil {
-		return nil // such as NaN, which JSON does not have
+		return nil, fmt.Errorf("%s cannot be written as JSON: %w", field, err)
 	}
-	return raw
+	return raw, nil
 }
