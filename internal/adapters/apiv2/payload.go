@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -98,7 +99,7 @@ func text(field string, data *structpb.Struct) (json.RawMessage, error) {
 	if data == nil {
 		return nil, nil
 	}
-	raw, err := codec{}.MarshalAppend(nil, data)
+	raw, err := protojson.Marshal(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be written as JSON: %w", field, err)
 	}

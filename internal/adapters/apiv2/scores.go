@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ingothq/ingot/internal/domain/metadata"
@@ -45,7 +46,7 @@ func (s *service) CreateScores(ctx context.Context, r *connect.Request[v2.Create
 func scoreOf(score *v2.Score) metadata.Score {
 	out := metadata.Score{Name: score.GetName(), StepID: score.StepId}
 	if score.GetValue() != nil {
-		if raw, err := (codec{}).MarshalAppend(nil, score.GetValue()); err == nil {
+		if raw, err := protojson.Marshal(score.GetValue()); err == nil {
 			out.Value = raw
 		} else {
 			out.Value = []byte(`"NaN"`) // JSON has no such number; it is none that is accepted
