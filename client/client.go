@@ -31,6 +31,8 @@ type Client struct {
 	apiv2connect.APIServiceClient
 
 	base string
+	// rest is where REST is below the base.
+	rest string
 	http *http.Client
 }
 
@@ -57,11 +59,11 @@ func WithConnectOptions(more ...connect.ClientOption) Option {
 // ErrInsecure says that the signing key would be sent unencrypted to another machine.
 var ErrInsecure = errors.New("refusing to send a signing key over plain HTTP to a host that is not local: use https")
 
-// New returns a client of the server at the URL, such as "http://localhost:8288"; paths "/api/v2" and "/v2" at its end are left
-// out. The signing key may be empty for a development server. It is not sent itself; its hash is. A signing key is not sent
+// New returns a client of the server at the URL, such as "http://localhost:8288". REST is below "/api/v2" there, unless the URL
+// ends with another place of it: "/v2". The signing key may be empty for a development server. It is not sent itself; its hash is. A signing key is not sent
 // over plain HTTP to other machines: the error is ErrInsecure then.
 func New(serverURL, signingKey string, opts ...Option) (*Client, error) {
-	base, err := baseOf(serverURL)
+	base, rest, err := baseOf(serverURL)
 	if err != nil {
 		return nil, err
 	}
@@ -78,27 +80,27 @@ func New(serverURL, signingKey string, opts ...Option) (*Client, error) {
 	}
 	caller := *o.http
 	caller.Transport = &signer{next: transport, token: token(signingKey), env: o.env}
-	c := &Client{base: base.String(), http: &caller}
+	c := &Client{base: base.String(), rest: rest, http: &caller}
 	c.APIServiceClient = apiv2connect.NewAPIServiceClient(c.http, c.base, o.connect...)
 	return c, nil
 }
 
-// baseOf reads the URL of a server.
-func baseOf(text string) (*url.URL, error) {
-	base, err := url.Parse(strings.TrimRight(text, "/"))
+// baseOf reads the URL of a server, and where REST is there.
+func baseOf(text string) (base *url.URL, rest string, err error) {
+	base, err = url.Parse(strings.TrimRight(text, "/"))
 	if err != nil {
-		return nil, fmt.Errorf("server URL: %w", err)
+		return nil, "", fmt.Errorf("server URL: %w", err)
 	}
 	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, fmt.Errorf("server URL %q: it must be http://HOST or https://HOST", text)
+		return nil, "", fmt.Errorf("server URL %q: it must be http://HOST or https://HOST", text)
 	}
-	for _, suffix := range []string{"/api/v2", "/v2"} {
-		if path, ok := strings.CutSuffix(base.Path, suffix); ok {
+	for _, rest := range []string{"/api/v2", "/v2"} {
+		if path, ok := strings.CutSuffix(base.Path, rest); ok {
 			base.Path = path
-			break
+			return base, rest, nil
 		}
 	}
-	return base, nil
+	return base, "/api/v2", nil
 }
 
 func isLocal(host string) bool {

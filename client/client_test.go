@@ -132,15 +132,15 @@ func TestREST(t *testing.T) {
 	}{
 		"path and query": {"signkey-test-abc123def456", "get-function-runs", map[string]any{
 			"appId": "a/b", "functionId": "f", "limit": 3, "status": []string{"FAILED", "RUNNING"}, "includeOutput": true,
-		}, "", "GET /api/v2/apps/a%2Fb/functions/f/runs?includeOutput=true&limit=3&status=FAILED&status=RUNNING  auth=" + hash + " env=test"},
+		}, "", "GET /v2/apps/a%2Fb/functions/f/runs?includeOutput=true&limit=3&status=FAILED&status=RUNNING  auth=" + hash + " env=test"},
 		"body": {"abc123def456", "invoke-function", map[string]any{
 			"appId": "a", "functionId": "f", "data": json.RawMessage(`{"n":1}`),
-		}, `{"data":{},"idempotencyKey":"k"}`, `POST /api/v2/apps/a/functions/f/invoke {"data":{"n":1},"idempotencyKey":"k"} auth=` + hash + ` env=test`},
+		}, `{"data":{},"idempotencyKey":"k"}`, `POST /v2/apps/a/functions/f/invoke {"data":{"n":1},"idempotencyKey":"k"} auth=` + hash + ` env=test`},
 		"whole body": {"not hex", "create-scores", map[string]any{"runId": "r"}, `[{"name":"x"}]`,
-			`POST /api/v2/runs/r/scores [{"name":"x"}] auth=Bearer not hex env=test`},
+			`POST /v2/runs/r/scores [{"name":"x"}] auth=Bearer not hex env=test`},
 		"whole body as a field": {"", "create-scores", map[string]any{"runId": "r", "scores": json.RawMessage(`[1]`)}, ``,
-			`POST /api/v2/runs/r/scores [1] auth= env=test`},
-		"empty body": {"", "cancel-run", map[string]any{"runId": "r"}, ``, `POST /api/v2/runs/r/cancel {} auth= env=test`},
+			`POST /v2/runs/r/scores [1] auth= env=test`},
+		"empty body": {"", "cancel-run", map[string]any{"runId": "r"}, ``, `POST /v2/runs/r/cancel {} auth= env=test`},
 	}
 	s := echo(t)
 	for name, test := range tests {

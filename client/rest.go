@@ -29,7 +29,7 @@ func (c *Client) REST(ctx context.Context, op Operation, fields map[string]any, 
 	if err != nil {
 		return Answer{}, err
 	}
-	target := c.base + "/api/v2" + path
+	target := c.base + c.rest + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
