@@ -19,6 +19,7 @@ var openAPI []byte
 var documents = map[string]http.HandlerFunc{
 	"/openapi.json": getOnly(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, openAPI) }),
 	"/operations": getOnly(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Cache-Control", "public, max-age=300, stale-while-revalidate=3600")
 		writeJSON(w, http.StatusOK, catalogue())
 	}),
