@@ -279,6 +279,8 @@ type Catalog interface {
 	AppByName(ctx context.Context, name string) (function.App, []function.Function, error)
 	// AppByURL returns the active app with exactly this URL.
 	AppByURL(ctx context.Context, url string) (function.App, error)
+	// AppNamed returns the app with the name, archived or not; ErrNotFound when there is none.
+	AppNamed(ctx context.Context, name string) (AppRecord, error)
 	// AppByID returns an app, archived or not.
 	AppByID(ctx context.Context, id uuid.UUID) (AppRecord, error)
 	// AppPage returns apps in the order of their IDs.

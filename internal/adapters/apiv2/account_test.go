@@ -49,7 +49,10 @@ func TestRouting(t *testing.T) {
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, apiv2.Config{})
-	f.expect(post, "/api/v2/runs/"+unknownRun+"/cancel", strings.Repeat(" ", 4<<20+1), 413, refused("invalid_request", "Request body cannot exceed 4194304 bytes"))
+	f.expect(post, "/api/v2/runs/"+unknownRun+"/rerun", strings.Repeat(" ", 4<<20+1), 413, refused("invalid_request", "Request body cannot exceed 4194304 bytes"))
+	for _, short := range []string{"cancel", "scores"} {
+		f.expect(post, "/api/v2/runs/"+unknownRun+"/"+short, strings.Repeat(" ", 256<<10+1), 413, refused("invalid_request", "Request body cannot exceed 262144 bytes"))
+	}
 	f.expect(post, "/api/v2/events", strings.Repeat(" ", 3<<20+1), 413, refused("invalid_request", "Request body cannot exceed 3145728 bytes")+"\n")
 	// One whose length is not announced.
 	r := f.rest(post, "/v2/events", strings.Repeat(" ", 3<<20+1), "Transfer-Encoding: chunked")

@@ -92,10 +92,10 @@ func cut[T any](items []T, size int, cursor func(T) string) ([]T, *v2.Page) {
 // a slash, are found as well.
 func (s *service) app(ctx context.Context, name string) (ports.AppRecord, error) {
 	for _, name := range spellings(name) {
-		app, _, err := s.Catalog.AppByName(ctx, name)
+		app, err := s.Catalog.AppNamed(ctx, name)
 		switch {
 		case err == nil && !app.Archived:
-			return s.Catalog.AppByID(ctx, app.ID)
+			return app, nil
 		case err != nil && !errors.Is(err, ports.ErrNotFound):
 			return ports.AppRecord{}, err
 		}

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/ingothq/ingot/internal/adapters/apiv2"
@@ -199,8 +202,8 @@ func (failingCatalog) AppPage(context.Context, ports.AppQuery) ([]ports.AppRecor
 	return nil, errCatalog
 }
 
-func (failingCatalog) AppByName(context.Context, string) (function.App, []function.Function, error) {
-	return function.App{}, nil, errCatalog
+func (failingCatalog) AppNamed(context.Context, string) (ports.AppRecord, error) {
+	return ports.AppRecord{}, errCatalog
 }
 
 func TestCatalogFails(t *testing.T) {
@@ -212,5 +215,36 @@ func TestCatalogFails(t *testing.T) {
 	f.expect(get, "/api/v2/apps/x/functions/y", "", 500, refused("internal_error", "Unable to fetch function"))
 	if !strings.Contains(f.log.String(), errCatalog.Error()) {
 		t.Errorf("log %s", f.log)
+	}
+}
+
+// TestApps_AnswerAsRecorded registers an app of the TypeScript SDK, and compares what is said of it with what the reference said.
+func TestApps_AnswerAsRecorded(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("testdata/recorded.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded struct {
+		Registration   json.RawMessage
+		App, Functions map[string]any
+	}
+	if err := json.Unmarshal(raw, &recorded); err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t, apiv2.Config{})
+	if _, err := f.sync.Register(t.Context(), recorded.Registration); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]map[string]any{"/apps/ts4-reg": recorded.App, "/apps/ts4-reg/functions": recorded.Functions} {
+		var got map[string]any
+		if err := json.Unmarshal(f.rest(get, "/api/v2"+path, "").Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		// Times are those of another day.
+		ignore := cmpopts.IgnoreMapEntries(func(name string, _ any) bool { return name == "createdAt" || name == "fetchedAt" })
+		if diff := cmp.Diff(want, got, ignore); diff != "" {
+			t.Errorf("%s\n%s", path, diff)
+		}
 	}
 }

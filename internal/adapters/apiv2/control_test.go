@@ -50,6 +50,10 @@ func TestRerun(t *testing.T) {
 			t.Errorf("%s: %+v, %v", body, state, err)
 		}
 	}
+	long := ulid.MustParse(dataOf[started](t, f.rest(post, path, `{"fromStep":{"stepId":"two","input":["`+strings.Repeat("x", 1<<20)+`"]}}`)).RunID)
+	if state, err := f.backend.Load(t.Context(), long); err != nil || len(state.Inputs["h2"]) != 1<<20+4 {
+		t.Errorf("long input: %d bytes, %v", len(state.Inputs["h2"]), err)
+	}
 	f.expect(post, path, `{"fromStep":{}}`, 400, refused("missing_field", "Step ID is required"))
 	f.expect(post, path, `{"fromStep":{"stepId":"three"}}`, 400, refused("invalid_request", "Step not found in original run"))
 	f.expect(post, "/api/v2/runs/x/rerun", "", 400, refused("invalid_field_format", "Run ID must be a valid ULID"))

@@ -55,6 +55,22 @@ func TestSendEvent(t *testing.T) {
 	}
 }
 
+// TestSendEvent_OfManyValues sends what is much longer as a message of protobuf than it is as JSON.
+func TestSendEvent_OfManyValues(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, apiv2.Config{})
+	data := `{"all":[1` + strings.Repeat(",1", 500_000) + `]}`
+	if got := f.stored(f.rest(post, "/api/v2/events?name=other", `{"name":"a/b","data":`+data+`}`)); string(got.Data) != data || got.Name != "a/b" {
+		t.Errorf("event of %d bytes", len(got.Data))
+	}
+	// A large body that is refused is refused for what it says itself.
+	f.expect(post, "/api/v2/events", `{"data":`+data+`,"foo":1}`, 400, refused("api_error", fmt.Sprintf(`proto: (line 1:%d): unknown field "foo"`, len(`{"data":,`)+len(data)+1)))
+	f.expect(post, "/api/v2/events", `{"data":[`+data+`]}`, 400, refused("api_error", `proto: syntax error (line 1:9): unexpected token [`))
+	f.expect(post, "/api/v2/events", `{"data":`+data, 400, refused("api_error", `proto: unexpected EOF`))
+	f.expect(post, "/api/v2/events", `[`+data+`]`, 400, refused("api_error", `proto: syntax error (line 1:1): unexpected token [`))
+	f.expect(post, "/api/v2/events", `{"name":"a/b","id":"`+strings.Repeat("i", 3<<20-30)+`"}`, 400, refused("validation_error", "Event payload cannot exceed 3145728 bytes"))
+}
+
 func TestSendEvent_Refuses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, apiv2.Config{})

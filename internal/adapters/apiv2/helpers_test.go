@@ -128,7 +128,7 @@ func (f *fixture) expect(method, path, body string, status int, want string, hea
 	f.tb.Helper()
 	w := f.rest(method, path, body, headers...)
 	if diff := cmp.Diff(want, w.Body.String()); diff != "" || w.Code != status {
-		f.tb.Errorf("%s %s %s\nstatus %d, want %d\n%s", method, path, body, w.Code, status, diff)
+		f.tb.Errorf("%s %s %.200s\nstatus %d, want %d\n%s", method, path, body, w.Code, status, diff)
 	}
 	if kind := w.Header().Get("Content-Type"); kind != "application/json" {
 		f.tb.Errorf("%s %s: content type %q", method, path, kind)

@@ -26,6 +26,8 @@ import (
 const (
 	// maxEvent bounds an event, and the body that it comes in. Spec 03 §12.
 	maxEvent = 3 << 20
+	// maxSmall bounds requests that are short: a hundred scores fit.
+	maxSmall = 256 << 10
 	// maxMessage bounds any other request.
 	maxMessage = 4 << 20
 	// maxAnswer bounds an answer: a page of outputs, each of which may be as large as a step's.
@@ -52,9 +54,11 @@ func New(d Deps, config Config) (http.Handler, error) {
 		config.Timeout = defaultTimeout
 	}
 	s := &service{Deps: d, config: config}
-	path, rpc := apiv2connect.NewAPIServiceHandler(s,
-		connect.WithInterceptors(connect.UnaryInterceptorFunc(s.intercept)), connect.WithReadMaxBytes(maxMessage))
-	transcoder, err := vanguard.NewTranscoder([]*vanguard.Service{vanguard.NewService(path, rpc,
+	around := connect.WithInterceptors(connect.UnaryInterceptorFunc(s.intercept))
+	_, rpc := apiv2connect.NewAPIServiceHandler(s, around, connect.WithReadMaxBytes(maxMessage))
+	// What REST sends is bounded before; as a message of protobuf it may be several times as long.
+	path, behind := apiv2connect.NewAPIServiceHandler(s, around)
+	transcoder, err := vanguard.NewTranscoder([]*vanguard.Service{vanguard.NewService(path, behind,
 		vanguard.WithTargetProtocols(vanguard.ProtocolConnect), vanguard.WithTargetCodecs(vanguard.CodecProto), vanguard.WithNoTargetCompression(),
 		vanguard.WithMaxMessageBufferBytes(maxAnswer),
 		vanguard.WithRESTUnmarshalOptions(vanguard.RESTUnmarshalOptions{DiscardUnknownQueryParams: true}),
@@ -128,7 +132,15 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		tooLarge(w, path, err)
 		return
 	}
-	inner := rewritten(r, path, call)
+	inner := rewritten(r, path, call, call.body)
+	if slim := slimmed(path, call.body); slim != nil && r.Header.Get("Content-Encoding") == "" {
+		h.transcoder.ServeHTTP(call.out, rewritten(r, path, call, slim))
+		if !call.refused() {
+			finish(w, inner, call)
+			return
+		}
+		*call.out = held{header: http.Header{}, status: http.StatusOK} // the whole body has the whole reason
+	}
 	h.transcoder.ServeHTTP(call.out, inner)
 	finish(w, inner, call)
 }
@@ -136,8 +148,11 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // readRequest reads the body, which is bounded.
 func readRequest(w http.ResponseWriter, r *http.Request, path string) (*restCall, error) {
 	limit := int64(maxMessage)
-	if path == eventsPath {
+	switch {
+	case path == eventsPath:
 		limit = maxEvent
+	case strings.HasSuffix(path, "/scores"), strings.HasSuffix(path, "/cancel"):
+		limit = maxSmall
 	}
 	if r.ContentLength > limit {
 		return nil, &http.MaxBytesError{Limit: limit}
@@ -165,9 +180,9 @@ func tooLarge(w http.ResponseWriter, path string, err error) {
 
 // rewritten is the request as the library should see it: JSON, without the headers and parameters that would make it an RPC, nor
 // parameters that would stand in for parts of the path.
-func rewritten(r *http.Request, path string, call *restCall) *http.Request {
+func rewritten(r *http.Request, path string, call *restCall, body []byte) *http.Request {
 	inner := r.Clone(context.WithValue(r.Context(), restKey{}, call))
-	inner.Body, inner.ContentLength = io.NopCloser(bytes.NewReader(call.body)), int64(len(call.body))
+	inner.Body, inner.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	inner.Header.Set("Content-Type", "application/json")
 	for _, header := range []string{"Accept-Encoding", "Connect-Protocol-Version", "X-Server-Timeout"} {
 		inner.Header.Del(header)
@@ -177,7 +192,10 @@ func rewritten(r *http.Request, path string, call *restCall) *http.Request {
 	}
 	// The library unescapes the variables of a path by itself, and takes what follows a colon for something of its own.
 	inner.URL.Path, inner.URL.RawPath = strings.ReplaceAll(path, ":", "%3A"), ""
-	query := inner.URL.Query()
+	query := url.Values{}
+	if r.Method == http.MethodGet { // others have their fields in the body
+		query = inner.URL.Query()
+	}
 	query.Del("connect")
 	for _, name := range ofPath(path) {
 		query.Del(name)

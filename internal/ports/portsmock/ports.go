@@ -414,6 +414,21 @@ func (mr *MockCatalogMockRecorder) AppByURL(ctx, url any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppByURL", reflect.TypeOf((*MockCatalog)(nil).AppByURL), ctx, url)
 }
 
+// AppNamed mocks base method.
+func (m *MockCatalog) AppNamed(ctx context.Context, name string) (ports.AppRecord, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "AppNamed", ctx, name)
+	ret0, _ := ret[0].(ports.AppRecord)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// AppNamed indicates an expected call of AppNamed.
+func (mr *MockCatalogMockRecorder) AppNamed(ctx, name any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppNamed", reflect.TypeOf((*MockCatalog)(nil).AppNamed), ctx, name)
+}
+
 // AppPage mocks base method.
 func (m *MockCatalog) AppPage(ctx context.Context, q ports.AppQuery) ([]ports.AppRecord, error) {
 	m.ctrl.T.Helper()

@@ -79,6 +79,9 @@ func appByID(t *testing.T, p Ports) {
 	must(t, err)
 	same(t, before.App, app)
 	same(t, before.Functions, 2)
+	named, err := p.Catalog.AppNamed(t.Context(), app.Name)
+	must(t, err)
+	same(t, named, before)
 	if before.CreatedAt.IsZero() || !before.ArchivedAt.IsZero() {
 		t.Errorf("created at %s, archived at %s", before.CreatedAt, before.ArchivedAt)
 	}
@@ -96,6 +99,11 @@ func appByID(t *testing.T, p Ports) {
 	}
 	if _, err := p.Catalog.AppByID(t.Context(), uuid.New()); !errors.Is(err, ports.ErrNotFound) {
 		t.Errorf("unknown app: %v", err)
+	}
+	for _, name := range []string{"", "other"} {
+		if _, err := p.Catalog.AppNamed(t.Context(), name); !errors.Is(err, ports.ErrNotFound) {
+			t.Errorf("app named %q: %v", name, err)
+		}
 	}
 }
 
