@@ -8,7 +8,7 @@ import (
 
 	"github.com/ingothq/ingot/client"
 	"github.com/ingothq/ingot/internal/config"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 // TestAPI_IsOnTheOnePort calls a server with keys in every protocol, over HTTP/1 and HTTP/2.
@@ -27,7 +27,7 @@ func TestAPI_IsOnTheOnePort(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = c.Health(t.Context(), connect.NewRequest(&v2.HealthRequest{}))
+			_, err = c.Health(t.Context(), connect.NewRequest(&api.HealthRequest{}))
 			return err
 		}
 		if err := health(""); connect.CodeOf(err) != connect.CodeUnauthenticated {

@@ -27,7 +27,7 @@ func (server) GetApps(context.Context, *connect.Request[apiv2.GetAppsRequest]) (
 	return connect.NewResponse(&apiv2.GetAppsResponse{Data: []*apiv2.App{{Id: "shop", Name: "shop", FunctionCount: 3}}}), nil
 }
 
-func (server) GetApp(_ context.Context, r *connect.Request[apiv2.GetAppRequest]) (*connect.Response[apiv2.GetAppResponse], error) {
+func (server) GetApp(_ context.Context, _ *connect.Request[apiv2.GetAppRequest]) (*connect.Response[apiv2.GetAppResponse], error) {
 	err := connect.NewError(connect.CodeNotFound, errors.New("App not found"))
 	detail, _ := connect.NewErrorDetail(&apiv2.ErrorResponse{Errors: []*apiv2.Error{{Code: "not_found", Message: "App not found"}}})
 	err.AddDetail(detail)
@@ -199,7 +199,7 @@ func TestREST_Fails(t *testing.T) {
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	run := operation(t, "get-function-run")
-	if run.ID != "GetFunctionRun" || run.Method != "GET" || run.Path != "/runs/{run_id}" || len(run.Fields) != 2 ||
+	if run.ID != "GetFunctionRun" || run.Method != http.MethodGet || run.Path != "/runs/{run_id}" || len(run.Fields) != 2 ||
 		run.Fields[0].Name != "runId" || run.Fields[0].Flag != "run-id" || run.Fields[0].In != client.InPath || run.Fields[1].Kind != client.Bool {
 		t.Errorf("operation %+v", run)
 	}

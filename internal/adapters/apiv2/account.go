@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/ingothq/ingot/internal/domain/ids"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 // What is said of the one account and its one environment. Spec 04 §11.3.
@@ -30,53 +30,53 @@ const (
 )
 
 // FetchAccount implements apiv2connect.APIServiceHandler.
-func (s *service) FetchAccount(context.Context, *connect.Request[v2.FetchAccountRequest]) (*connect.Response[v2.FetchAccountResponse], error) {
+func (s *service) FetchAccount(context.Context, *connect.Request[api.FetchAccountRequest]) (*connect.Response[api.FetchAccountResponse], error) {
 	created := timestamppb.New(accountCreated)
-	return answer(&v2.FetchAccountResponse{
-		Data:     &v2.Account{Id: ids.AccountIDText, Email: accountEmail, Name: accountName, CreatedAt: created, UpdatedAt: created},
+	return answer(&api.FetchAccountResponse{
+		Data:     &api.Account{Id: ids.AccountIDText, Email: accountEmail, Name: accountName, CreatedAt: created, UpdatedAt: created},
 		Metadata: s.metadata(),
 	}, nil)
 }
 
 // FetchEnvs implements apiv2connect.APIServiceHandler.
-func (s *service) FetchEnvs(_ context.Context, r *connect.Request[v2.FetchEnvsRequest]) (*connect.Response[v2.FetchEnvsResponse], error) {
-	if _, err := limit(r.Msg.Limit, maxEnvs, 1); err != nil {
+func (s *service) FetchEnvs(_ context.Context, r *connect.Request[api.FetchEnvsRequest]) (*connect.Response[api.FetchEnvsResponse], error) {
+	if _, err := limit(r.Msg.Limit, maxEnvs); err != nil {
 		return nil, err
 	}
-	return answer(&v2.FetchEnvsResponse{
-		Data:     []*v2.Env{{Id: ids.EnvIDText, Name: envName, Type: v2.EnvType_ENV_TYPE_TEST, CreatedAt: timestamppb.New(accountCreated)}},
-		Metadata: s.metadata(), Page: &v2.Page{},
+	return answer(&api.FetchEnvsResponse{
+		Data:     []*api.Env{{Id: ids.EnvIDText, Name: envName, Type: api.EnvType_ENV_TYPE_TEST, CreatedAt: timestamppb.New(accountCreated)}},
+		Metadata: s.metadata(), Page: &api.Page{},
 	}, nil)
 }
 
 // FetchEventKeys implements apiv2connect.APIServiceHandler.
-func (s *service) FetchEventKeys(_ context.Context, r *connect.Request[v2.FetchEventKeysRequest]) (*connect.Response[v2.FetchEventKeysResponse], error) {
+func (s *service) FetchEventKeys(_ context.Context, r *connect.Request[api.FetchEventKeysRequest]) (*connect.Response[api.FetchEventKeysResponse], error) {
 	keys, err := s.keys(r.Msg.Limit, r.Header().Get(headerEnv), s.config.EventKeys)
-	return answer(&v2.FetchEventKeysResponse{Data: keys, Metadata: s.metadata(), Page: &v2.Page{}}, err)
+	return answer(&api.FetchEventKeysResponse{Data: keys, Metadata: s.metadata(), Page: &api.Page{}}, err)
 }
 
 // FetchSigningKeys implements apiv2connect.APIServiceHandler.
-func (s *service) FetchSigningKeys(_ context.Context, r *connect.Request[v2.FetchSigningKeysRequest]) (*connect.Response[v2.FetchSigningKeysResponse], error) {
+func (s *service) FetchSigningKeys(_ context.Context, r *connect.Request[api.FetchSigningKeysRequest]) (*connect.Response[api.FetchSigningKeysResponse], error) {
 	var secrets []string
 	if s.config.SigningKey != "" {
 		secrets = []string{s.config.SigningKey}
 	}
 	keys, err := s.keys(r.Msg.Limit, r.Header().Get(headerEnv), secrets)
-	return answer(&v2.FetchSigningKeysResponse{Data: keys, Metadata: s.metadata(), Page: &v2.Page{}}, err)
+	return answer(&api.FetchSigningKeysResponse{Data: keys, Metadata: s.metadata(), Page: &api.Page{}}, err)
 }
 
 // keys lists secrets without telling them. Unlike the reference: who may read the API need not be who may sign.
-func (s *service) keys(asked *int32, env string, secrets []string) ([]*v2.Key, error) {
-	most, err := limit(asked, maxKeys, 1)
+func (s *service) keys(asked *int32, env string, secrets []string) ([]*api.Key, error) {
+	most, err := limit(asked, maxKeys)
 	if err != nil {
 		return nil, err
 	}
 	if env != "" && env != envName {
 		return nil, nil
 	}
-	keys := make([]*v2.Key, 0, len(secrets))
+	keys := make([]*api.Key, 0, len(secrets))
 	for _, secret := range secrets[:min(len(secrets), most)] {
-		keys = append(keys, &v2.Key{Environment: envName, Key: masked(secret), CreatedAt: timestamppb.New(s.Clock.Now())})
+		keys = append(keys, &api.Key{Environment: envName, Key: masked(secret), CreatedAt: timestamppb.New(s.Clock.Now())})
 	}
 	return keys, nil
 }
@@ -96,12 +96,12 @@ func masked(secret string) string {
 	return mask + secret[len(secret)-shown:]
 }
 
-// limit is how many items to return: the number that was asked for, from least to most, or most when none was.
-func limit(asked *int32, most, least int) (int, error) {
+// limit is how many items to return: the number that was asked for, from 1 to most, or most when none was.
+func limit(asked *int32, most int) (int, error) {
 	switch {
 	case asked == nil:
 		return most, nil
-	case int(*asked) < least:
+	case int(*asked) < 1:
 		return 0, badFormat("Limit must be at least 1")
 	case int(*asked) > most:
 		return 0, badFormat(fmt.Sprintf("Limit cannot exceed %d", most))

@@ -12,7 +12,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/ports"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 // Pages of lists.
@@ -32,7 +32,7 @@ const (
 )
 
 // GetApps implements apiv2connect.APIServiceHandler. Spec 04 §11.4.
-func (s *service) GetApps(ctx context.Context, r *connect.Request[v2.GetAppsRequest]) (*connect.Response[v2.GetAppsResponse], error) {
+func (s *service) GetApps(ctx context.Context, r *connect.Request[api.GetAppsRequest]) (*connect.Response[api.GetAppsResponse], error) {
 	size, after, err := catalogPage(r.Msg.Limit, r.Msg.GetCursor())
 	if err != nil {
 		return nil, err
@@ -42,15 +42,15 @@ func (s *service) GetApps(ctx context.Context, r *connect.Request[v2.GetAppsRequ
 		return nil, broken(textAppsFailed, err)
 	}
 	records, page := cut(records, size, func(r ports.AppRecord) string { return r.ID.String() })
-	apps := make([]*v2.App, len(records))
+	apps := make([]*api.App, len(records))
 	for i, record := range records {
 		apps[i] = appOf(record)
 	}
-	return answer(&v2.GetAppsResponse{Data: apps, Metadata: s.metadata(), Page: page}, nil)
+	return answer(&api.GetAppsResponse{Data: apps, Metadata: s.metadata(), Page: page}, nil)
 }
 
 // GetApp implements apiv2connect.APIServiceHandler. Spec 04 §11.4.
-func (s *service) GetApp(ctx context.Context, r *connect.Request[v2.GetAppRequest]) (*connect.Response[v2.GetAppResponse], error) {
+func (s *service) GetApp(ctx context.Context, r *connect.Request[api.GetAppRequest]) (*connect.Response[api.GetAppResponse], error) {
 	record, err := s.app(ctx, r.Msg.GetAppId())
 	switch {
 	case errors.Is(err, ports.ErrNotFound):
@@ -58,14 +58,14 @@ func (s *service) GetApp(ctx context.Context, r *connect.Request[v2.GetAppReques
 	case err != nil:
 		return nil, broken(textAppFailed, err)
 	}
-	return answer(&v2.GetAppResponse{Data: appOf(record), Metadata: s.metadata()}, nil)
+	return answer(&api.GetAppResponse{Data: appOf(record), Metadata: s.metadata()}, nil)
 }
 
 // catalogPage reads what selects a page of apps or functions. No limit, and a limit of zero, is the default.
 func catalogPage(asked *int32, cursor string) (size int, after uuid.UUID, err error) {
 	size = defaultPage
 	if asked != nil && *asked != 0 {
-		if size, err = limit(asked, maxPage, 1); err != nil {
+		if size, err = limit(asked, maxPage); err != nil {
 			return 0, after, err
 		}
 	}
@@ -79,8 +79,8 @@ func catalogPage(asked *int32, cursor string) (size int, after uuid.UUID, err er
 }
 
 // cut makes a page out of one more item than it may have.
-func cut[T any](items []T, size int, cursor func(T) string) ([]T, *v2.Page) {
-	page := &v2.Page{Limit: int32(size), HasMore: len(items) > size} //nolint:gosec // at most a hundred
+func cut[T any](items []T, size int, cursor func(T) string) ([]T, *api.Page) {
+	page := &api.Page{Limit: number(size), HasMore: len(items) > size}
 	if page.GetHasMore() {
 		items = items[:size]
 		page.Cursor = cursor(items[size-1])
@@ -114,11 +114,11 @@ func spellings(text string) []string {
 	return []string{text}
 }
 
-func appOf(record ports.AppRecord) *v2.App {
-	app := &v2.App{
+func appOf(record ports.AppRecord) *api.App {
+	app := &api.App{
 		Id: appRef(record.App), Name: record.Name, Method: appMethods[record.Method], AppVersion: optional(record.AppVersion),
-		CreatedAt: timestamppb.New(record.CreatedAt), FunctionCount: int32(record.Functions), //nolint:gosec // bounded by a registration
-		LatestSync: &v2.AppSync{
+		CreatedAt: timestamppb.New(record.CreatedAt), FunctionCount: number(record.Functions),
+		LatestSync: &api.AppSync{
 			SdkLanguage: optional(record.SDK), SdkVersion: optional(record.SDKVersion), Framework: optional(record.Framework),
 			Url: optional(record.URL), Error: optional(record.Error), AppVersion: optional(record.AppVersion),
 		},
@@ -137,15 +137,15 @@ func appRef(app function.App) string {
 	return app.Name
 }
 
-var appMethods = map[string]v2.AppMethod{
-	"":                     v2.AppMethod_APP_METHOD_SERVE,
-	function.MethodServe:   v2.AppMethod_APP_METHOD_SERVE,
-	function.MethodConnect: v2.AppMethod_APP_METHOD_CONNECT,
-	function.MethodAPI:     v2.AppMethod_APP_METHOD_API,
+var appMethods = map[string]api.AppMethod{
+	"":                     api.AppMethod_APP_METHOD_SERVE,
+	function.MethodServe:   api.AppMethod_APP_METHOD_SERVE,
+	function.MethodConnect: api.AppMethod_APP_METHOD_CONNECT,
+	function.MethodAPI:     api.AppMethod_APP_METHOD_API,
 }
 
 // ListFunctions implements apiv2connect.APIServiceHandler. Spec 04 §11.5.
-func (s *service) ListFunctions(ctx context.Context, r *connect.Request[v2.ListFunctionsRequest]) (*connect.Response[v2.ListFunctionsResponse], error) {
+func (s *service) ListFunctions(ctx context.Context, r *connect.Request[api.ListFunctionsRequest]) (*connect.Response[api.ListFunctionsResponse], error) {
 	size, after, err := catalogPage(r.Msg.Limit, r.Msg.GetCursor())
 	if err != nil {
 		return nil, err
@@ -161,20 +161,20 @@ func (s *service) ListFunctions(ctx context.Context, r *connect.Request[v2.ListF
 		}
 	}
 	found, page := cut(found, size, func(f function.Function) string { return f.ID.String() })
-	functions := make([]*v2.Function, len(found))
+	functions := make([]*api.Function, len(found))
 	for i, fn := range found {
 		functions[i] = s.functionOf(app.App, fn)
 	}
-	return answer(&v2.ListFunctionsResponse{Data: functions, Metadata: s.metadata(), Page: page}, nil)
+	return answer(&api.ListFunctionsResponse{Data: functions, Metadata: s.metadata(), Page: page}, nil)
 }
 
 // GetFunction implements apiv2connect.APIServiceHandler. Spec 04 §11.5.
-func (s *service) GetFunction(ctx context.Context, r *connect.Request[v2.GetFunctionRequest]) (*connect.Response[v2.GetFunctionResponse], error) {
+func (s *service) GetFunction(ctx context.Context, r *connect.Request[api.GetFunctionRequest]) (*connect.Response[api.GetFunctionResponse], error) {
 	app, fn, err := s.function(ctx, r.Msg.GetAppId(), r.Msg.GetFunctionId())
 	if err != nil {
 		return nil, err
 	}
-	return answer(&v2.GetFunctionResponse{Data: s.functionOf(app, fn), Metadata: s.metadata()}, nil)
+	return answer(&api.GetFunctionResponse{Data: s.functionOf(app, fn), Metadata: s.metadata()}, nil)
 }
 
 // function finds an active function of an app by its ID in the app, its slug or its UUID. The error is the answer.

@@ -12,7 +12,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 const (
@@ -31,7 +31,7 @@ func runID(text string) (ulid.ULID, error) {
 }
 
 // Rerun implements apiv2connect.APIServiceHandler. Spec 04 §11.8.
-func (s *service) Rerun(ctx context.Context, r *connect.Request[v2.RerunRequest]) (*connect.Response[v2.RerunResponse], error) {
+func (s *service) Rerun(ctx context.Context, r *connect.Request[api.RerunRequest]) (*connect.Response[api.RerunResponse], error) {
 	id, err := runID(r.Msg.GetRunId())
 	if err != nil {
 		return nil, err
@@ -44,11 +44,11 @@ func (s *service) Rerun(ctx context.Context, r *connect.Request[v2.RerunRequest]
 	if err != nil {
 		return nil, notRerun(err)
 	}
-	return answer(&v2.RerunResponse{Data: &v2.RerunData{RunId: next.String()}, Metadata: s.metadata()}, nil)
+	return answer(&api.RerunResponse{Data: &api.RerunData{RunId: next.String()}, Metadata: s.metadata()}, nil)
 }
 
 // fromStep is where to begin; nil for the beginning.
-func fromStep(ctx context.Context, step *v2.RerunFromStep) (*run.From, error) {
+func fromStep(ctx context.Context, step *api.RerunFromStep) (*run.From, error) {
 	if step == nil {
 		return nil, nil
 	}
@@ -118,7 +118,7 @@ func notRerun(err error) *failure {
 }
 
 // CancelRun implements apiv2connect.APIServiceHandler. Spec 04 §11.8.
-func (s *service) CancelRun(ctx context.Context, r *connect.Request[v2.CancelRunRequest]) (*connect.Response[v2.CancelRunResponse], error) {
+func (s *service) CancelRun(ctx context.Context, r *connect.Request[api.CancelRunRequest]) (*connect.Response[api.CancelRunResponse], error) {
 	id, err := runID(r.Msg.GetRunId())
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func (s *service) CancelRun(ctx context.Context, r *connect.Request[v2.CancelRun
 	if err != nil {
 		return nil, broken(textCancelFailed, err)
 	}
-	return answer(&v2.CancelRunResponse{Data: &v2.CancelRunData{RunId: id.String()}, Metadata: s.metadata()}, nil)
+	return answer(&api.CancelRunResponse{Data: &api.CancelRunData{RunId: id.String()}, Metadata: s.metadata()}, nil)
 }
 
 // notCancelled says why a run that is not in progress cannot be cancelled.

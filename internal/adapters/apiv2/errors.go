@@ -10,7 +10,7 @@ import (
 
 	"connectrpc.com/connect"
 
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 // Codes of errors. Spec 04 §11.2.
@@ -35,7 +35,7 @@ const (
 type failure struct {
 	// status is that of REST.
 	status int
-	errors []*v2.Error
+	errors []*api.Error
 	// cause is for the log, not for the client.
 	cause error
 }
@@ -51,7 +51,7 @@ func (f *failure) Error() string {
 func (f *failure) Unwrap() error { return f.cause }
 
 func fail(status int, code, message string) *failure {
-	return &failure{status: status, errors: []*v2.Error{{Code: code, Message: message}}}
+	return &failure{status: status, errors: []*api.Error{{Code: code, Message: message}}}
 }
 
 func badFormat(message string) *failure { return fail(http.StatusBadRequest, codeFormat, message) }
@@ -86,7 +86,7 @@ func (f *failure) connect() *connect.Error {
 		code = connect.CodeInternal
 	}
 	err := connect.NewError(code, errors.New(f.Error()))
-	if detail, problem := connect.NewErrorDetail(&v2.ErrorResponse{Errors: f.errors}); problem == nil {
+	if detail, problem := connect.NewErrorDetail(&api.ErrorResponse{Errors: f.errors}); problem == nil {
 		err.AddDetail(detail)
 	}
 	return err
@@ -123,7 +123,7 @@ func (s *service) explain(ctx context.Context, procedure string, err error) erro
 		f = broken("Internal server error", err)
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && f.status == http.StatusInternalServerError {
-		f = &failure{http.StatusGatewayTimeout, []*v2.Error{{Code: codeInternal, Message: "The request took too long"}}, f.cause}
+		f = &failure{http.StatusGatewayTimeout, []*api.Error{{Code: codeInternal, Message: "The request took too long"}}, f.cause}
 	}
 	if f.cause != nil && f.status >= http.StatusInternalServerError {
 		s.Log.ErrorContext(ctx, "api request failed", "method", procedure, "error", f.cause)

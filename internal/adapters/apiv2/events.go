@@ -10,14 +10,14 @@ import (
 
 	"github.com/ingothq/ingot/internal/app/invoke"
 	"github.com/ingothq/ingot/internal/domain/event"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 // maxEventName bounds the name of an event, in bytes.
 const maxEventName = 512
 
 // SendEvent implements apiv2connect.APIServiceHandler. Spec 03 §12.
-func (s *service) SendEvent(ctx context.Context, r *connect.Request[v2.SendEventRequest]) (*connect.Response[v2.SendEventResponse], error) {
+func (s *service) SendEvent(ctx context.Context, r *connect.Request[api.SendEventRequest]) (*connect.Response[api.SendEventResponse], error) {
 	e, err := s.readEvent(ctx, r.Msg)
 	if err != nil {
 		return nil, err
@@ -27,10 +27,10 @@ func (s *service) SendEvent(ctx context.Context, r *connect.Request[v2.SendEvent
 	if err != nil {
 		return nil, broken("Unable to send event", err)
 	}
-	return answer(&v2.SendEventResponse{Data: &v2.SentEvent{EventId: accepted[0].String()}, Metadata: s.metadata()}, nil)
+	return answer(&api.SendEventResponse{Data: &api.SentEvent{EventId: accepted[0].String()}, Metadata: s.metadata()}, nil)
 }
 
-func (s *service) readEvent(ctx context.Context, m *v2.SendEventRequest) (event.Event, error) {
+func (s *service) readEvent(ctx context.Context, m *api.SendEventRequest) (event.Event, error) {
 	switch {
 	case m.GetName() == "":
 		return event.Event{}, missing("Event name is required")
@@ -54,7 +54,7 @@ func (s *service) readEvent(ctx context.Context, m *v2.SendEventRequest) (event.
 }
 
 // InvokeFunction implements apiv2connect.APIServiceHandler. Spec 04 §11.6.
-func (s *service) InvokeFunction(ctx context.Context, r *connect.Request[v2.InvokeFunctionRequest]) (*connect.Response[v2.InvokeFunctionResponse], error) {
+func (s *service) InvokeFunction(ctx context.Context, r *connect.Request[api.InvokeFunctionRequest]) (*connect.Response[api.InvokeFunctionResponse], error) {
 	switch m := r.Msg; {
 	case m.GetAppId() == "":
 		return nil, missing("App ID is required")
@@ -75,7 +75,7 @@ func (s *service) InvokeFunction(ctx context.Context, r *connect.Request[v2.Invo
 	if err != nil {
 		return nil, notInvoked(err)
 	}
-	out := connect.NewResponse(&v2.InvokeFunctionResponse{Data: &v2.InvokedRun{RunId: started.RunID.String()}, Metadata: s.metadata()})
+	out := connect.NewResponse(&api.InvokeFunctionResponse{Data: &api.InvokedRun{RunId: started.RunID.String()}, Metadata: s.metadata()})
 	if started.Replayed {
 		out.Header().Set(headerReplayed, "true")
 	}

@@ -5,82 +5,82 @@ import (
 	"time"
 
 	"github.com/ingothq/ingot/internal/domain/function"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 // functionOf is a function with its configuration. Spec 04 §11.5.
-func (s *service) functionOf(app function.App, fn function.Function) *v2.Function {
+func (s *service) functionOf(app function.App, fn function.Function) *api.Function {
 	id := publicID(app, fn)
-	out := &v2.Function{Id: id, Name: fn.Name, Slug: id, App: &v2.AppRef{Id: appRef(app)}, Configuration: configurationOf(fn)}
+	out := &api.Function{Id: id, Name: fn.Name, Slug: id, App: &api.AppRef{Id: appRef(app)}, Configuration: configurationOf(fn)}
 	if paused := s.Functions.Standing(fn.ID).Paused; paused {
 		out.IsPaused = &paused
 	}
 	for _, trigger := range fn.Triggers {
 		if trigger.Cron != "" {
-			out.Triggers = append(out.Triggers, &v2.FunctionTrigger{Type: v2.FunctionTriggerType_FUNCTION_TRIGGER_TYPE_CRON, Value: trigger.Cron})
+			out.Triggers = append(out.Triggers, &api.FunctionTrigger{Type: api.FunctionTriggerType_FUNCTION_TRIGGER_TYPE_CRON, Value: trigger.Cron})
 			continue
 		}
-		out.Triggers = append(out.Triggers, &v2.FunctionTrigger{
-			Type: v2.FunctionTriggerType_FUNCTION_TRIGGER_TYPE_EVENT, Value: trigger.Event, If: optional(trigger.Expression),
+		out.Triggers = append(out.Triggers, &api.FunctionTrigger{
+			Type: api.FunctionTriggerType_FUNCTION_TRIGGER_TYPE_EVENT, Value: trigger.Event, If: optional(trigger.Expression),
 		})
 	}
 	return out
 }
 
-func configurationOf(fn function.Function) *v2.FunctionConfiguration {
+func configurationOf(fn function.Function) *api.FunctionConfiguration {
 	settings := fn.Settings
 	byDefault := fn.Step.Retries == nil
-	out := &v2.FunctionConfiguration{
-		Retries:     &v2.FunctionRetries{Value: number(fn.MaxAttempts() - 1), IsDefault: &byDefault},
+	out := &api.FunctionConfiguration{
+		Retries:     &api.FunctionRetries{Value: number(fn.MaxAttempts() - 1), IsDefault: &byDefault},
 		Concurrency: concurrencyOf(settings.Concurrency),
 	}
 	for _, c := range settings.Cancel {
-		out.Cancellations = append(out.Cancellations, &v2.FunctionCancellation{Event: c.Event, Timeout: optional(c.Timeout), Condition: optional(c.If)})
+		out.Cancellations = append(out.Cancellations, &api.FunctionCancellation{Event: c.Event, Timeout: optional(c.Timeout), Condition: optional(c.If)})
 	}
 	if settings.Priority != nil {
 		out.Priority = settings.Priority.Run
 	}
 	if b := settings.Batch; b != nil {
-		out.EventsBatch = &v2.FunctionEventsBatch{MaxSize: number(b.MaxSize), Timeout: b.Timeout, Key: optional(b.Key)}
+		out.EventsBatch = &api.FunctionEventsBatch{MaxSize: number(b.MaxSize), Timeout: b.Timeout, Key: optional(b.Key)}
 	}
 	if r := settings.RateLimit; r != nil {
-		out.RateLimit = &v2.FunctionRateLimit{Limit: number(r.Limit), Period: r.Period, Key: optional(r.Key)}
+		out.RateLimit = &api.FunctionRateLimit{Limit: number(r.Limit), Period: r.Period, Key: optional(r.Key)}
 	}
 	if d := settings.Debounce; d != nil {
-		out.Debounce = &v2.FunctionDebounce{Period: d.Period, Key: optional(d.Key)}
+		out.Debounce = &api.FunctionDebounce{Period: d.Period, Key: optional(d.Key)}
 	}
 	if t := settings.Throttle; t != nil {
-		out.Throttle = &v2.FunctionThrottle{Burst: number(t.Burst), Limit: number(t.Limit), Period: time.Duration(t.Period).String(), Key: optional(t.Key)}
+		out.Throttle = &api.FunctionThrottle{Burst: number(t.Burst), Limit: number(t.Limit), Period: time.Duration(t.Period).String(), Key: optional(t.Key)}
 	}
 	if only := settings.Singleton; only != nil {
-		mode := v2.FunctionSingletonMode_FUNCTION_SINGLETON_MODE_SKIP
+		mode := api.FunctionSingletonMode_FUNCTION_SINGLETON_MODE_SKIP
 		if only.Mode == function.SingletonCancel {
-			mode = v2.FunctionSingletonMode_FUNCTION_SINGLETON_MODE_CANCEL
+			mode = api.FunctionSingletonMode_FUNCTION_SINGLETON_MODE_CANCEL
 		}
-		out.Singleton = &v2.FunctionSingleton{Mode: mode, Key: optional(only.Key)}
+		out.Singleton = &api.FunctionSingleton{Mode: mode, Key: optional(only.Key)}
 	}
 	return out
 }
 
 // concurrencyOf lists limits of steps. A function without any has what stands for that of an account.
-func concurrencyOf(limits *function.Concurrency) []*v2.FunctionConcurrency {
+func concurrencyOf(limits *function.Concurrency) []*api.FunctionConcurrency {
 	if limits == nil || len(limits.Step) == 0 {
 		none := true
-		return []*v2.FunctionConcurrency{{
-			Scope: v2.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ACCOUNT,
-			Limit: &v2.FunctionConcurrencyLimit{Value: -1, IsPlanLimit: &none},
+		return []*api.FunctionConcurrency{{
+			Scope: api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ACCOUNT,
+			Limit: &api.FunctionConcurrencyLimit{Value: -1, IsPlanLimit: &none},
 		}}
 	}
-	scopes := map[function.Scope]v2.FunctionConcurrencyScope{
-		function.ScopeFunction: v2.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_FUNCTION,
-		function.ScopeEnv:      v2.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ENVIRONMENT,
-		function.ScopeAccount:  v2.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ACCOUNT,
+	scopes := map[function.Scope]api.FunctionConcurrencyScope{
+		function.ScopeFunction: api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_FUNCTION,
+		function.ScopeEnv:      api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ENVIRONMENT,
+		function.ScopeAccount:  api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ACCOUNT,
 	}
-	out := make([]*v2.FunctionConcurrency, len(limits.Step))
+	out := make([]*api.FunctionConcurrency, len(limits.Step))
 	for i, step := range limits.Step {
 		own := false
-		out[i] = &v2.FunctionConcurrency{
-			Scope: scopes[cmp.Or(step.Scope, function.ScopeFunction)], Limit: &v2.FunctionConcurrencyLimit{Value: number(step.Limit), IsPlanLimit: &own},
+		out[i] = &api.FunctionConcurrency{
+			Scope: scopes[cmp.Or(step.Scope, function.ScopeFunction)], Limit: &api.FunctionConcurrencyLimit{Value: number(step.Limit), IsPlanLimit: &own},
 			Key: optional(step.Key),
 		}
 	}
@@ -90,5 +90,5 @@ func concurrencyOf(limits *function.Concurrency) []*v2.FunctionConcurrency {
 // number is one that an app chose, at most what fits.
 func number(n int) int32 {
 	const most = 1<<31 - 1
-	return int32(max(min(n, most), -most)) //nolint:gosec // it fits
+	return int32(max(min(n, most), -most))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 // names tells what apps and functions are called, for one answer.
@@ -32,8 +32,8 @@ func (n *names) app(ctx context.Context, id uuid.UUID) (function.App, error) {
 }
 
 // refs are what a function and its app are called; their UUIDs, with ports.ErrNotFound, when they are not known.
-func (n *names) refs(ctx context.Context, app, fn uuid.UUID) (*v2.FunctionRef, *v2.AppRef, error) {
-	called, itsApp := &v2.FunctionRef{Id: fn.String()}, &v2.AppRef{Id: app.String()}
+func (n *names) refs(ctx context.Context, app, fn uuid.UUID) (*api.FunctionRef, *api.AppRef, error) {
+	called, itsApp := &api.FunctionRef{Id: fn.String()}, &api.AppRef{Id: app.String()}
 	found, err := n.Functions.Function(ctx, fn)
 	if err != nil {
 		return called, itsApp, err
@@ -42,12 +42,12 @@ func (n *names) refs(ctx context.Context, app, fn uuid.UUID) (*v2.FunctionRef, *
 	if err != nil {
 		return called, itsApp, err
 	}
-	return &v2.FunctionRef{Id: publicID(owner, found), Name: found.Name}, &v2.AppRef{Id: appRef(owner)}, nil
+	return &api.FunctionRef{Id: publicID(owner, found), Name: found.Name}, &api.AppRef{Id: appRef(owner)}, nil
 }
 
 // run describes a run. With ports.ErrNotFound, for a function that is not known, it is complete but for names.
-func (n *names) run(ctx context.Context, r ports.RunSummary, output bool) (*v2.FunctionRun, error) {
-	out := &v2.FunctionRun{
+func (n *names) run(ctx context.Context, r ports.RunSummary, output bool) (*api.FunctionRun, error) {
+	out := &api.FunctionRun{
 		Id: r.RunID.String(), Status: runStatuses[r.Status], QueuedAt: stamp(r.QueuedAt), StartedAt: stamp(r.StartedAt), EndedAt: stamp(r.EndedAt),
 		Trigger: triggerOf(r),
 	}
@@ -63,8 +63,8 @@ func (n *names) run(ctx context.Context, r ports.RunSummary, output bool) (*v2.F
 	return out, err
 }
 
-func triggerOf(r ports.RunSummary) *v2.FunctionRunTrigger {
-	trigger := &v2.FunctionRunTrigger{CronSchedule: optional(r.Cron)}
+func triggerOf(r ports.RunSummary) *api.FunctionRunTrigger {
+	trigger := &api.FunctionRunTrigger{CronSchedule: optional(r.Cron)}
 	for _, id := range r.Events {
 		trigger.EventIds = append(trigger.EventIds, id.String())
 	}
@@ -75,11 +75,11 @@ func triggerOf(r ports.RunSummary) *v2.FunctionRunTrigger {
 	return trigger
 }
 
-var runStatuses = map[ports.RunStatus]v2.FunctionRunStatus{
-	ports.RunQueued:    v2.FunctionRunStatus_FUNCTION_RUN_STATUS_QUEUED,
-	ports.RunRunning:   v2.FunctionRunStatus_FUNCTION_RUN_STATUS_RUNNING,
-	ports.RunCompleted: v2.FunctionRunStatus_FUNCTION_RUN_STATUS_COMPLETED,
-	ports.RunFailed:    v2.FunctionRunStatus_FUNCTION_RUN_STATUS_FAILED,
-	ports.RunCancelled: v2.FunctionRunStatus_FUNCTION_RUN_STATUS_CANCELLED,
-	ports.RunSkipped:   v2.FunctionRunStatus_FUNCTION_RUN_STATUS_SKIPPED,
+var runStatuses = map[ports.RunStatus]api.FunctionRunStatus{
+	ports.RunQueued:    api.FunctionRunStatus_FUNCTION_RUN_STATUS_QUEUED,
+	ports.RunRunning:   api.FunctionRunStatus_FUNCTION_RUN_STATUS_RUNNING,
+	ports.RunCompleted: api.FunctionRunStatus_FUNCTION_RUN_STATUS_COMPLETED,
+	ports.RunFailed:    api.FunctionRunStatus_FUNCTION_RUN_STATUS_FAILED,
+	ports.RunCancelled: api.FunctionRunStatus_FUNCTION_RUN_STATUS_CANCELLED,
+	ports.RunSkipped:   api.FunctionRunStatus_FUNCTION_RUN_STATUS_SKIPPED,
 }

@@ -18,7 +18,7 @@ import (
 	"connectrpc.com/connect"
 	"connectrpc.com/vanguard"
 
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 	"github.com/ingothq/ingot/proto/api/v2/apiv2connect"
 )
 
@@ -149,6 +149,9 @@ func (h *rest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func readRequest(w http.ResponseWriter, r *http.Request, path string) (*restCall, error) {
 	limit := int64(maxMessage)
 	switch {
+	case r.Method == http.MethodGet:
+		r.Body = http.NoBody // clients send empty objects
+		r.ContentLength = 0
 	case path == eventsPath:
 		limit = maxEvent
 	case strings.HasSuffix(path, "/scores"), strings.HasSuffix(path, "/cancel"):
@@ -313,7 +316,7 @@ func (k parameterKind) check(text string) (err error) {
 
 // body is the failure as REST has it.
 func (f *failure) body() []byte {
-	body, err := codec{}.MarshalAppend(nil, &v2.ErrorResponse{Errors: f.errors})
+	body, err := codec{}.MarshalAppend(nil, &api.ErrorResponse{Errors: f.errors})
 	if err != nil {
 		return []byte(`{"errors":[{"code":"internal_error","message":"Internal server error"}]}`)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/ingothq/ingot/client"
 	"github.com/ingothq/ingot/internal/adapters/apiv2"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 // clients call a server in every protocol.
@@ -52,7 +52,7 @@ func TestRPC(t *testing.T) {
 	f.register("shop", `[`+fn("shop", "one", "")+`]`)
 	for name, c := range clients(t, f.serve()) {
 		t.Run(name, func(t *testing.T) {
-			health, err := c.Health(t.Context(), connect.NewRequest(&v2.HealthRequest{}))
+			health, err := c.Health(t.Context(), connect.NewRequest(&api.HealthRequest{}))
 			if err != nil || health.Msg.GetData().GetStatus() != "ok" || health.Msg.GetMetadata().GetFetchedAt().AsTime() != f.clock.Now() {
 				t.Fatalf("health %v, %v", health, err)
 			}
@@ -60,7 +60,7 @@ func TestRPC(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			event, err := c.SendEvent(t.Context(), connect.NewRequest(&v2.SendEventRequest{Name: "a/b", Data: data}))
+			event, err := c.SendEvent(t.Context(), connect.NewRequest(&api.SendEventRequest{Name: "a/b", Data: data}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +77,7 @@ func TestRPC(t *testing.T) {
 // testInvoke starts a function twice with one key.
 func testInvoke(t *testing.T, c *client.Client, key string) {
 	t.Helper()
-	request := &v2.InvokeFunctionRequest{AppId: "shop", FunctionId: "one", Data: &structpb.Struct{}, IdempotencyKey: &key}
+	request := &api.InvokeFunctionRequest{AppId: "shop", FunctionId: "one", Data: &structpb.Struct{}, IdempotencyKey: &key}
 	first, err := c.InvokeFunction(t.Context(), connect.NewRequest(request))
 	if err != nil || client.IsReplayed(first) {
 		t.Fatalf("%v, %v", first, err)
@@ -86,8 +86,8 @@ func testInvoke(t *testing.T, c *client.Client, key string) {
 	if err != nil || !client.IsReplayed(again) || again.Msg.GetData().GetRunId() != first.Msg.GetData().GetRunId() {
 		t.Errorf("%v, %v", again, err)
 	}
-	run, err := c.GetFunctionRun(t.Context(), connect.NewRequest(&v2.GetFunctionRunRequest{RunId: first.Msg.GetData().GetRunId()}))
-	if err != nil || run.Msg.GetData().GetStatus() != v2.FunctionRunStatus_FUNCTION_RUN_STATUS_QUEUED {
+	run, err := c.GetFunctionRun(t.Context(), connect.NewRequest(&api.GetFunctionRunRequest{RunId: first.Msg.GetData().GetRunId()}))
+	if err != nil || run.Msg.GetData().GetStatus() != api.FunctionRunStatus_FUNCTION_RUN_STATUS_QUEUED {
 		t.Errorf("run %v, %v", run, err)
 	}
 	step := "x"
@@ -95,16 +95,16 @@ func testInvoke(t *testing.T, c *client.Client, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Rerun(t.Context(), connect.NewRequest(&v2.RerunRequest{RunId: run.Msg.GetData().GetId(), FromStep: &v2.RerunFromStep{StepId: step, Input: input}}))
+	_, err = c.Rerun(t.Context(), connect.NewRequest(&api.RerunRequest{RunId: run.Msg.GetData().GetId(), FromStep: &api.RerunFromStep{StepId: step, Input: input}}))
 	if connect.CodeOf(err) != connect.CodeInvalidArgument {
 		t.Errorf("rerun from a step that is not there: %v", err)
 	}
 	value := structpb.NewNumberValue(0.5)
-	scores, err := c.CreateScores(t.Context(), connect.NewRequest(&v2.CreateScoresRequest{RunId: run.Msg.GetData().GetId(), Scores: []*v2.Score{{Name: "s", Value: value}}}))
+	scores, err := c.CreateScores(t.Context(), connect.NewRequest(&api.CreateScoresRequest{RunId: run.Msg.GetData().GetId(), Scores: []*api.Score{{Name: "s", Value: value}}}))
 	if err != nil || len(scores.Msg.GetData()) != 1 {
 		t.Errorf("scores %v, %v", scores, err)
 	}
-	if _, err := c.CancelRun(t.Context(), connect.NewRequest(&v2.CancelRunRequest{RunId: run.Msg.GetData().GetId()})); err != nil {
+	if _, err := c.CancelRun(t.Context(), connect.NewRequest(&api.CancelRunRequest{RunId: run.Msg.GetData().GetId()})); err != nil {
 		t.Errorf("cancel: %v", err)
 	}
 }
@@ -112,24 +112,24 @@ func testInvoke(t *testing.T, c *client.Client, key string) {
 // testErrors wants codes of RPC with the errors of REST.
 func testErrors(t *testing.T, c *client.Client) {
 	t.Helper()
-	_, err := c.GetApp(t.Context(), connect.NewRequest(&v2.GetAppRequest{AppId: "nope"}))
+	_, err := c.GetApp(t.Context(), connect.NewRequest(&api.GetAppRequest{AppId: "nope"}))
 	got := client.Errors(err)
 	if connect.CodeOf(err) != connect.CodeNotFound || len(got) != 1 || got[0].GetCode() != "not_found" || got[0].GetMessage() != "App not found" {
 		t.Errorf("error %v with %v", err, got)
 	}
 	size := int32(101)
-	if _, err := c.ListRuns(t.Context(), connect.NewRequest(&v2.ListRunsRequest{Limit: &size})); connect.CodeOf(err) != connect.CodeInvalidArgument {
+	if _, err := c.ListRuns(t.Context(), connect.NewRequest(&api.ListRunsRequest{Limit: &size})); connect.CodeOf(err) != connect.CodeInvalidArgument {
 		t.Errorf("error %v", err)
 	}
 	large, err := structpb.NewStruct(map[string]any{"x": strings.Repeat("x", 5<<20)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.SendEvent(t.Context(), connect.NewRequest(&v2.SendEventRequest{Name: "a/b", Data: large})); connect.CodeOf(err) != connect.CodeResourceExhausted {
+	if _, err := c.SendEvent(t.Context(), connect.NewRequest(&api.SendEventRequest{Name: "a/b", Data: large})); connect.CodeOf(err) != connect.CodeResourceExhausted {
 		t.Errorf("error %v", err)
 	}
 	nan := &structpb.Struct{Fields: map[string]*structpb.Value{"x": structpb.NewNumberValue(nan())}}
-	if _, err := c.SendEvent(t.Context(), connect.NewRequest(&v2.SendEventRequest{Name: "a/b", Data: nan})); err == nil {
+	if _, err := c.SendEvent(t.Context(), connect.NewRequest(&api.SendEventRequest{Name: "a/b", Data: nan})); err == nil {
 		t.Error("a number that JSON does not have is accepted")
 	}
 	if client.Errors(errors.New("another")) != nil || client.Errors(context.Canceled) != nil {

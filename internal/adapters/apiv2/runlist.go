@@ -76,7 +76,7 @@ func runLimit(asked *int32, most int) (int, error) {
 	if asked == nil {
 		return defaultPage, nil
 	}
-	return limit(asked, most, 1)
+	return limit(asked, most)
 }
 
 // cursorField is the field in cursors of a list. Spec 04 §11.7.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/app/history"
 	"github.com/ingothq/ingot/internal/ports"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 const (
@@ -23,7 +23,7 @@ const (
 )
 
 // ListRuns implements apiv2connect.APIServiceHandler. Spec 04 §11.7.
-func (s *service) ListRuns(ctx context.Context, r *connect.Request[v2.ListRunsRequest]) (*connect.Response[v2.ListRunsResponse], error) {
+func (s *service) ListRuns(ctx context.Context, r *connect.Request[api.ListRunsRequest]) (*connect.Response[api.ListRunsResponse], error) {
 	list, err := readRunList(r.Msg, r.Msg.Limit, r.Msg.IsDeferred)
 	if err != nil {
 		return nil, err
@@ -36,11 +36,11 @@ func (s *service) ListRuns(ctx context.Context, r *connect.Request[v2.ListRunsRe
 		return nil, err
 	}
 	runs, page, err := s.runs(ctx, list, some, r.Msg.GetIncludeOutput())
-	return answer(&v2.ListRunsResponse{Data: runs, Metadata: s.ranged(list), Page: page}, err)
+	return answer(&api.ListRunsResponse{Data: runs, Metadata: s.ranged(list), Page: page}, err)
 }
 
 // ListFunctionRuns implements apiv2connect.APIServiceHandler. Spec 04 §11.7.
-func (s *service) ListFunctionRuns(ctx context.Context, r *connect.Request[v2.ListFunctionRunsRequest]) (*connect.Response[v2.ListFunctionRunsResponse], error) {
+func (s *service) ListFunctionRuns(ctx context.Context, r *connect.Request[api.ListFunctionRunsRequest]) (*connect.Response[api.ListFunctionRunsResponse], error) {
 	list, err := readRunList(r.Msg, r.Msg.Limit, r.Msg.IsDeferred)
 	if err != nil {
 		return nil, err
@@ -50,14 +50,14 @@ func (s *service) ListFunctionRuns(ctx context.Context, r *connect.Request[v2.Li
 		return nil, err
 	}
 	runs, page, err := s.runs(ctx, list, some, r.Msg.GetIncludeOutput())
-	return answer(&v2.ListFunctionRunsResponse{Data: runs, Metadata: s.ranged(list), Page: page}, err)
+	return answer(&api.ListFunctionRunsResponse{Data: runs, Metadata: s.ranged(list), Page: page}, err)
 }
 
 // ranged is what comes with a list of runs.
-func (s *service) ranged(list ports.RunList) *v2.ResponseMetadata {
+func (s *service) ranged(list ports.RunList) *api.ResponseMetadata {
 	metadata := s.metadata()
 	if !list.From.IsZero() && !list.Until.IsZero() {
-		metadata.TimeRange = &v2.TimeRange{From: timestamppb.New(list.From), Until: timestamppb.New(list.Until)}
+		metadata.TimeRange = &api.TimeRange{From: timestamppb.New(list.From), Until: timestamppb.New(list.Until)}
 	}
 	return metadata
 }
@@ -91,8 +91,8 @@ func (s *service) narrow(ctx context.Context, list *ports.RunList, apps, functio
 }
 
 // runs is a page of a list. With outputs a page ends early when they are large.
-func (s *service) runs(ctx context.Context, list ports.RunList, some, outputs bool) ([]*v2.FunctionRun, *v2.Page, error) {
-	page := &v2.Page{Limit: number(list.Limit)}
+func (s *service) runs(ctx context.Context, list ports.RunList, some, outputs bool) ([]*api.FunctionRun, *api.Page, error) {
+	page := &api.Page{Limit: number(list.Limit)}
 	if !some {
 		return nil, page, nil
 	}
@@ -104,7 +104,7 @@ func (s *service) runs(ctx context.Context, list ports.RunList, some, outputs bo
 }
 
 // pageOf describes runs, and says where the list goes on.
-func (s *service) pageOf(ctx context.Context, found []ports.RunSummary, page *v2.Page, by ports.RunTime, more, outputs bool) ([]*v2.FunctionRun, *v2.Page, error) {
+func (s *service) pageOf(ctx context.Context, found []ports.RunSummary, page *api.Page, by ports.RunTime, more, outputs bool) ([]*api.FunctionRun, *api.Page, error) {
 	if outputs {
 		fitting, err := s.withOutputs(ctx, found)
 		if err != nil {
@@ -116,7 +116,7 @@ func (s *service) pageOf(ctx context.Context, found []ports.RunSummary, page *v2
 		page.Cursor = cursorOf(by, found[len(found)-1])
 	}
 	names := s.names()
-	runs := make([]*v2.FunctionRun, len(found))
+	runs := make([]*api.FunctionRun, len(found))
 	for i, summary := range found {
 		var err error
 		if runs[i], err = names.run(ctx, summary, outputs); err != nil && !errors.Is(err, ports.ErrNotFound) {
@@ -157,7 +157,7 @@ func (s *service) withOutputs(ctx context.Context, runs []ports.RunSummary) ([]p
 }
 
 // GetEventRuns implements apiv2connect.APIServiceHandler. Spec 04 §11.7.
-func (s *service) GetEventRuns(ctx context.Context, r *connect.Request[v2.GetEventRunsRequest]) (*connect.Response[v2.GetEventRunsResponse], error) {
+func (s *service) GetEventRuns(ctx context.Context, r *connect.Request[api.GetEventRunsRequest]) (*connect.Response[api.GetEventRunsResponse], error) {
 	id, err := ulid.ParseStrict(r.Msg.GetEventId())
 	if err != nil {
 		return nil, badFormat("Event ID must be a valid ULID")
@@ -177,8 +177,8 @@ func (s *service) GetEventRuns(ctx context.Context, r *connect.Request[v2.GetEve
 	runs := slices.DeleteFunc(slices.Clone(found[id]), func(r ports.RunSummary) bool { return r.Status == ports.RunSkipped || !behind(r, after) })
 	slices.SortFunc(runs, func(a, b ports.RunSummary) int { return b.RunID.Compare(a.RunID) })
 	more := len(runs) > size
-	data, page, err := s.pageOf(ctx, runs[:min(size, len(runs))], &v2.Page{Limit: number(size)}, ports.ByQueued, more, r.Msg.GetIncludeOutput())
-	return answer(&v2.GetEventRunsResponse{Data: data, Metadata: s.metadata(), Page: page}, err)
+	data, page, err := s.pageOf(ctx, runs[:min(size, len(runs))], &api.Page{Limit: number(size)}, ports.ByQueued, more, r.Msg.GetIncludeOutput())
+	return answer(&api.GetEventRunsResponse{Data: data, Metadata: s.metadata(), Page: page}, err)
 }
 
 // behind says whether a run comes after the cursor, newest first.
@@ -187,7 +187,7 @@ func behind(r ports.RunSummary, after *ports.RunCursor) bool {
 }
 
 // GetFunctionRun implements apiv2connect.APIServiceHandler. Spec 04 §11.7.
-func (s *service) GetFunctionRun(ctx context.Context, r *connect.Request[v2.GetFunctionRunRequest]) (*connect.Response[v2.GetFunctionRunResponse], error) {
+func (s *service) GetFunctionRun(ctx context.Context, r *connect.Request[api.GetFunctionRunRequest]) (*connect.Response[api.GetFunctionRunResponse], error) {
 	id, err := runID(r.Msg.GetRunId())
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func (s *service) GetFunctionRun(ctx context.Context, r *connect.Request[v2.GetF
 	case err != nil:
 		return nil, broken(textRunFailed, err)
 	}
-	return answer(&v2.GetFunctionRunResponse{Data: run, Metadata: s.metadata()}, nil)
+	return answer(&api.GetFunctionRunResponse{Data: run, Metadata: s.metadata()}, nil)
 }
 
 // stamp is a time that may be unknown.

@@ -12,12 +12,12 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/ports"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 // CreateScores implements apiv2connect.APIServiceHandler. Scores of a run that is not known are accepted and dropped, as those of a
 // run that was forgotten are: nothing is there to hold them. Spec 04 §11.10.
-func (s *service) CreateScores(ctx context.Context, r *connect.Request[v2.CreateScoresRequest]) (*connect.Response[v2.CreateScoresResponse], error) {
+func (s *service) CreateScores(ctx context.Context, r *connect.Request[api.CreateScoresRequest]) (*connect.Response[api.CreateScoresResponse], error) {
 	if s.config.NoMetadata {
 		return nil, fail(http.StatusForbidden, codeAccessDenied, "Metadata is not enabled for this account")
 	}
@@ -40,10 +40,10 @@ func (s *service) CreateScores(ctx context.Context, r *connect.Request[v2.Create
 	case err != nil && !errors.Is(err, ports.ErrNotFound):
 		return nil, broken("Unable to record score", fmt.Errorf("scores of run %s: %w", id, err))
 	}
-	return answer(&v2.CreateScoresResponse{Data: recorded(r.Msg), Metadata: s.metadata()}, nil)
+	return answer(&api.CreateScoresResponse{Data: recorded(r.Msg), Metadata: s.metadata()}, nil)
 }
 
-func scoreOf(score *v2.Score) metadata.Score {
+func scoreOf(score *api.Score) metadata.Score {
 	out := metadata.Score{Name: score.GetName(), StepID: score.StepId}
 	if score.GetValue() != nil {
 		if raw, err := protojson.Marshal(score.GetValue()); err == nil {
@@ -59,10 +59,10 @@ func scoreOf(score *v2.Score) metadata.Score {
 }
 
 // recorded says which scores were stored.
-func recorded(m *v2.CreateScoresRequest) []*v2.RecordedScore {
-	out := make([]*v2.RecordedScore, len(m.GetScores()))
+func recorded(m *api.CreateScoresRequest) []*api.RecordedScore {
+	out := make([]*api.RecordedScore, len(m.GetScores()))
 	for i, score := range m.GetScores() {
-		out[i] = &v2.RecordedScore{RunId: m.GetRunId(), Name: score.GetName(), Value: score.GetValue(), Experiment: score.GetExperiment()}
+		out[i] = &api.RecordedScore{RunId: m.GetRunId(), Name: score.GetName(), Value: score.GetValue(), Experiment: score.GetExperiment()}
 		if score.StepId != nil {
 			out[i].StepId = proto.String(score.GetStepId())
 		}

@@ -26,7 +26,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 	"github.com/ingothq/ingot/proto/api/v2/apiv2connect"
 )
 
@@ -105,8 +105,8 @@ type service struct {
 var _ apiv2connect.APIServiceHandler = (*service)(nil)
 
 // metadata is what comes with every answer.
-func (s *service) metadata() *v2.ResponseMetadata {
-	return &v2.ResponseMetadata{FetchedAt: timestamppb.New(s.Clock.Now())}
+func (s *service) metadata() *api.ResponseMetadata {
+	return &api.ResponseMetadata{FetchedAt: timestamppb.New(s.Clock.Now())}
 }
 
 // answer is a response without headers.
@@ -118,6 +118,6 @@ func answer[T any](message *T, err error) (*connect.Response[T], error) {
 }
 
 // Health implements apiv2connect.APIServiceHandler.
-func (s *service) Health(context.Context, *connect.Request[v2.HealthRequest]) (*connect.Response[v2.HealthResponse], error) {
-	return answer(&v2.HealthResponse{Data: &v2.HealthData{Status: "ok"}, Metadata: s.metadata()}, nil)
+func (s *service) Health(context.Context, *connect.Request[api.HealthRequest]) (*connect.Response[api.HealthResponse], error) {
+	return answer(&api.HealthResponse{Data: &api.HealthData{Status: "ok"}, Metadata: s.metadata()}, nil)
 }

@@ -9,13 +9,13 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 const textTraceFailed = "Unable to build trace response"
 
 // GetRunTrace implements apiv2connect.APIServiceHandler. Spec 04 §11.9.
-func (s *service) GetRunTrace(ctx context.Context, r *connect.Request[v2.GetRunTraceRequest]) (*connect.Response[v2.GetRunTraceResponse], error) {
+func (s *service) GetRunTrace(ctx context.Context, r *connect.Request[api.GetRunTraceRequest]) (*connect.Response[api.GetRunTraceResponse], error) {
 	id, err := runID(r.Msg.GetRunId())
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (s *service) GetRunTrace(ctx context.Context, r *connect.Request[v2.GetRunT
 	if err != nil {
 		return nil, broken(textTraceFailed, err)
 	}
-	return answer(&v2.GetRunTraceResponse{Data: &v2.RunTrace{RunId: id.String(), RootSpan: span}, Metadata: s.metadata()}, nil)
+	return answer(&api.GetRunTraceResponse{Data: &api.RunTrace{RunId: id.String(), RootSpan: span}, Metadata: s.metadata()}, nil)
 }
 
 // maxTraceOutputs is how many bytes of inputs and outputs a trace has before the rest of them is left out.
@@ -46,8 +46,8 @@ type spans struct {
 	size    int
 }
 
-func (s *spans) span(ctx context.Context, node *trace.Node) (*v2.TraceSpan, error) {
-	out := &v2.TraceSpan{
+func (s *spans) span(ctx context.Context, node *trace.Node) (*api.TraceSpan, error) {
+	out := &api.TraceSpan{
 		Id: node.ID, Name: node.Name, Status: spanStatuses[node.Status], StepId: optional(node.StepID),
 		QueuedAt: stamp(node.QueuedAt), StartedAt: stamp(node.StartedAt), EndedAt: stamp(node.EndedAt),
 	}
@@ -63,7 +63,7 @@ func (s *spans) span(ctx context.Context, node *trace.Node) (*v2.TraceSpan, erro
 		for name, value := range attached.Values {
 			values[name] = string(value)
 		}
-		out.Metadata = append(out.Metadata, &v2.TraceMetadata{Scope: attached.Scope, Kind: attached.Kind, Values: values, UpdatedAt: stamp(attached.UpdatedAt)})
+		out.Metadata = append(out.Metadata, &api.TraceMetadata{Scope: attached.Scope, Kind: attached.Kind, Values: values, UpdatedAt: stamp(attached.UpdatedAt)})
 	}
 	if err := s.payloads(ctx, node, out); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (s *spans) span(ctx context.Context, node *trace.Node) (*v2.TraceSpan, erro
 }
 
 // payloads adds what went into a span and what came out.
-func (s *spans) payloads(ctx context.Context, node *trace.Node, out *v2.TraceSpan) error {
+func (s *spans) payloads(ctx context.Context, node *trace.Node, out *api.TraceSpan) error {
 	if !s.outputs || node.Output == nil || s.size > maxTraceOutputs {
 		return nil
 	}
@@ -111,21 +111,21 @@ func errorText(e *trace.StepError) (json.RawMessage, error) {
 	}{member{e.Name, e.Message, e.Stack, e.Cause}})
 }
 
-var spanStatuses = map[trace.NodeStatus]v2.TraceSpanStatus{
-	trace.NodeQueued:    v2.TraceSpanStatus_TRACE_SPAN_STATUS_WAITING,
-	trace.NodeWaiting:   v2.TraceSpanStatus_TRACE_SPAN_STATUS_WAITING,
-	trace.NodeRunning:   v2.TraceSpanStatus_TRACE_SPAN_STATUS_RUNNING,
-	trace.NodeCompleted: v2.TraceSpanStatus_TRACE_SPAN_STATUS_COMPLETED,
-	trace.NodeFailed:    v2.TraceSpanStatus_TRACE_SPAN_STATUS_FAILED,
-	trace.NodeCancelled: v2.TraceSpanStatus_TRACE_SPAN_STATUS_CANCELLED,
-	trace.NodeSkipped:   v2.TraceSpanStatus_TRACE_SPAN_STATUS_SKIPPED,
+var spanStatuses = map[trace.NodeStatus]api.TraceSpanStatus{
+	trace.NodeQueued:    api.TraceSpanStatus_TRACE_SPAN_STATUS_WAITING,
+	trace.NodeWaiting:   api.TraceSpanStatus_TRACE_SPAN_STATUS_WAITING,
+	trace.NodeRunning:   api.TraceSpanStatus_TRACE_SPAN_STATUS_RUNNING,
+	trace.NodeCompleted: api.TraceSpanStatus_TRACE_SPAN_STATUS_COMPLETED,
+	trace.NodeFailed:    api.TraceSpanStatus_TRACE_SPAN_STATUS_FAILED,
+	trace.NodeCancelled: api.TraceSpanStatus_TRACE_SPAN_STATUS_CANCELLED,
+	trace.NodeSkipped:   api.TraceSpanStatus_TRACE_SPAN_STATUS_SKIPPED,
 }
 
-var stepOps = map[trace.StepOp]v2.TraceStepOp{
-	trace.OpRun:           v2.TraceStepOp_TRACE_STEP_OP_RUN,
-	trace.OpSleep:         v2.TraceStepOp_TRACE_STEP_OP_SLEEP,
-	trace.OpWaitForEvent:  v2.TraceStepOp_TRACE_STEP_OP_WAIT_FOR_EVENT,
-	trace.OpInvoke:        v2.TraceStepOp_TRACE_STEP_OP_INVOKE,
-	trace.OpWaitForSignal: v2.TraceStepOp_TRACE_STEP_OP_WAIT_FOR_SIGNAL,
-	trace.OpGateway:       v2.TraceStepOp_TRACE_STEP_OP_AI_GATEWAY,
+var stepOps = map[trace.StepOp]api.TraceStepOp{
+	trace.OpRun:           api.TraceStepOp_TRACE_STEP_OP_RUN,
+	trace.OpSleep:         api.TraceStepOp_TRACE_STEP_OP_SLEEP,
+	trace.OpWaitForEvent:  api.TraceStepOp_TRACE_STEP_OP_WAIT_FOR_EVENT,
+	trace.OpInvoke:        api.TraceStepOp_TRACE_STEP_OP_INVOKE,
+	trace.OpWaitForSignal: api.TraceStepOp_TRACE_STEP_OP_WAIT_FOR_SIGNAL,
+	trace.OpGateway:       api.TraceStepOp_TRACE_STEP_OP_AI_GATEWAY,
 }

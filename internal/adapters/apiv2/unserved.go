@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	v2 "github.com/ingothq/ingot/proto/api/v2"
+	api "github.com/ingothq/ingot/proto/api/v2"
 )
 
 // Texts of what a self-hosted server does not have. Spec 04 §11.3.
@@ -34,7 +34,7 @@ func absent(texts ...string) func(*http.Request) *failure {
 	return func(*http.Request) *failure {
 		f := &failure{status: http.StatusNotImplemented}
 		for _, text := range texts {
-			f.errors = append(f.errors, &v2.Error{Code: codeUnimplemented, Message: text})
+			f.errors = append(f.errors, &api.Error{Code: codeUnimplemented, Message: text})
 		}
 		return f
 	}

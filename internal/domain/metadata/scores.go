@@ -35,10 +35,10 @@ const badScores = "Score name or value is invalid; names must be at most 128 UTF
 // fault. Source: spec 04 §11.10.
 func OfScores(scores []Score) ([]Update, error) {
 	if len(scores) == 0 {
-		return nil, errors.New("At least one score is required") //nolint:staticcheck,revive // the text is the answer
+		return nil, errors.New("At least one score is required")
 	}
 	if len(scores) > MaxScores {
-		return nil, fmt.Errorf("At most %d scores are allowed", MaxScores) //nolint:staticcheck,revive // the text is the answer
+		return nil, fmt.Errorf("At most %d scores are allowed", MaxScores)
 	}
 	var updates []Update
 	for i, score := range scores {

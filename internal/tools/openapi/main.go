@@ -33,7 +33,7 @@ func run(file string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	return os.WriteFile(file, out, 0o644) //nolint:gosec // it is source
+	return os.WriteFile(file, out, 0o644)
 }
 
 // object is a JSON object.
