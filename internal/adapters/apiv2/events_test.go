@@ -166,6 +166,8 @@ func TestInvokeFunction_Refuses(t *testing.T) {
 	for _, body := range []string{``, `{}`, `{"data":null}`} {
 		f.expect(post, "/api/v2/apps/shop/functions/one/invoke", body, 400, refused("missing_field", "Input data is required"))
 	}
+	f.expect(post, "/api/v2/apps//functions/one/invoke", `{"data":{}}`, 400, refused("missing_field", "App ID is required"))
+	f.expect(post, "/api/v2/apps/shop/functions//invoke", `{"data":{}}`, 400, refused("missing_field", "Function ID is required"))
 	f.expect(post, "/api/v2/apps/shop/functions/nope/invoke", `{"data":{}}`, 404, refused("not_found", "Function not found"))
 	const limited = "/api/v2/apps/shop/functions/limited/invoke"
 	if w := f.rest(post, limited, `{"data":{}}`); w.Code != 200 {

@@ -189,6 +189,45 @@ func TestInvoke_IsKeptBack(t *testing.T) {
 	}
 }
 
+// forgetful is a store that does what it is asked, and sometimes does not say so; or it does nothing.
+type forgetful struct {
+	ports.Store
+
+	calls int
+}
+
+func (f *forgetful) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
+	f.calls++
+	if f.calls == 1 {
+		return nil, ports.ErrUnavailable
+	}
+	answers, err := f.Store.Schedule(ctx, s)
+	if f.calls == 2 && err == nil {
+		return nil, ports.ErrUnavailable
+	}
+	return answers, err
+}
+
+// A client that was told of a failure calls again, whether the run was made or not.
+func TestInvoke_RepeatedAfterAFailure(t *testing.T) {
+	t.Parallel()
+	w := setup(t, "")
+	clock, log := testkit.Clock{}, slog.New(slog.DiscardHandler)
+	in := ingest.New(w.backend, clock, testkit.IDs{})
+	w.Invoker = invoke.New(start.Starter{Store: &forgetful{Store: w.backend}, Advance: advance.New(w.backend, in, nil, log, nil), Clock: clock}, w.registry, in, testkit.IDs{}, log)
+	for range 2 {
+		if _, err := w.invoke("k"); !errors.Is(err, ports.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		w.route()
+	}
+	started, err := w.invoke("k")
+	w.route()
+	if runs := w.backend.Runs(); err != nil || !started.Replayed || len(runs) != 1 || runs[0].RunID != started.RunID {
+		t.Errorf("%+v, %v, runs %+v", started, err, runs)
+	}
+}
+
 // failing is a store that schedules nothing.
 type failing struct{ ports.Store }
 
