@@ -63,6 +63,7 @@ expect "grpcurl health" '"status": "ok"' grpc "localhost:$port" api.v2.APIServic
 expect "grpcurl event" '"eventId"' grpc -d '{"name":"a/b","data":{"n":1}}' "localhost:$port" api.v2.APIService/SendEvent
 expect "grpcurl refusal" 'Code: NotFound' grpc -d '{"appId":"nope"}' "localhost:$port" api.v2.APIService/GetApp
 expect "grpcurl refusal, details" 'App not found' grpc -d '{"appId":"nope"}' "localhost:$port" api.v2.APIService/GetApp
+expect "grpcurl describes" 'rpc InvokeFunction' "$work/grpcurl" -plaintext "localhost:$port" describe api.v2.APIService
 for protocol in grpc grpcweb connect; do
 	expect "buf health, $protocol" '"status": *"ok"' buf "$protocol" Health '{}'
 	expect "buf event, $protocol" '"eventId"' buf "$protocol" SendEvent '{"name":"a/b","data":{"n":1}}'
@@ -81,6 +82,7 @@ stop
 port=$((port + 1))
 begin start --signing-key "$key" --event-key k
 expect "grpcurl without a key" 'Unauthenticated' grpc "localhost:$port" api.v2.APIService/Health
+expect "grpcurl describes nothing without a key" '401' "$work/grpcurl" -plaintext "localhost:$port" list
 expect "grpcurl with the key" '"status": "ok"' grpc -H "Authorization: Bearer $key" "localhost:$port" api.v2.APIService/Health
 for protocol in grpc grpcweb connect; do
 	expect "buf without a key, $protocol" 'unauthenticated' buf "$protocol" Health '{}'

@@ -27,7 +27,7 @@ func FuzzREST(f *testing.F) {
 		f.Add(seed[0], seed[1], seed[2])
 	}
 	f.Fuzz(func(t *testing.T, method, path, body string) {
-		if _, err := url.ParseRequestURI(path); err != nil || strings.HasPrefix(path, "/api.v2.") || !strings.HasPrefix(path, "/") {
+		if _, err := url.ParseRequestURI(path); err != nil || strings.HasPrefix(path, "/api.v2.") || strings.HasPrefix(path, "/grpc.") || !strings.HasPrefix(path, "/") {
 			return // no path of REST
 		}
 		if method != get && method != post && method != http.MethodPatch {

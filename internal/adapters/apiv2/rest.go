@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"connectrpc.com/grpcreflect"
 	"connectrpc.com/vanguard"
 
 	api "github.com/ingothq/ingot/proto/api/v2"
@@ -42,8 +43,8 @@ var Prefixes = []string{"/api/v2", "/v2"}
 // rpcPath begins the paths of all RPCs.
 const rpcPath = "/" + apiv2connect.APIServiceName + "/"
 
-// Paths are those that the handler serves, with everything below them.
-var Paths = append([]string{strings.TrimSuffix(rpcPath, "/")}, Prefixes...)
+// Paths are those that the handler serves, with everything below them. The reflection services describe the API to tools of gRPC.
+var Paths = append([]string{strings.TrimSuffix(rpcPath, "/"), "/" + grpcreflect.ReflectV1ServiceName, "/" + grpcreflect.ReflectV1AlphaServiceName}, Prefixes...)
 
 // headerReplayed says that an earlier request with the same idempotency key did what this one asks for.
 const headerReplayed = "Idempotent-Replayed"
@@ -67,12 +68,20 @@ func New(d Deps, config Config) (http.Handler, error) {
 		return nil, fmt.Errorf("api v2: %w", err)
 	}
 	rest := &rest{transcoder}
+	reflector := grpcreflect.NewStaticReflector(apiv2connect.APIServiceName)
+	v1, reflectV1 := grpcreflect.NewHandlerV1(reflector)
+	alpha, reflectAlpha := grpcreflect.NewHandlerV1Alpha(reflector)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, rpcPath) {
+		switch path := r.URL.Path; {
+		case strings.HasPrefix(path, rpcPath):
 			serveRPC(rpc, w, r)
-			return
+		case strings.HasPrefix(path, v1):
+			reflectV1.ServeHTTP(w, r)
+		case strings.HasPrefix(path, alpha):
+			reflectAlpha.ServeHTTP(w, r)
+		default:
+			rest.ServeHTTP(w, r)
 		}
-		rest.ServeHTTP(w, r)
 	}), nil
 }
 

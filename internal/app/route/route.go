@@ -153,7 +153,7 @@ func (r *Router) starts(ctx context.Context, e event.Tracked) (starts []candidat
 		target, correlation := event.Target(e.Event)
 		fn, ok := r.functions.Find(target)
 		switch {
-		case event.IsDirect(e.Event):
+		case correlation == "" && event.IsDirect(e.Event):
 			found[fn.ID] = true // its run was made with the event
 		case ok && target != "":
 			add(fn, correlation != "")
