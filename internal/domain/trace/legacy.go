@@ -24,7 +24,7 @@ func LegacyTree(rows []Span, live Live, slug string) (*Node, error) {
 		return nil, err
 	}
 	root := s.runNode()
-	root.Name, root.HasDuration, root.ScheduledAt, root.Output = cmp.Or(s.root.attrs.text(KeyFunctionSlug), slug), true, time.Time{}, nil
+	root.Name, root.HasDuration, root.ScheduledAt, root.Output = cmp.Or(s.root.attrs.text(keyFunctionSlug), slug), true, time.Time{}, nil
 	for _, e := range s.entries {
 		root.Children = append(root.Children, s.legacy(e, root.ID))
 	}
