@@ -79,7 +79,7 @@ func New(serverURL, signingKey string, opts ...Option) (*Client, error) {
 		transport = http.DefaultTransport
 	}
 	caller := *o.http
-	caller.Transport = &signer{next: transport, token: token(signingKey), env: o.env}
+	caller.Transport = &signer{next: transport, server: base, token: token(signingKey), env: o.env}
 	c := &Client{base: base.String(), rest: rest, http: &caller}
 	c.APIServiceClient = apiv2connect.NewAPIServiceClient(c.http, c.base, o.connect...)
 	return c, nil
@@ -114,24 +114,29 @@ func isLocal(host string) bool {
 // prefixed is a signing key with the prefix that names its environment.
 var prefixed = regexp.MustCompile(`^signkey-\w+-`)
 
-// token is what stands for the key in requests: its hash, or itself if it is none that can be hashed.
+// token is what stands for the key in requests: its hash, behind the key's prefix, or itself if it is none that can be hashed.
 func token(key string) string {
-	secret, err := hex.DecodeString(prefixed.ReplaceAllString(key, ""))
+	prefix := prefixed.FindString(key)
+	secret, err := hex.DecodeString(key[len(prefix):])
 	if key == "" || err != nil {
 		return key
 	}
 	sum := sha256.Sum256(secret)
-	return hex.EncodeToString(sum[:])
+	return prefix + hex.EncodeToString(sum[:])
 }
 
-// signer adds to every request what tells who asks.
+// signer adds to every request what tells who asks, unless a redirect leads it to another server.
 type signer struct {
 	next       http.RoundTripper
+	server     *url.URL
 	token, env string
 }
 
 // RoundTrip implements http.RoundTripper.
 func (s *signer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme != s.server.Scheme || r.URL.Host != s.server.Host {
+		return s.next.RoundTrip(r)
+	}
 	r = r.Clone(r.Context())
 	if s.token != "" {
 		r.Header.Set("Authorization", "Bearer "+s.token)

@@ -122,8 +122,8 @@ func operation(t *testing.T, command string) client.Operation {
 
 func TestREST(t *testing.T) {
 	t.Parallel()
-	// The hash of a signing key goes over the wire, and neither the key nor its prefix.
-	const hash = "Bearer 3e0c020d16ae2fa8467cb0af8488907cbaec86257d6b26c54e60696bc475fc8c"
+	// The hash of a signing key goes over the wire, and not the key.
+	const sum = "3e0c020d16ae2fa8467cb0af8488907cbaec86257d6b26c54e60696bc475fc8c"
 	tests := map[string]struct {
 		key, command string
 		fields       map[string]any
@@ -132,10 +132,10 @@ func TestREST(t *testing.T) {
 	}{
 		"path and query": {"signkey-test-abc123def456", "get-function-runs", map[string]any{
 			"appId": "a/b", "functionId": "f", "limit": 3, "status": []string{"FAILED", "RUNNING"}, "includeOutput": true,
-		}, "", "GET /v2/apps/a%2Fb/functions/f/runs?includeOutput=true&limit=3&status=FAILED&status=RUNNING  auth=" + hash + " env=test"},
+		}, "", "GET /v2/apps/a%2Fb/functions/f/runs?includeOutput=true&limit=3&status=FAILED&status=RUNNING  auth=Bearer signkey-test-" + sum + " env=test"},
 		"body": {"abc123def456", "invoke-function", map[string]any{
 			"appId": "a", "functionId": "f", "data": json.RawMessage(`{"n":1}`),
-		}, `{"data":{},"idempotencyKey":"k"}`, `POST /v2/apps/a/functions/f/invoke {"data":{"n":1},"idempotencyKey":"k"} auth=` + hash + ` env=test`},
+		}, `{"data":{},"idempotencyKey":"k"}`, `POST /v2/apps/a/functions/f/invoke {"data":{"n":1},"idempotencyKey":"k"} auth=Bearer ` + sum + ` env=test`},
 		"whole body": {"not hex", "create-scores", map[string]any{"runId": "r"}, `[{"name":"x"}]`,
 			`POST /v2/runs/r/scores [{"name":"x"}] auth=Bearer not hex env=test`},
 		"whole body as a field": {"", "create-scores", map[string]any{"runId": "r", "scores": json.RawMessage(`[1]`)}, ``,
@@ -155,6 +155,22 @@ func TestREST(t *testing.T) {
 				t.Errorf("%d %v\n%s, want\n%s", got.Status, err, got.Body, test.want)
 			}
 		})
+	}
+}
+
+// TestREST_KeepsTheKeyToItself is led to another server.
+func TestREST_KeepsTheKeyToItself(t *testing.T) {
+	t.Parallel()
+	other := echo(t)
+	s := httptest.NewServer(http.RedirectHandler(other.URL+"/elsewhere", http.StatusTemporaryRedirect))
+	defer s.Close()
+	c, err := client.New(s.URL, "abc123def456", client.WithEnv("test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.REST(t.Context(), operation(t, "health"), nil, nil)
+	if err != nil || string(got.Body) != "GET /elsewhere  auth= env=" {
+		t.Errorf("%s, %v", got.Body, err)
 	}
 }
 

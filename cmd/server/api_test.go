@@ -41,16 +41,16 @@ func TestAPI_Calls(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"name":"from/file","ts":1}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const hash = "Bearer 3e0c020d16ae2fa8467cb0af8488907cbaec86257d6b26c54e60696bc475fc8c"
+	const sum = "3e0c020d16ae2fa8467cb0af8488907cbaec86257d6b26c54e60696bc475fc8c"
 	for name, test := range map[string]struct {
 		environ, args []string
 		stdin, want   string
 	}{
 		"path, query and key": {nil, []string{"--signing-key", "signkey-prod-abc123def456", "get-function-runs", "--app-id", "a", "--function-id", "f/g", "--limit", "3", "--status", "FAILED", "--status", "RUNNING", "--include-output"},
-			"", "GET /api/v2/apps/a/functions/f%2Fg/runs?includeOutput=true&limit=3&status=FAILED&status=RUNNING  " + hash + " "},
+			"", "GET /api/v2/apps/a/functions/f%2Fg/runs?includeOutput=true&limit=3&status=FAILED&status=RUNNING  Bearer signkey-prod-" + sum + " "},
 		"flags behind the operation": {nil, []string{"get-app", "--app-id", "a", "--env", "test", "--api-key", "k"}, "", "GET /api/v2/apps/a  Bearer k test"},
 		"variables": {[]string{"INNGEST_SIGNING_KEY=abc123def456", "INNGEST_ENV=staging"}, []string{"get-account"}, "",
-			"GET /api/v2/account  " + hash + " staging"},
+			"GET /api/v2/account  Bearer " + sum + " staging"},
 		"a body": {nil, []string{"send-event", "--body", `{"name":"a","ts":1}`, "--name", "b", "--data", `{"n":1}`}, "",
 			`POST /api/v2/events {"data":{"n":1},"name":"b","ts":1}  `},
 		"a body from a file":           {nil, []string{"send-event", "--body-file", file}, "", `POST /api/v2/events {"name":"from/file","ts":1}  `},
