@@ -37,6 +37,7 @@ build-clock: ## build bin/clockserver, the server whose time tests move
 .PHONY: generate
 generate: ## write all generated code again: protobuf, SQL, wiring, mocks
 	$(BUF) generate
+	go run ./internal/tools/openapi internal/adapters/apiv2/openapi.json
 	$(SQLC) generate
 	go generate ./internal/...
 	$(WIRE) gen .
@@ -53,6 +54,7 @@ lint: ## check formatting, vet, all linters, and the protobuf sources
 	$(LINT) run ./...
 	cd test && CGO_ENABLED=0 go tool -modfile=../tools/golangci-lint/go.mod golangci-lint run --config ../.golangci.yml ./...
 	cd examples/go && go vet ./...
+	cd examples/api && go vet ./...
 	$(BUF) lint
 
 # Coverage comes with the test run, so that nothing runs twice. A failed run leaves no profile behind.
@@ -72,6 +74,10 @@ cover: ## hold the coverage of the last test run against the limits
 test-sdk: build build-clock ## run the TypeScript and Python SDKs against the built servers
 	INGOT_BIN=$(CURDIR)/bin/server INGOT_CLOCK_BIN=$(CURDIR)/bin/clockserver test/run-ts.sh
 	INGOT_BIN=$(CURDIR)/bin/server INGOT_CLOCK_BIN=$(CURDIR)/bin/clockserver test/run-py.sh
+
+.PHONY: test-api
+test-api: build ## call the built server with grpcurl, buf and curl, in every protocol of the API
+	INGOT_BIN=$(CURDIR)/bin/server test/run-v2.sh
 
 .PHONY: examples
 examples: build ## run the examples as their READMEs say, and wait for their runs
@@ -101,4 +107,4 @@ sim: ## run the simulation on SEEDS seeds
 	go test -count=1 -timeout 0 -v -run "TestSeeds$$" ./internal/sim -sim.seeds=$(SEEDS)
 
 .PHONY: verify
-verify: check-generate lint test cover test-sdk examples ## everything that CI checks
+verify: check-generate lint test cover test-sdk test-api examples ## everything that CI checks

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ingothq/ingot/internal/adapters/apiv2"
 	"github.com/ingothq/ingot/internal/adapters/broadcast"
 	"github.com/ingothq/ingot/internal/adapters/embedded"
 	"github.com/ingothq/ingot/internal/adapters/gatewayhttp"
@@ -20,8 +21,10 @@ import (
 	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/cron"
 	"github.com/ingothq/ingot/internal/app/execute"
+	"github.com/ingothq/ingot/internal/app/history"
 	"github.com/ingothq/ingot/internal/app/hold"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/invoke"
 	"github.com/ingothq/ingot/internal/app/metering"
 	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/realtime"
@@ -185,10 +188,31 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 	}, httpapi.RealtimeConfig{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, m *meter.Meter, queue ports.Queue, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newInvoker(store ports.Store, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *invoke.Invoker {
+	starter := starting.Starter{Store: store, Advance: advance.New(store, in, updates, log, advance.Pause(clock)), Tracker: in, Clock: clock}
+	return invoke.New(starter, reg, in, ids, log)
+}
+
+func newReader(past ports.History, store ports.Store, queue ports.Queue, attached ports.Metadata, catalog ports.Catalog, clock ports.Clock) *history.Reader {
+	return history.New(history.Deps{History: past, Store: store, Queue: queue, Metadata: attached, Catalog: catalog, Clock: clock}, history.Config{})
+}
+
+// newMounts are the adapters that share the port.
+func newMounts(cfg config.Config, in *ingest.Ingest, executor *execute.Executor, invoker *invoke.Invoker, reruns *rerun.Rerun, reader *history.Reader, reg *registry.Registry, catalog ports.Catalog, past ports.History, attached ports.Metadata, clock ports.Clock, log *slog.Logger) ([]httpapi.Mount, error) {
+	api, err := apiv2.New(apiv2.Deps{
+		Ingest: in, Functions: reg, Invoker: invoker, Reruns: reruns, Runs: executor, Reader: reader, Catalog: catalog, History: past, Metadata: attached,
+		Clock: clock, Log: log,
+	}, apiv2.Config{SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), NoMetadata: !cfg.Metadata})
+	if err != nil {
+		return nil, err
+	}
+	return []httpapi.Mount{{Paths: apiv2.Paths, Handler: api}}, nil
+}
+
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, mounts []httpapi.Mount, m *meter.Meter, queue ports.Queue, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
-		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Cancellations: canceller, Pauses: pauser, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
-		Functions: reg, Limits: limits, Realtime: live, Metrics: m.Handler(queue, log), Clock: clock, IDs: ids, Log: log,
+		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Cancellations: canceller, Pauses: pauser, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
+		Functions: reg, Limits: limits, Realtime: live, Mounts: mounts, Metrics: m.Handler(queue, log), Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
 		NoMetadata: !cfg.Metadata, StartOptions: startOptions(cfg),

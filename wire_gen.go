@@ -43,7 +43,6 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	overrides := newLimits(cfg)
 	random := system.Random{}
 	executor := newExecutor(cfg, store, queue, worker, gateway, router, registry, ingestIngest, updates, publisher, overrides, meter, clock, random, log)
-	rerun := newRerun(store, history, registry, ingestIngest, updates, clock, iDs, log)
 	cancellations := cancellationsOf(engine)
 	canceller := newCanceller(cancellations, store, registry, ingestIngest, updates, clock, iDs, log)
 	pauser := newPauser(catalog, store, registry, clock, log)
@@ -58,7 +57,18 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registry, router, ingestIngest, updates, overrides, broadcast, tokens, clock, iDs, log)
 	metadata := metadataOf(engine)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, history, metadata, registry, overrides, httpapiRealtime, meter, queue, clock, iDs, log)
+	invoker := newInvoker(store, registry, ingestIngest, updates, clock, iDs, log)
+	rerun := newRerun(store, history, registry, ingestIngest, updates, clock, iDs, log)
+	reader := newReader(history, store, queue, metadata, catalog, clock)
+	v, err := newMounts(cfg, ingestIngest, executor, invoker, rerun, reader, registry, catalog, history, metadata, clock, log)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, canceller, pauser, checkpoint, store, history, metadata, registry, overrides, httpapiRealtime, v, meter, queue, clock, iDs, log)
 	scheduler := newScheduler(store, catalog, registry, ingestIngest, updates, clock, iDs, log)
 	holds := holdsOf(engine)
 	starter := newHolds(holds, store, registry, ingestIngest, updates, clock, iDs, log)

@@ -53,8 +53,18 @@ check() {
 	completed() { curl -sf "localhost:8288/v1/events/$id/runs" | grep -q '"status":"Completed"'; }
 	wait_for completed || fail "$name" "the run did not complete: $(curl -s "localhost:8288/v1/events/$id/runs")"
 	curl -sf "localhost:8288/v1/events/$id/runs" | grep -q 'Welcome, ada@example.com. How is it going?' || fail "$name" "the output is wrong"
+	if [[ $name == go ]]; then check_api; fi
 	echo "ok  	examples/$name	$((SECONDS - began))s"
 	stop
+}
+
+# check_api runs the example of the API against the server and the app of the Go example.
+check_api() {
+	(cd api && go run .) >"$data/api.log" 2>&1 || fail api "$(cat "$data/api.log")"
+	for line in 'app example-go has 1 functions' 'started before: true' 'COMPLETED: .*Welcome, ada@example.com. How is it going?'; do
+		grep -q "$line" "$data/api.log" || fail api "no \"$line\" in $(cat "$data/api.log")"
+	done
+	../bin/server api get-runs --app-id example-go --include-output | grep -q '"status": "COMPLETED"' || fail api "the command line shows no run"
 }
 
 (($# > 0)) || set -- go typescript python

@@ -51,7 +51,7 @@ func (m *Main) command() *cli.Command {
 					return err
 				},
 			},
-			unserved("api", "call the REST API (not in this version)"),
+			m.apiCommand(),
 			unserved("alpha", ""),
 		},
 	}

@@ -35,7 +35,6 @@ func TestRun_PrintsErrorsOnceOnStdout(t *testing.T) {
 		want string
 	}{
 		"unknown command":         {[]string{"serve"}, `unknown command "serve": try server help`},
-		"api":                     {[]string{"api", "get-function-runs", "--limit", "3"}, `the command "api" is not served by this version yet`},
 		"alpha":                   {[]string{"alpha", "doctor", "--help"}, `the command "alpha" is not served by this version yet`},
 		"unknown flag":            {[]string{"dev", "--wal"}, "flag provided but not defined: -wal"},
 		"unknown global flag":     {[]string{"--wal"}, "flag provided but not defined: -wal"},

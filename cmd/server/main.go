@@ -32,7 +32,7 @@ func main() {
 	program := newMain(os.Stdout, os.Stderr, os.Environ())
 	program.StdoutTTY = isatty.IsTerminal(os.Stdout.Fd())
 	program.StderrTTY = isatty.IsTerminal(os.Stderr.Fd())
-	program.Signals = signals
+	program.Stdin, program.Signals = os.Stdin, signals
 	program.Dir, _ = os.Getwd()
 	program.Home, _ = os.UserHomeDir()
 	os.Exit(program.Run(context.Background(), os.Args))

@@ -21,6 +21,8 @@ type Runner func(ctx context.Context, cfg config.Config, log *slog.Logger, ln ne
 // Main is the program with everything of the process that it touches, so that tests run commands in their own process.
 type Main struct {
 	Stdout, Stderr io.Writer
+	// Stdin is read only when a flag says so.
+	Stdin io.Reader
 	// StdoutTTY and StderrTTY tell whether a person reads the stream.
 	StdoutTTY, StderrTTY bool
 	// Environ has the form of os.Environ.

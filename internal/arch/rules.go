@@ -38,6 +38,7 @@ const (
 	sim       layer = "sim"
 	config    layer = "config"
 	generated layer = "generated code"
+	public    layer = "the client"
 	tool      layer = "tools"
 	program   layer = "tools that run the server"
 	unknown   layer = "no layer"
@@ -45,8 +46,10 @@ const (
 
 // places maps directories to layers; the longest prefix wins.
 var places = map[string]layer{
-	"":                 root,
-	"cmd":              cmd,
+	"":    root,
+	"cmd": cmd,
+	// What others import, besides the generated code of the API.
+	"client":           public,
 	"bench":            tool,
 	"internal":         unknown,
 	"internal/arch":    tool,
@@ -72,13 +75,14 @@ var places = map[string]layer{
 // mayImport lists, per layer, the own layers that it may import besides its own packages.
 var mayImport = map[layer][]layer{
 	root:      {domain, ports, app, adapter, config},
-	cmd:       {root, domain, ports, app, adapter, config},
+	cmd:       {root, domain, ports, app, adapter, config, public},
 	domain:    {},
 	ports:     {domain},
 	portstest: {domain, ports},
 	portsmock: {domain, ports},
 	app:       {domain, ports},
-	adapter:   {domain, ports, app, generated, shared},
+	adapter:   {domain, ports, app, generated, shared, public},
+	public:    {generated},
 	shared:    {domain, ports},
 	sim:       {domain, ports, app},
 	config:    {domain},

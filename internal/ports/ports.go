@@ -311,6 +311,14 @@ type Catalog interface {
 	AppByName(ctx context.Context, name string) (function.App, []function.Function, error)
 	// AppByURL returns the active app with exactly this URL.
 	AppByURL(ctx context.Context, url string) (function.App, error)
+	// AppNamed returns the app with the name, archived or not; ErrNotFound when there is none.
+	AppNamed(ctx context.Context, name string) (AppRecord, error)
+	// AppByID returns an app, archived or not.
+	AppByID(ctx context.Context, id uuid.UUID) (AppRecord, error)
+	// AppPage returns apps in the order of their IDs.
+	AppPage(ctx context.Context, q AppQuery) ([]AppRecord, error)
+	// FunctionPage returns active functions of an app in the order of their IDs, none for an app that is not known.
+	FunctionPage(ctx context.Context, q FunctionQuery) ([]function.Function, error)
 	// Ticks returns where the schedules of a function are, of all functions when it is uuid.Nil, in no order: up to which
 	// instant, At, their ticks have been dealt with. Previous is not set.
 	Ticks(ctx context.Context, function uuid.UUID) ([]Tick, error)
@@ -329,6 +337,33 @@ type Catalog interface {
 	SetPaused(ctx context.Context, function uuid.UUID, paused bool) error
 	// PausedFunctions returns the functions that are paused, in no order.
 	PausedFunctions(ctx context.Context) ([]uuid.UUID, error)
+}
+
+// AppRecord is an app with what the catalog knows besides.
+type AppRecord struct {
+	function.App
+	// CreatedAt is when the app was first stored; ArchivedAt is zero for one that is active.
+	CreatedAt, ArchivedAt time.Time
+	// Functions is how many active functions it has.
+	Functions int
+}
+
+// AppQuery selects the active apps, or the archived ones.
+type AppQuery struct {
+	Archived bool
+	// After is an ID; only greater ones are returned.
+	After uuid.UUID
+	// Limit is the number of apps to return at most; it is positive.
+	Limit int
+}
+
+// FunctionQuery selects the active functions of an app.
+type FunctionQuery struct {
+	App uuid.UUID
+	// After is an ID; only greater ones are returned.
+	After uuid.UUID
+	// Limit is the number of functions to return at most; it is positive.
+	Limit int
 }
 
 // History answers what happened. Reads see everything that was committed before the call.

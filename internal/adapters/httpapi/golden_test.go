@@ -71,7 +71,6 @@ func TestGolden(t *testing.T) {
 		"v1_runs":      {devConfig, sayV1Runs},
 		"v1_waits":     {devConfig, sayWaits},
 		"v1_endpoints": {devConfig, sayEndpoints},
-		"v2":           {devConfig, sayV2},
 		"v1_metadata":  {devConfig, sayMetadata},
 		"metadata_off": {httpapi.Config{Kind: httpapi.KindDev, NoMetadata: true}, sayNoMetadata},
 		"v1_cancels":   {devConfig, sayCancellations},

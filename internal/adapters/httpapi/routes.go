@@ -30,7 +30,7 @@ type route struct {
 // routes is everything that is served. Unlike the reference, /invoke wants the signing key: starting functions is not
 // public. So does /metrics, which names functions and says how busy they are.
 func (a *api) routes() []route {
-	return slices.Concat(a.realtimeRoutes(), a.checkpointRoutes(), a.v2Routes(), a.metricsRoutes(), []route{
+	return slices.Concat(a.realtimeRoutes(), a.checkpointRoutes(), a.metricsRoutes(), []route{
 		{http.MethodPost, "/e/:key", open, a.receiveEvents},
 		{http.MethodGet, "/health", open, a.health},
 
@@ -93,6 +93,7 @@ func (a *api) router() http.Handler {
 		}
 		a.allowed[r.path] = append(a.allowed[r.path], r.method)
 	}
+	a.mount(e)
 	return e
 }
 

@@ -81,7 +81,6 @@ type Deps struct {
 	Ingest        Ingest
 	Sync          Sync
 	Runs          Runs
-	Reruns        Reruns
 	Signals       Signals
 	Cancellations Cancellations
 	Pauses        Pauses
@@ -95,9 +94,11 @@ type Deps struct {
 	Realtime *Realtime
 	// Metrics serves GET /metrics; nil serves none.
 	Metrics http.Handler
-	Clock   ports.Clock
-	IDs     ports.IDs
-	Log     *slog.Logger
+	// Mounts are what others serve on the same port.
+	Mounts []Mount
+	Clock  ports.Clock
+	IDs    ports.IDs
+	Log    *slog.Logger
 }
 
 type api struct {

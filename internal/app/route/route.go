@@ -151,9 +151,13 @@ func (r *Router) starts(ctx context.Context, e event.Tracked) (starts []candidat
 	}
 	if e.Name == event.FunctionInvoked {
 		target, correlation := event.Target(e.Event)
-		if fn, ok := r.functions.Find(target); ok && target != "" {
+		fn, ok := r.functions.Find(target)
+		switch {
+		case correlation == "" && event.IsDirect(e.Event):
+			found[fn.ID] = true // its run was made with the event
+		case ok && target != "":
 			add(fn, correlation != "")
-		} else {
+		default:
 			failure = new(notInvoked(target, correlation, r.clock.Now()))
 		}
 	}

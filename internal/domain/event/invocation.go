@@ -76,20 +76,38 @@ func WithMetadata(data json.RawMessage, m Metadata) json.RawMessage {
 
 // Target reads which function an invocation event is for and how its invoker is told; empty what is absent.
 func Target(e Event) (fnID, correlationID string) {
-	found, ok := find(e.Data, metadataKey)
-	if !ok {
-		return "", ""
-	}
-	var metadata struct {
-		FnID          string `json:"fn_id"`
-		CorrelationID string `json:"correlation_id"`
-	}
-	value := e.Data[found.from+len(`"`+metadataKey+`":`) : found.to]
-	if json.Unmarshal(value, &metadata) != nil {
-		return "", ""
-	}
-	return metadata.FnID, metadata.CorrelationID
+	m := readMetadata(e)
+	return m.FnID, m.CorrelationID
 }
+
+// IsDirect tells whether the event is one that Direct has made.
+func IsDirect(e Event) bool { return e.Name == FunctionInvoked && readMetadata(e).Type == directType }
+
+// invocation is what is read of an invocation event's metadata.
+type invocation struct {
+	Type          string `json:"type"`
+	FnID          string `json:"fn_id"`
+	CorrelationID string `json:"correlation_id"`
+}
+
+func readMetadata(e Event) invocation {
+	var m invocation
+	found, ok := find(e.Data, metadataKey)
+	if !ok || json.Unmarshal(e.Data[found.from+len(`"`+metadataKey+`":`):found.to], &m) != nil {
+		return invocation{}
+	}
+	return m
+}
+
+// Direct is the event of an invocation through the v2 API: of a function by its UUID, with clean data, an object or null, and
+// the idempotency key's hash, empty for none. Whoever makes it starts the run in the commit that accepts it. Source: spec 04 §11.6.
+func Direct(fnID string, data json.RawMessage, idempotency string, now time.Time) Event {
+	data = WithMetadata(data, Metadata{Type: directType, FnID: fnID, Idempotency: idempotency})
+	return Event{Name: FunctionInvoked, Data: data, TS: now.UnixMilli()}
+}
+
+// directType is the Type of invocations through the v2 API.
+const directType = "api"
 
 // Invocation makes the event of POST /invoke/{slug} out of the request's body: an "inngest/function.invoked" event for the
 // function of that slug or UUID. Bytes after the first JSON value are ignored, JSON null is an empty event. newULID makes

@@ -234,3 +234,24 @@ func TestIsInternal(t *testing.T) {
 		}
 	}
 }
+
+func TestDirect(t *testing.T) {
+	t.Parallel()
+	got := Direct("fn", json.RawMessage(`{"_inngest":{"fn_id":"other"},"n":1}`), "abc", time.UnixMilli(1700000000000))
+	want := `{"_inngest":{"type":"api","invoke_idempotency":"abc","source_app_id":"","source_fn_id":"","source_fn_v":0,"fn_id":"fn","expire":0,"gid":"","name":""},"n":1}`
+	if got.Name != FunctionInvoked || string(got.Data) != want || got.TS != 1700000000000 {
+		t.Errorf("event %+v\n%s", got, got.Data)
+	}
+	if target, _ := Target(got); target != "fn" || !IsDirect(got) {
+		t.Errorf("target %q, direct %t", target, IsDirect(got))
+	}
+	for name, other := range map[string]Event{
+		"of another name": {Name: "app/event", Data: got.Data},
+		"of an invoker":   {Name: FunctionInvoked, Data: json.RawMessage(`{"_inngest":{"fn_id":"fn"}}`)},
+		"without data":    {Name: FunctionInvoked, Data: json.RawMessage(`null`)},
+	} {
+		if IsDirect(other) {
+			t.Errorf("an event %s is taken for a direct one", name)
+		}
+	}
+}

@@ -398,6 +398,21 @@ func (m *MockCatalog) EXPECT() *MockCatalogMockRecorder {
 	return m.recorder
 }
 
+// AppByID mocks base method.
+func (m *MockCatalog) AppByID(ctx context.Context, id uuid.UUID) (ports.AppRecord, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "AppByID", ctx, id)
+	ret0, _ := ret[0].(ports.AppRecord)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// AppByID indicates an expected call of AppByID.
+func (mr *MockCatalogMockRecorder) AppByID(ctx, id any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppByID", reflect.TypeOf((*MockCatalog)(nil).AppByID), ctx, id)
+}
+
 // AppByName mocks base method.
 func (m *MockCatalog) AppByName(ctx context.Context, name string) (function.App, []function.Function, error) {
 	m.ctrl.T.Helper()
@@ -429,6 +444,36 @@ func (mr *MockCatalogMockRecorder) AppByURL(ctx, url any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppByURL", reflect.TypeOf((*MockCatalog)(nil).AppByURL), ctx, url)
 }
 
+// AppNamed mocks base method.
+func (m *MockCatalog) AppNamed(ctx context.Context, name string) (ports.AppRecord, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "AppNamed", ctx, name)
+	ret0, _ := ret[0].(ports.AppRecord)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// AppNamed indicates an expected call of AppNamed.
+func (mr *MockCatalogMockRecorder) AppNamed(ctx, name any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppNamed", reflect.TypeOf((*MockCatalog)(nil).AppNamed), ctx, name)
+}
+
+// AppPage mocks base method.
+func (m *MockCatalog) AppPage(ctx context.Context, q ports.AppQuery) ([]ports.AppRecord, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "AppPage", ctx, q)
+	ret0, _ := ret[0].([]ports.AppRecord)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// AppPage indicates an expected call of AppPage.
+func (mr *MockCatalogMockRecorder) AppPage(ctx, q any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppPage", reflect.TypeOf((*MockCatalog)(nil).AppPage), ctx, q)
+}
+
 // Apps mocks base method.
 func (m *MockCatalog) Apps(ctx context.Context) ([]function.App, error) {
 	m.ctrl.T.Helper()
@@ -457,6 +502,21 @@ func (m *MockCatalog) Function(ctx context.Context, id uuid.UUID) (function.Func
 func (mr *MockCatalogMockRecorder) Function(ctx, id any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Function", reflect.TypeOf((*MockCatalog)(nil).Function), ctx, id)
+}
+
+// FunctionPage mocks base method.
+func (m *MockCatalog) FunctionPage(ctx context.Context, q ports.FunctionQuery) ([]function.Function, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "FunctionPage", ctx, q)
+	ret0, _ := ret[0].([]function.Function)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// FunctionPage indicates an expected call of FunctionPage.
+func (mr *MockCatalogMockRecorder) FunctionPage(ctx, q any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "FunctionPage", reflect.TypeOf((*MockCatalog)(nil).FunctionPage), ctx, q)
 }
 
 // Functions mocks base method.

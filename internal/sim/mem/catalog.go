@@ -129,7 +129,7 @@ func (b *Backend) Sync(ctx context.Context, plan function.SyncPlan) error {
 	if a := b.named(active.Name); a != nil {
 		active.ID = a.ID
 	}
-	b.apps[active.ID] = &active
+	b.putApp(active)
 	for _, id := range plan.Archive {
 		b.archive(id)
 	}
@@ -171,9 +171,20 @@ func (b *Backend) archive(id uuid.UUID) {
 	}
 }
 
+// putApp stores an active app.
+func (b *Backend) putApp(app function.App) {
+	b.apps[app.ID] = &app
+	at := b.appTimes[app.ID]
+	if at.created.IsZero() {
+		at.created = b.clock.Now()
+	}
+	b.appTimes[app.ID] = appTimes{created: at.created}
+}
+
 func (b *Backend) archiveApp(id uuid.UUID) {
-	if a := b.apps[id]; a != nil {
+	if a := b.apps[id]; a != nil && !a.Archived {
 		a.Archived = true
+		b.appTimes[id] = appTimes{created: b.appTimes[id].created, archived: b.clock.Now()}
 	}
 	for _, f := range b.funcs {
 		if f.AppID == id {
@@ -191,7 +202,7 @@ func (b *Backend) PutPlaceholder(ctx context.Context, placeholder function.App) 
 	defer b.mu.Unlock()
 	if b.at(placeholder.URL) == nil {
 		placeholder.Archived = false
-		b.apps[placeholder.ID] = &placeholder
+		b.putApp(placeholder)
 	}
 	return nil
 }

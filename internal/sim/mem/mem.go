@@ -66,10 +66,11 @@ type Backend struct {
 	// attached is the metadata of runs.
 	attached map[ulid.ULID][]metadata.Stored
 	// spans are the rows of their traces.
-	spans  map[ulid.ULID][]trace.Span
-	paused []uuid.UUID
-	apps   map[uuid.UUID]*function.App
-	funcs  map[uuid.UUID]*fn
+	spans    map[ulid.ULID][]trace.Span
+	paused   []uuid.UUID
+	apps     map[uuid.UUID]*function.App
+	appTimes map[uuid.UUID]appTimes
+	funcs    map[uuid.UUID]*fn
 	// ticks is where schedules are.
 	ticks map[schedule]time.Time
 }
@@ -115,7 +116,7 @@ func New(clock ports.Clock) *Backend {
 		limits: map[uuid.UUID]*flow.Settings{}, started: map[ulid.ULID]bool{}, paces: map[string]flow.Pace{}, meter: ports.NoMeter{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
-		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
+		apps: map[uuid.UUID]*function.App{}, appTimes: map[uuid.UUID]appTimes{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
 		spans: map[ulid.ULID][]trace.Span{},
 	}
 }

@@ -22,6 +22,43 @@ func (q *Queries) ArchiveApp(ctx context.Context, id string) (int64, error) {
 	return result.RowsAffected()
 }
 
+const CountAppFunctions = `-- name: CountAppFunctions :one
+SELECT COUNT(*) FROM functions WHERE app_id = ? AND archived_at IS NULL
+`
+
+func (q *Queries) CountAppFunctions(ctx context.Context, appID sql.NullString) (int64, error) {
+	row := q.db.QueryRowContext(ctx, CountAppFunctions, appID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const GetApp = `-- name: GetApp :one
+SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE id = ?
+`
+
+func (q *Queries) GetApp(ctx context.Context, id string) (App, error) {
+	row := q.db.QueryRowContext(ctx, GetApp, id)
+	var i App
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.SdkLanguage,
+		&i.SdkVersion,
+		&i.Framework,
+		&i.Metadata,
+		&i.Status,
+		&i.Error,
+		&i.Checksum,
+		&i.CreatedAt,
+		&i.ArchivedAt,
+		&i.Url,
+		&i.Method,
+		&i.AppVersion,
+	)
+	return i, err
+}
+
 const GetAppByName = `-- name: GetAppByName :one
 SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE name = ? AND name <> ''
 `
@@ -75,12 +112,106 @@ func (q *Queries) GetAppByURL(ctx context.Context, url string) (App, error) {
 	return i, err
 }
 
+const ListActiveAppPage = `-- name: ListActiveAppPage :many
+SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE id > ? AND archived_at IS NULL ORDER BY id LIMIT ?
+`
+
+type ListActiveAppPageParams struct {
+	ID    string
+	Limit int64
+}
+
+func (q *Queries) ListActiveAppPage(ctx context.Context, arg ListActiveAppPageParams) ([]App, error) {
+	rows, err := q.db.QueryContext(ctx, ListActiveAppPage, arg.ID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []App
+	for rows.Next() {
+		var i App
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.SdkLanguage,
+			&i.SdkVersion,
+			&i.Framework,
+			&i.Metadata,
+			&i.Status,
+			&i.Error,
+			&i.Checksum,
+			&i.CreatedAt,
+			&i.ArchivedAt,
+			&i.Url,
+			&i.Method,
+			&i.AppVersion,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListApps = `-- name: ListApps :many
 SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE archived_at IS NULL
 `
 
 func (q *Queries) ListApps(ctx context.Context) ([]App, error) {
 	rows, err := q.db.QueryContext(ctx, ListApps)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []App
+	for rows.Next() {
+		var i App
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.SdkLanguage,
+			&i.SdkVersion,
+			&i.Framework,
+			&i.Metadata,
+			&i.Status,
+			&i.Error,
+			&i.Checksum,
+			&i.CreatedAt,
+			&i.ArchivedAt,
+			&i.Url,
+			&i.Method,
+			&i.AppVersion,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListArchivedAppPage = `-- name: ListArchivedAppPage :many
+SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE id > ? AND archived_at IS NOT NULL ORDER BY id LIMIT ?
+`
+
+type ListArchivedAppPageParams struct {
+	ID    string
+	Limit int64
+}
+
+func (q *Queries) ListArchivedAppPage(ctx context.Context, arg ListArchivedAppPageParams) ([]App, error) {
+	rows, err := q.db.QueryContext(ctx, ListArchivedAppPage, arg.ID, arg.Limit)
 	if err != nil {
 		return nil, err
 	}

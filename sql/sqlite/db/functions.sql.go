@@ -47,6 +47,47 @@ func (q *Queries) GetFunction(ctx context.Context, id string) (Function, error) 
 	return i, err
 }
 
+const ListAppFunctionPage = `-- name: ListAppFunctionPage :many
+SELECT id, app_id, name, slug, config, created_at, archived_at FROM functions WHERE app_id = ? AND id > ? AND archived_at IS NULL ORDER BY id LIMIT ?
+`
+
+type ListAppFunctionPageParams struct {
+	AppID sql.NullString
+	ID    string
+	Limit int64
+}
+
+func (q *Queries) ListAppFunctionPage(ctx context.Context, arg ListAppFunctionPageParams) ([]Function, error) {
+	rows, err := q.db.QueryContext(ctx, ListAppFunctionPage, arg.AppID, arg.ID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Function
+	for rows.Next() {
+		var i Function
+		if err := rows.Scan(
+			&i.ID,
+			&i.AppID,
+			&i.Name,
+			&i.Slug,
+			&i.Config,
+			&i.CreatedAt,
+			&i.ArchivedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListAppFunctions = `-- name: ListAppFunctions :many
 SELECT id, app_id, name, slug, config, created_at, archived_at FROM functions WHERE app_id = ? AND archived_at IS NULL
 `

@@ -1,0 +1,106 @@
+// Package invoke starts a run of one function because somebody asks for it, and tells them what became of it.
+package invoke
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/app/advance"
+	"github.com/ingothq/ingot/internal/app/start"
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
+	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/ids"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// Why an invocation starts no run now. The event of the invocation is kept all the same.
+var (
+	// ErrRateLimited says that the function's rate limit lets no more through.
+	ErrRateLimited = errors.New("function rate limited")
+	// ErrDebounced says that the event waits for its key to become quiet.
+	ErrDebounced = errors.New("function debounced")
+	// ErrPaused says that no run of the function starts at present.
+	ErrPaused = errors.New("the function is paused")
+	// ErrSingleton says that another run of a function that allows one at a time is in progress.
+	ErrSingleton = errors.New("another run of the function is in progress")
+	// ErrFlow says that a key of the function's flow control cannot be evaluated on the data.
+	ErrFlow = errors.New("flow control of the function failed")
+)
+
+// Invoker is the use case. It is safe for concurrent use.
+type Invoker struct {
+	starter   start.Starter
+	functions start.Functions
+	tracker   advance.Tracker
+	clock     ports.Clock
+	ids       ports.IDs
+	log       *slog.Logger
+}
+
+// New returns the use case.
+func New(starter start.Starter, functions start.Functions, tracker advance.Tracker, ids ports.IDs, log *slog.Logger) *Invoker {
+	return &Invoker{starter: starter, functions: functions, tracker: tracker, clock: starter.Clock, ids: ids, log: log}
+}
+
+// Started is the run of an invocation.
+type Started struct {
+	RunID ulid.ULID
+	// Replayed says that an earlier invocation with the key has started it.
+	Replayed bool
+}
+
+// Invoke starts a run of the function with the data, which is a clean JSON object, as that of its event. The run and the event are
+// durable when it returns, and were made by one commit: with a key there is one run for it within 24 hours, however often
+// Invoke is called and whatever crashes. The run is never batched. The errors are those of this package and of the store.
+// Source: spec 04 §11.6, spec 11 §10.
+func (i *Invoker) Invoke(ctx context.Context, fn function.Function, data json.RawMessage, key string) (Started, error) {
+	hash := ""
+	if key != "" {
+		hash = ids.X36(key)
+	}
+	tracked := i.tracker.Track(event.Direct(fn.ID.String(), data, hash, i.clock.Now()))
+	schedule, answers, err := i.starter.Schedule(ctx, func() ports.Schedule { return i.decide(fn, tracked, hash) })
+	if err != nil {
+		return Started{}, fmt.Errorf("invoke function %s: %w", fn.ID, err)
+	}
+	if len(answers) == 0 {
+		if i.functions.Standing(fn.ID).Paused {
+			return Started{}, ErrPaused
+		}
+		return Started{}, ErrFlow
+	}
+	switch answers[0].Result {
+	case flow.RateLimited:
+		return Started{}, ErrRateLimited
+	case flow.IntoDebounce:
+		return Started{}, ErrDebounced
+	case flow.Skipped:
+		if schedule.Runs[0].Paused {
+			return Started{}, ErrPaused
+		}
+		return Started{}, ErrSingleton
+	case flow.Duplicate:
+		return Started{RunID: answers[0].RunID, Replayed: true}, nil
+	default:
+		return Started{RunID: answers[0].RunID}, nil
+	}
+}
+
+// decide plans the run. The event is accepted with it, and routed to whoever waits for it or listens to it.
+func (i *Invoker) decide(fn function.Function, tracked []event.Tracked, hash string) ports.Schedule {
+	spec := start.Spec(fn, i.functions, tracked...)
+	spec.Now = i.clock.Now()
+	spec.ID, spec.Key = i.ids.ULID(spec.Now), hash
+	if hash == "" {
+		spec.Key = flow.EventKey(tracked[0].Event)
+	}
+	schedule := ports.Schedule{Publish: tracked}
+	start.Plan(&schedule, i.functions, start.Run{Function: fn, Spec: spec, From: flow.FromRequest, Unique: hash != ""}, i.log)
+	return schedule
+}
