@@ -255,6 +255,10 @@ type Catalog interface {
 	Functions(ctx context.Context) ([]function.Function, error)
 	// Function returns a function by ID, archived or not.
 	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
+	// FunctionsByID returns those of the functions that exist, archived or not, in no order.
+	FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error)
+	// AppsByID returns those of the apps that exist, archived or not, in no order.
+	AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error)
 	// Apps returns the active apps, in no order.
 	Apps(ctx context.Context) ([]function.App, error)
 	// AppByName returns the app with the name, archived or not, with its active functions; ErrNotFound when there is none.
@@ -272,6 +276,8 @@ type Catalog interface {
 	PutPlaceholder(ctx context.Context, app function.App) error
 	// SetAppError records why an app cannot be used; empty clears it.
 	SetAppError(ctx context.Context, id uuid.UUID, message string) error
+	// SetAppURL changes where an app is, archived or not, and nothing else. ErrNotFound: there is no such app.
+	SetAppURL(ctx context.Context, id uuid.UUID, url string) error
 	// RemoveApp archives an app and its functions, and forgets their schedules.
 	RemoveApp(ctx context.Context, id uuid.UUID) error
 	// SetPaused pauses a function, known or not, or resumes it. What it is already it stays. The flag outlives syncs and the

@@ -32,3 +32,9 @@ UPDATE apps SET error = ? WHERE id = ?;
 
 -- name: ArchiveApp :execrows
 UPDATE apps SET archived_at = COALESCE(archived_at, CURRENT_TIMESTAMP) WHERE id = ?;
+
+-- name: ListAppsByID :many
+SELECT * FROM apps WHERE id IN (sqlc.slice(ids));
+
+-- name: SetAppURL :execrows
+UPDATE apps SET url = ? WHERE id = ?;

@@ -17,3 +17,6 @@ UPDATE functions SET archived_at = COALESCE(archived_at, CURRENT_TIMESTAMP) WHER
 
 -- name: ArchiveAppFunctions :exec
 UPDATE functions SET archived_at = CURRENT_TIMESTAMP WHERE app_id = ? AND archived_at IS NULL;
+
+-- name: ListFunctionsByID :many
+SELECT * FROM functions WHERE id IN (sqlc.slice(ids));
