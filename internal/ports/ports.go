@@ -6,6 +6,7 @@ package ports
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/trace"
 )
 
 // Errors of all ports.
@@ -304,6 +306,27 @@ type History interface {
 	Origin(ctx context.Context, id ulid.ULID) (Origin, error)
 	// Response returns the answer that a durable endpoint has given to its client; nil when it has given none.
 	Response(ctx context.Context, id ulid.ULID) (*sdk.HTTPResult, error)
+
+	// Spans returns all rows of a run, ordered by Start, End and ID, without their inputs and outputs, which may be large; HasInput and
+	// HasOutput say where there is one. A run that is not known has none.
+	Spans(ctx context.Context, run ulid.ULID) ([]trace.Span, error)
+	// Payload returns the input and the output of a row, by its ID; nil for none, also when there is no such row.
+	Payload(ctx context.Context, run ulid.ULID, span string) (input, output json.RawMessage, err error)
+	// Runs returns a page of runs. What it costs depends on the page, not on how many runs there are, for any one function or status.
+	Runs(ctx context.Context, q RunList) ([]RunSummary, error)
+	// CountRuns counts the runs of all pages.
+	CountRuns(ctx context.Context, q RunList) (int, error)
+	// Summaries returns those of the runs that are known, in no order.
+	Summaries(ctx context.Context, ids []ulid.ULID) ([]RunSummary, error)
+	// EventsByID returns those of the events that are stored, in no order.
+	EventsByID(ctx context.Context, ids []ulid.ULID) ([]event.Tracked, error)
+	// EventPage returns a page of events.
+	EventPage(ctx context.Context, q EventList) ([]event.Tracked, error)
+	// CountEvents counts the events of all pages.
+	CountEvents(ctx context.Context, q EventList) (int, error)
+	// RunsOfEvents returns the runs that each of the events started or would have started, also those of a batch that the event was in,
+	// oldest first. Events without runs are not in the answer.
+	RunsOfEvents(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID][]RunSummary, error)
 }
 
 // Origin is what started a run.

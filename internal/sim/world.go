@@ -165,12 +165,12 @@ func (w *World) boot(ctx context.Context) error {
 		Clock: w.clock, Random: jitter{w}, Log: log, Pause: func(context.Context, int) { w.stop("pause") },
 	}, execute.Config{})
 	w.checkpoints = checkpoint.New(checkpoint.Deps{
-		Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend, w},
+		Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend.History(), w},
 		Catalog: catalog{w.backend, w}, Functions: reg, Waits: w.router, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
 	})
 	w.reruns = rerun.New(start.Starter{
 		Store: ports, Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Clock: w.clock,
-	}, history{w.backend, w}, reg, entropy{w}, log)
+	}, history{w.backend.History(), w}, reg, entropy{w}, log)
 	w.canceller = cancel.New(cancel.Deps{
 		Cancellations: orders{w.backend.Cancellations(), w}, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
 		Pause: func(context.Context, int) { w.stop("pause") }, AtOnce: 1,

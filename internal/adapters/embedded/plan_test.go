@@ -33,7 +33,7 @@ func TestQueries_UseAnIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	argument := regexp.MustCompile(`sqlc\.arg\((\w+)\)`)
+	argument := regexp.MustCompile(`sqlc\.(?:arg|slice)\('?(\w+)'?\)`)
 	for _, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {
@@ -43,6 +43,7 @@ func TestQueries_UseAnIndex(t *testing.T) {
 			head, text, _ := strings.Cut(query, "\n")
 			name, _, _ := strings.Cut(head, " ")
 			plan := planOf(t, conn, argument.ReplaceAllString(text, "@$1"))
+			plan = strings.ReplaceAll(plan, "SCAN json_each", "LIST") // of the caller
 			if scans := regexp.MustCompile(`SCAN [a-z]`).MatchString(plan); scans != slices.Contains(readsAll, name) {
 				t.Errorf("%s: scans is %t\n%s", name, scans, plan)
 			}
@@ -89,7 +90,7 @@ func TestEventsByTime_ReadsTheWindowOnly(t *testing.T) {
 	_, text, _ := strings.Cut(string(content), "-- name: ListEventsByTime :many\n")
 	text, _, _ = strings.Cut(text, ";")
 	plan := planOf(t, conn, regexp.MustCompile(`sqlc\.arg\((\w+)\)`).ReplaceAllString(text, "@$1"))
-	if !strings.Contains(plan, "USING INDEX ingot_events_received_at (received_at>? AND received_at<?)") {
+	if !strings.Contains(plan, "USING INDEX ingot_events_received (received_at>? AND received_at<?)") {
 		t.Errorf("plan is\n%s", plan)
 	}
 }

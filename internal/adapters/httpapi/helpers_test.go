@@ -104,11 +104,11 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 	f.deps = httpapi.Deps{
 		Cancellations: f.cancel, Pauses: pausing.New(f.backend, f.backend, reg, f.clock, log),
 		Ingest: in, Sync: appsync.NewSyncer(f.backend, reg, function.Checks{Expression: compiles, Condition: compiles}, log),
-		Runs: f.executor, Reruns: rerun.New(start.Starter{Store: f.backend, Advance: advance.New(f.backend, in, nil, log, nil), Clock: f.clock}, f.backend, reg, ids, log), Signals: f.router,
+		Runs: f.executor, Reruns: rerun.New(start.Starter{Store: f.backend, Advance: advance.New(f.backend, in, nil, log, nil), Clock: f.clock}, f.backend.History(), reg, ids, log), Signals: f.router,
 		Checkpoints: checkpoint.New(checkpoint.Deps{
-			Advance: advance.New(f.backend, in, nil, log, nil), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
+			Advance: advance.New(f.backend, in, nil, log, nil), Store: f.backend, History: f.backend.History(), Catalog: f.backend, Functions: reg,
 			Tracker: in, Limits: limits.Limits, Jobs: f.backend.Queue(), Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,
-		}), Store: f.backend, History: f.backend, Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
+		}), Store: f.backend, History: f.backend.History(), Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
 	}
 	for _, change := range edit {
 		change(&f.deps)

@@ -49,7 +49,7 @@ func setup(t *testing.T, limits run.Limits) (*checkpoint.Checkpoint, *mem.Backen
 	}
 	advancer := advance.New(backend, ingest.New(backend, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), nil)
 	return checkpoint.New(checkpoint.Deps{
-		Advance: advancer, Store: backend, History: backend, Clock: clock{}, Limits: func(uuid.UUID) run.Limits { return limits },
+		Advance: advancer, Store: backend, History: backend.History(), Clock: clock{}, Limits: func(uuid.UUID) run.Limits { return limits },
 	}), backend, id
 }
 
@@ -147,7 +147,7 @@ func retried(t *testing.T, jobs func(*mem.Backend) checkpoint.Jobs) (*checkpoint
 	}
 	advancer := advance.New(backend, ingest.New(backend, clock{}, ids{}), nil, slog.New(slog.DiscardHandler), nil)
 	return checkpoint.New(checkpoint.Deps{
-		Advance: advancer, Store: backend, History: backend, Clock: clock{}, Jobs: jobs(backend), Limits: func(uuid.UUID) run.Limits { return run.DefaultLimits },
+		Advance: advancer, Store: backend, History: backend.History(), Clock: clock{}, Jobs: jobs(backend), Limits: func(uuid.UUID) run.Limits { return run.DefaultLimits },
 	}), backend, lease
 }
 

@@ -42,7 +42,7 @@ func newEndpoints(t *testing.T, change ...func(*checkpoint.Deps)) *endpoints {
 	e := &endpoints{backend: backend, registry: registry.New(backend, slog.New(slog.DiscardHandler)), news: &news{frames: make(chan realtime.Frame, 1)}}
 	in := ingest.New(backend, clock, testkit.IDs{})
 	e.deps = checkpoint.Deps{
-		Advance: advance.New(backend, in, nil, slog.New(slog.DiscardHandler), nil), Store: backend, History: backend, Catalog: backend, Functions: e.registry,
+		Advance: advance.New(backend, in, nil, slog.New(slog.DiscardHandler), nil), Store: backend, History: backend.History(), Catalog: backend, Functions: e.registry,
 		Tracker: in, Limits: func(uuid.UUID) run.Limits { return run.DefaultLimits }, Broadcast: e.news, Tokens: plainTokens{}, Clock: clock, IDs: testkit.IDs{},
 	}
 	for _, c := range change {

@@ -64,7 +64,7 @@ func setup(t *testing.T, change ...func(*world)) *world {
 	if _, err := backend.Schedule(t.Context(), schedule); err != nil {
 		t.Fatal(err)
 	}
-	w.Rerun = newRerun(backend, backend, registry.New(backend, slog.New(slog.DiscardHandler)))
+	w.Rerun = newRerun(backend, backend.History(), registry.New(backend, slog.New(slog.DiscardHandler)))
 	return w
 }
 
@@ -143,7 +143,7 @@ func TestRun_Refuses(t *testing.T) {
 		"no function":   {history{}, functions{ports.ErrNotFound}, rerun.ErrNoFunction},
 		"a bad catalog": {history{}, functions{broken}, broken},
 	} {
-		c.history.Backend = w.backend
+		c.history.History = w.backend.History()
 		use := newRerun(w.backend, c.history, c.fn)
 		if _, err := use.Run(t.Context(), w.first, &run.From{Step: "h1"}); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
@@ -157,7 +157,7 @@ func TestRun_Refuses(t *testing.T) {
 
 // history is a history some of whose reads fail.
 type history struct {
-	*mem.Backend
+	ports.History
 	origin, steps error
 }
 
@@ -165,14 +165,14 @@ func (h history) Origin(ctx context.Context, id ulid.ULID) (ports.Origin, error)
 	if h.origin != nil {
 		return ports.Origin{}, h.origin
 	}
-	return h.Backend.Origin(ctx, id)
+	return h.History.Origin(ctx, id)
 }
 
 func (h history) Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error) {
 	if h.steps != nil {
 		return nil, h.steps
 	}
-	return h.Backend.Steps(ctx, id)
+	return h.History.Steps(ctx, id)
 }
 
 // functions are none, or an error.
@@ -214,7 +214,7 @@ func TestRun_OfAPausedFunction(t *testing.T) {
 	w := setup(t)
 	reg := registry.New(w.backend, slog.New(slog.DiscardHandler))
 	use := func(paused bool, refusals int) error {
-		_, err := newRerun(&fenced{w.backend, refusals}, w.backend, functionsOf{reg, paused}).Run(t.Context(), w.first, nil)
+		_, err := newRerun(&fenced{w.backend, refusals}, w.backend.History(), functionsOf{reg, paused}).Run(t.Context(), w.first, nil)
 		return err
 	}
 	if err := use(true, 0); !errors.Is(err, rerun.ErrPaused) {

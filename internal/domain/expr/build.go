@@ -41,6 +41,8 @@ type builder struct {
 	attributes        []*attribute
 	// lifted are the literals that are parameters, by their id in the tree, see lift.go.
 	lifted map[int64]int
+	// outcome says that output and error are members of the second variable, see search.go.
+	outcome bool
 	// waits is what differs in a condition that waits for an event, nil for others.
 	waits *waiting
 }
@@ -82,6 +84,8 @@ func (b *builder) plainNode(e ast.Expr, scope []string) (node, error) {
 	case ast.IdentKind, ast.SelectKind:
 		if root, path := pathOf(e); root != "" && !slices.Contains(scope, root) && isVariable(root) {
 			return b.path(root, path, e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly()), nil
+		} else if b.outcome && isOutcome(root) && !slices.Contains(scope, root) {
+			return b.path("async", append([]string{root}, path...), e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly()), nil
 		}
 		if e.Kind() == ast.IdentKind {
 			return b.name(e, scope)

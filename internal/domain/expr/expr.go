@@ -61,8 +61,13 @@ func Compile(text string) (program *Program, err error) {
 
 // compile also returns the checked tree. What prepare changes of the builder is in effect when the tree is turned into nodes.
 func compile(text string, prepare func(*builder, *ast.AST)) (program *Program, tree *ast.AST, err error) {
+	return compileIn(sharedLanguage, text, prepare)
+}
+
+// compileIn is compile in a language.
+func compileIn(language func() (*language, error), text string, prepare func(*builder, *ast.AST)) (program *Program, tree *ast.AST, err error) {
 	defer contain("error compiling expression", &err)
-	shared, err := sharedLanguage()
+	shared, err := language()
 	if err != nil {
 		return nil, nil, err
 	}

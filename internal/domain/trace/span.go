@@ -27,8 +27,10 @@ type Span struct {
 	Status Status
 	// Attributes is a JSON object of Key… members, empty for none. Times are strings of milliseconds since the epoch.
 	Attributes json.RawMessage
-	// Input and Output are JSON texts; nil for none.
-	Input, Output json.RawMessage
+	// Input and Output are JSON texts; nil for none, and in rows that are read without them, which say by HasInput and HasOutput that
+	// they are there.
+	Input, Output       json.RawMessage
+	HasInput, HasOutput bool
 	// EventIDs are those that started the run, of a run's first row only.
 	EventIDs []ulid.ULID
 	// Deferred says that another run started this one when it ended.

@@ -10,6 +10,7 @@ package portsmock
 
 import (
 	context "context"
+	json "encoding/json"
 	reflect "reflect"
 	time "time"
 
@@ -19,6 +20,7 @@ import (
 	function "github.com/ingothq/ingot/internal/domain/function"
 	run "github.com/ingothq/ingot/internal/domain/run"
 	sdk "github.com/ingothq/ingot/internal/domain/sdk"
+	trace "github.com/ingothq/ingot/internal/domain/trace"
 	ports "github.com/ingothq/ingot/internal/ports"
 	ulid "github.com/oklog/ulid/v2"
 	gomock "go.uber.org/mock/gomock"
@@ -595,6 +597,36 @@ func (m *MockHistory) EXPECT() *MockHistoryMockRecorder {
 	return m.recorder
 }
 
+// CountEvents mocks base method.
+func (m *MockHistory) CountEvents(ctx context.Context, q ports.EventList) (int, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "CountEvents", ctx, q)
+	ret0, _ := ret[0].(int)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// CountEvents indicates an expected call of CountEvents.
+func (mr *MockHistoryMockRecorder) CountEvents(ctx, q any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "CountEvents", reflect.TypeOf((*MockHistory)(nil).CountEvents), ctx, q)
+}
+
+// CountRuns mocks base method.
+func (m *MockHistory) CountRuns(ctx context.Context, q ports.RunList) (int, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "CountRuns", ctx, q)
+	ret0, _ := ret[0].(int)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// CountRuns indicates an expected call of CountRuns.
+func (mr *MockHistoryMockRecorder) CountRuns(ctx, q any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "CountRuns", reflect.TypeOf((*MockHistory)(nil).CountRuns), ctx, q)
+}
+
 // Event mocks base method.
 func (m *MockHistory) Event(ctx context.Context, id ulid.ULID) (event.Tracked, error) {
 	m.ctrl.T.Helper()
@@ -608,6 +640,21 @@ func (m *MockHistory) Event(ctx context.Context, id ulid.ULID) (event.Tracked, e
 func (mr *MockHistoryMockRecorder) Event(ctx, id any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Event", reflect.TypeOf((*MockHistory)(nil).Event), ctx, id)
+}
+
+// EventPage mocks base method.
+func (m *MockHistory) EventPage(ctx context.Context, q ports.EventList) ([]event.Tracked, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "EventPage", ctx, q)
+	ret0, _ := ret[0].([]event.Tracked)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// EventPage indicates an expected call of EventPage.
+func (mr *MockHistoryMockRecorder) EventPage(ctx, q any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "EventPage", reflect.TypeOf((*MockHistory)(nil).EventPage), ctx, q)
 }
 
 // EventRuns mocks base method.
@@ -640,6 +687,21 @@ func (mr *MockHistoryMockRecorder) Events(ctx, q any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Events", reflect.TypeOf((*MockHistory)(nil).Events), ctx, q)
 }
 
+// EventsByID mocks base method.
+func (m *MockHistory) EventsByID(ctx context.Context, ids []ulid.ULID) ([]event.Tracked, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "EventsByID", ctx, ids)
+	ret0, _ := ret[0].([]event.Tracked)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// EventsByID indicates an expected call of EventsByID.
+func (mr *MockHistoryMockRecorder) EventsByID(ctx, ids any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "EventsByID", reflect.TypeOf((*MockHistory)(nil).EventsByID), ctx, ids)
+}
+
 // Origin mocks base method.
 func (m *MockHistory) Origin(ctx context.Context, id ulid.ULID) (ports.Origin, error) {
 	m.ctrl.T.Helper()
@@ -653,6 +715,22 @@ func (m *MockHistory) Origin(ctx context.Context, id ulid.ULID) (ports.Origin, e
 func (mr *MockHistoryMockRecorder) Origin(ctx, id any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Origin", reflect.TypeOf((*MockHistory)(nil).Origin), ctx, id)
+}
+
+// Payload mocks base method.
+func (m *MockHistory) Payload(ctx context.Context, arg1 ulid.ULID, span string) (json.RawMessage, json.RawMessage, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Payload", ctx, arg1, span)
+	ret0, _ := ret[0].(json.RawMessage)
+	ret1, _ := ret[1].(json.RawMessage)
+	ret2, _ := ret[2].(error)
+	return ret0, ret1, ret2
+}
+
+// Payload indicates an expected call of Payload.
+func (mr *MockHistoryMockRecorder) Payload(ctx, arg1, span any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Payload", reflect.TypeOf((*MockHistory)(nil).Payload), ctx, arg1, span)
 }
 
 // Response mocks base method.
@@ -685,6 +763,51 @@ func (mr *MockHistoryMockRecorder) Run(ctx, id any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Run", reflect.TypeOf((*MockHistory)(nil).Run), ctx, id)
 }
 
+// Runs mocks base method.
+func (m *MockHistory) Runs(ctx context.Context, q ports.RunList) ([]ports.RunSummary, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Runs", ctx, q)
+	ret0, _ := ret[0].([]ports.RunSummary)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Runs indicates an expected call of Runs.
+func (mr *MockHistoryMockRecorder) Runs(ctx, q any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Runs", reflect.TypeOf((*MockHistory)(nil).Runs), ctx, q)
+}
+
+// RunsOfEvents mocks base method.
+func (m *MockHistory) RunsOfEvents(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID][]ports.RunSummary, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "RunsOfEvents", ctx, ids)
+	ret0, _ := ret[0].(map[ulid.ULID][]ports.RunSummary)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// RunsOfEvents indicates an expected call of RunsOfEvents.
+func (mr *MockHistoryMockRecorder) RunsOfEvents(ctx, ids any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "RunsOfEvents", reflect.TypeOf((*MockHistory)(nil).RunsOfEvents), ctx, ids)
+}
+
+// Spans mocks base method.
+func (m *MockHistory) Spans(ctx context.Context, arg1 ulid.ULID) ([]trace.Span, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Spans", ctx, arg1)
+	ret0, _ := ret[0].([]trace.Span)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Spans indicates an expected call of Spans.
+func (mr *MockHistoryMockRecorder) Spans(ctx, arg1 any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Spans", reflect.TypeOf((*MockHistory)(nil).Spans), ctx, arg1)
+}
+
 // Steps mocks base method.
 func (m *MockHistory) Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error) {
 	m.ctrl.T.Helper()
@@ -698,6 +821,21 @@ func (m *MockHistory) Steps(ctx context.Context, id ulid.ULID) ([]run.Step, erro
 func (mr *MockHistoryMockRecorder) Steps(ctx, id any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Steps", reflect.TypeOf((*MockHistory)(nil).Steps), ctx, id)
+}
+
+// Summaries mocks base method.
+func (m *MockHistory) Summaries(ctx context.Context, ids []ulid.ULID) ([]ports.RunSummary, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Summaries", ctx, ids)
+	ret0, _ := ret[0].([]ports.RunSummary)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Summaries indicates an expected call of Summaries.
+func (mr *MockHistoryMockRecorder) Summaries(ctx, ids any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Summaries", reflect.TypeOf((*MockHistory)(nil).Summaries), ctx, ids)
 }
 
 // MockWorker is a mock of Worker interface.

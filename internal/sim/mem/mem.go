@@ -18,6 +18,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -59,6 +60,9 @@ type Backend struct {
 	begun   map[ulid.ULID]run.State
 	memos   map[ulid.ULID][]run.Step
 	answers map[ulid.ULID]*sdk.HTTPResult
+	// first is when runs that have ended were started.
+	first map[ulid.ULID]time.Time
+	spans map[ulid.ULID][]trace.Span
 	// attached is the metadata of runs.
 	attached map[ulid.ULID][]metadata.Stored
 	paused   []uuid.UUID
@@ -103,6 +107,7 @@ func New(clock ports.Clock) *Backend {
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
 		locks: map[string]ulid.ULID{}, tats: map[string]time.Time{},
 		begun: map[ulid.ULID]run.State{}, memos: map[ulid.ULID][]run.Step{}, answers: map[ulid.ULID]*sdk.HTTPResult{},
+		first: map[ulid.ULID]time.Time{}, spans: map[ulid.ULID][]trace.Span{},
 		limits: map[uuid.UUID]*flow.Settings{}, started: map[ulid.ULID]bool{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
@@ -129,7 +134,7 @@ func (b *Backend) Queue() ports.Queue { return queue{b} }
 func (b *Backend) Catalog() ports.Catalog { return b }
 
 // History returns the backend as that port.
-func (b *Backend) History() ports.History { return b }
+func (b *Backend) History() ports.History { return history{b} }
 
 // Metadata returns the backend as that port.
 func (b *Backend) Metadata() ports.Metadata { return attachments{b} }

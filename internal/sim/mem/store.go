@@ -131,6 +131,7 @@ func (b *Backend) apply(c ports.Commit, next run.State) {
 		}
 		b.jobs = slices.DeleteFunc(b.jobs, func(j *job) bool { return j.RunID == next.ID })
 		b.answers[next.ID] = end.Response
+		b.first[next.ID] = next.StartedAt.Truncate(time.Millisecond)
 		record := b.record(next.ID)
 		record.Status, record.EndedAt, record.Output = end.Status, end.At, end.Output
 		if record.Output == nil {

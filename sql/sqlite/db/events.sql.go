@@ -8,7 +8,54 @@ package db
 import (
 	"context"
 	"database/sql"
+	"strings"
 )
+
+const CountEventsByTime = `-- name: CountEventsByTime :one
+SELECT COUNT(*) FROM events
+WHERE received_at >= ?1 AND received_at < ?2
+    AND (CAST(?3 AS BOOLEAN) OR NOT (event_name >= 'inngest/' AND event_name < 'inngest0'))
+    AND (CAST(?4 AS BOOLEAN) OR +event_name IN (SELECT value FROM json_each(CAST(?5 AS TEXT))))
+`
+
+type CountEventsByTimeParams struct {
+	Since    string
+	Until    string
+	Internal bool
+	AnyName  bool
+	Names    string
+}
+
+func (q *Queries) CountEventsByTime(ctx context.Context, arg CountEventsByTimeParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, CountEventsByTime,
+		arg.Since,
+		arg.Until,
+		arg.Internal,
+		arg.AnyName,
+		arg.Names,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const CountSomeEvents = `-- name: CountSomeEvents :one
+SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE received_at >= ?1 AND received_at < ?2 LIMIT ?3)
+`
+
+type CountSomeEventsParams struct {
+	Since string
+	Until string
+	Max   int64
+}
+
+// How many events the window has, up to a bound.
+func (q *Queries) CountSomeEvents(ctx context.Context, arg CountSomeEventsParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, CountSomeEvents, arg.Since, arg.Until, arg.Max)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
 
 const DeleteEvent = `-- name: DeleteEvent :exec
 DELETE FROM events WHERE internal_id = ?
@@ -296,6 +343,64 @@ func (q *Queries) ListEventsByTime(ctx context.Context, arg ListEventsByTimePara
 	return items, nil
 }
 
+const ListEventsIn = `-- name: ListEventsIn :many
+SELECT internal_id, received_at, event_id, event_name, event_data, event_user, event_v, event_ts
+FROM events WHERE internal_id IN (/*SLICE:ids*/?)
+`
+
+type ListEventsInRow struct {
+	InternalID []byte
+	ReceivedAt string
+	EventID    string
+	EventName  string
+	EventData  string
+	EventUser  string
+	EventV     sql.NullString
+	EventTs    string
+}
+
+func (q *Queries) ListEventsIn(ctx context.Context, ids [][]byte) ([]ListEventsInRow, error) {
+	query := ListEventsIn
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListEventsInRow
+	for rows.Next() {
+		var i ListEventsInRow
+		if err := rows.Scan(
+			&i.InternalID,
+			&i.ReceivedAt,
+			&i.EventID,
+			&i.EventName,
+			&i.EventData,
+			&i.EventUser,
+			&i.EventV,
+			&i.EventTs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListInbox = `-- name: ListInbox :many
 SELECT internal_id FROM ingot_inbox ORDER BY internal_id
 `
@@ -313,6 +418,162 @@ func (q *Queries) ListInbox(ctx context.Context) ([][]byte, error) {
 			return nil, err
 		}
 		items = append(items, internal_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const NewestReceipt = `-- name: NewestReceipt :one
+SELECT received_at FROM events WHERE received_at > '' ORDER BY received_at DESC LIMIT 1
+`
+
+func (q *Queries) NewestReceipt(ctx context.Context) (string, error) {
+	row := q.db.QueryRowContext(ctx, NewestReceipt)
+	var received_at string
+	err := row.Scan(&received_at)
+	return received_at, err
+}
+
+const PageEventsByID = `-- name: PageEventsByID :many
+SELECT internal_id, received_at, event_id, event_name, event_data, event_user, event_v, event_ts
+FROM events
+WHERE internal_id < ?1 AND +received_at >= ?2 AND +received_at < ?3
+    AND (CAST(?4 AS BOOLEAN) OR NOT (event_name >= 'inngest/' AND event_name < 'inngest0'))
+    AND (CAST(?5 AS BOOLEAN) OR event_name IN (SELECT value FROM json_each(CAST(?6 AS TEXT))))
+ORDER BY internal_id DESC LIMIT ?7
+`
+
+type PageEventsByIDParams struct {
+	BeforeID []byte
+	Since    string
+	Until    string
+	Internal bool
+	AnyName  bool
+	Names    string
+	Max      int64
+}
+
+type PageEventsByIDRow struct {
+	InternalID []byte
+	ReceivedAt string
+	EventID    string
+	EventName  string
+	EventData  string
+	EventUser  string
+	EventV     sql.NullString
+	EventTs    string
+}
+
+// Down from the cursor, whatever lies outside of the window is passed over.
+func (q *Queries) PageEventsByID(ctx context.Context, arg PageEventsByIDParams) ([]PageEventsByIDRow, error) {
+	rows, err := q.db.QueryContext(ctx, PageEventsByID,
+		arg.BeforeID,
+		arg.Since,
+		arg.Until,
+		arg.Internal,
+		arg.AnyName,
+		arg.Names,
+		arg.Max,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PageEventsByIDRow
+	for rows.Next() {
+		var i PageEventsByIDRow
+		if err := rows.Scan(
+			&i.InternalID,
+			&i.ReceivedAt,
+			&i.EventID,
+			&i.EventName,
+			&i.EventData,
+			&i.EventUser,
+			&i.EventV,
+			&i.EventTs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const PageEventsByTime = `-- name: PageEventsByTime :many
+SELECT p.internal_id, p.received_at, p.event_id, p.event_name, p.event_data, p.event_user, p.event_v, p.event_ts
+FROM events p
+WHERE p.rowid IN (
+    SELECT e.rowid FROM events e
+    WHERE e.received_at >= ?1 AND e.received_at < ?2 AND +e.internal_id < ?3
+        AND (CAST(?4 AS BOOLEAN) OR NOT (e.event_name >= 'inngest/' AND e.event_name < 'inngest0'))
+        AND (CAST(?5 AS BOOLEAN) OR +e.event_name IN (SELECT value FROM json_each(CAST(?6 AS TEXT))))
+    ORDER BY +e.internal_id DESC LIMIT ?7)
+ORDER BY +p.internal_id DESC
+`
+
+type PageEventsByTimeParams struct {
+	Since    string
+	Until    string
+	BeforeID []byte
+	Internal bool
+	AnyName  bool
+	Names    string
+	Max      int64
+}
+
+type PageEventsByTimeRow struct {
+	InternalID []byte
+	ReceivedAt string
+	EventID    string
+	EventName  string
+	EventData  string
+	EventUser  string
+	EventV     sql.NullString
+	EventTs    string
+}
+
+// Which events of the window they are is found in the index alone.
+func (q *Queries) PageEventsByTime(ctx context.Context, arg PageEventsByTimeParams) ([]PageEventsByTimeRow, error) {
+	rows, err := q.db.QueryContext(ctx, PageEventsByTime,
+		arg.Since,
+		arg.Until,
+		arg.BeforeID,
+		arg.Internal,
+		arg.AnyName,
+		arg.Names,
+		arg.Max,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PageEventsByTimeRow
+	for rows.Next() {
+		var i PageEventsByTimeRow
+		if err := rows.Scan(
+			&i.InternalID,
+			&i.ReceivedAt,
+			&i.EventID,
+			&i.EventName,
+			&i.EventData,
+			&i.EventUser,
+			&i.EventV,
+			&i.EventTs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

@@ -57,6 +57,11 @@ type IngotCancellation struct {
 	EndedAt       int64
 }
 
+type IngotEventRun struct {
+	EventID string
+	RunID   []byte
+}
+
 type IngotPause struct {
 	RunID     []byte
 	PauseID   []byte

@@ -30,6 +30,44 @@ WHERE received_at >= sqlc.arg(since) AND received_at < sqlc.arg(until)
     AND (CAST(sqlc.arg(any_name) AS BOOLEAN) OR event_name = sqlc.arg(event_name))
 ORDER BY +internal_id DESC LIMIT sqlc.arg(max);
 
+-- name: ListEventsIn :many
+SELECT internal_id, received_at, event_id, event_name, event_data, event_user, event_v, event_ts
+FROM events WHERE internal_id IN (sqlc.slice('ids'));
+
+-- name: PageEventsByID :many
+-- Down from the cursor, whatever lies outside of the window is passed over.
+SELECT internal_id, received_at, event_id, event_name, event_data, event_user, event_v, event_ts
+FROM events
+WHERE internal_id < sqlc.arg(before_id) AND +received_at >= sqlc.arg(since) AND +received_at < sqlc.arg(until)
+    AND (CAST(sqlc.arg(internal) AS BOOLEAN) OR NOT (event_name >= 'inngest/' AND event_name < 'inngest0'))
+    AND (CAST(sqlc.arg(any_name) AS BOOLEAN) OR event_name IN (SELECT value FROM json_each(CAST(sqlc.arg(names) AS TEXT))))
+ORDER BY internal_id DESC LIMIT sqlc.arg(max);
+
+-- name: PageEventsByTime :many
+-- Which events of the window they are is found in the index alone.
+SELECT p.internal_id, p.received_at, p.event_id, p.event_name, p.event_data, p.event_user, p.event_v, p.event_ts
+FROM events p
+WHERE p.rowid IN (
+    SELECT e.rowid FROM events e
+    WHERE e.received_at >= sqlc.arg(since) AND e.received_at < sqlc.arg(until) AND +e.internal_id < sqlc.arg(before_id)
+        AND (CAST(sqlc.arg(internal) AS BOOLEAN) OR NOT (e.event_name >= 'inngest/' AND e.event_name < 'inngest0'))
+        AND (CAST(sqlc.arg(any_name) AS BOOLEAN) OR +e.event_name IN (SELECT value FROM json_each(CAST(sqlc.arg(names) AS TEXT))))
+    ORDER BY +e.internal_id DESC LIMIT sqlc.arg(max))
+ORDER BY +p.internal_id DESC;
+
+-- name: CountEventsByTime :one
+SELECT COUNT(*) FROM events
+WHERE received_at >= sqlc.arg(since) AND received_at < sqlc.arg(until)
+    AND (CAST(sqlc.arg(internal) AS BOOLEAN) OR NOT (event_name >= 'inngest/' AND event_name < 'inngest0'))
+    AND (CAST(sqlc.arg(any_name) AS BOOLEAN) OR +event_name IN (SELECT value FROM json_each(CAST(sqlc.arg(names) AS TEXT))));
+
+-- name: CountSomeEvents :one
+-- How many events the window has, up to a bound.
+SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE received_at >= sqlc.arg(since) AND received_at < sqlc.arg(until) LIMIT sqlc.arg(max));
+
+-- name: NewestReceipt :one
+SELECT received_at FROM events WHERE received_at > '' ORDER BY received_at DESC LIMIT 1;
+
 -- name: DeleteEvent :exec
 DELETE FROM events WHERE internal_id = ?;
 

@@ -1,0 +1,208 @@
+package mem
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/trace"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// summary is what lists say of a run.
+func (b *Backend) summary(r *ports.RunRecord) ports.RunSummary {
+	state, begun := b.begun[r.RunID]
+	s := ports.RunSummary{
+		RunID: r.RunID, AppID: state.AppID, FunctionID: r.FunctionID, QueuedAt: ulid.Time(r.RunID.Time()).UTC(),
+		Batch: r.BatchID, Cron: r.Cron, OriginalRunID: r.OriginalRunID, HasOutput: !r.EndedAt.IsZero(), Output: r.Output,
+		Events: []ulid.ULID{r.EventID}, Status: ports.RunStatus(r.Status), EndedAt: r.EndedAt.Truncate(time.Millisecond),
+	}
+	s.TraceID, _ = trace.RunIDs(r.RunID)
+	if begun {
+		s.Events = nil
+		for _, e := range state.Events {
+			s.Events = append(s.Events, e.InternalID)
+		}
+	}
+	switch current, running := b.runs[r.RunID]; {
+	case !running && r.Status != run.Skipped:
+		s.StartedAt = b.first[r.RunID]
+	case running && current.StartedAt.IsZero():
+		s.Status = ports.RunQueued
+	case running:
+		s.StartedAt = current.StartedAt.Truncate(time.Millisecond)
+	}
+	return s
+}
+
+// history is the backend as that port; Runs of the backend itself are the records.
+type history struct{ *Backend }
+
+// Runs implements ports.History.
+func (b history) Runs(ctx context.Context, q ports.RunList) ([]ports.RunSummary, error) {
+	found, err := b.selected(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(s ports.RunSummary) bool { return !behind(q, s) })
+	for i := range found {
+		found[i].Output = nil
+	}
+	return found[:min(len(found), max(q.Limit, 1))], nil
+}
+
+// CountRuns implements ports.History.
+func (b *Backend) CountRuns(ctx context.Context, q ports.RunList) (int, error) {
+	found, err := b.selected(ctx, q)
+	return len(found), err
+}
+
+// selected are the runs of all pages, in order.
+func (b *Backend) selected(ctx context.Context, q ports.RunList) ([]ports.RunSummary, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []ports.RunSummary
+	for _, record := range b.records {
+		if s := b.summary(record); ofList(q, s) {
+			found = append(found, s)
+		}
+	}
+	slices.SortFunc(found, func(x, y ports.RunSummary) int {
+		order := cmp.Or(x.At(q.Time).Compare(y.At(q.Time)), x.RunID.Compare(y.RunID))
+		if !q.Ascending {
+			return -order
+		}
+		return order
+	})
+	return found, nil
+}
+
+func ofList(q ports.RunList, s ports.RunSummary) bool {
+	at := s.At(q.Time)
+	switch {
+	case len(q.Functions) > 0 && !slices.Contains(q.Functions, s.FunctionID),
+		len(q.Apps) > 0 && !slices.Contains(q.Apps, s.AppID),
+		len(q.Statuses) > 0 && !slices.Contains(q.Statuses, s.Status),
+		len(q.Statuses) == 0 && s.Status == ports.RunSkipped && !q.Skipped,
+		q.Time == ports.ByEnded && s.EndedAt.IsZero(),
+		q.Deferred != nil && *q.Deferred != s.Deferred,
+		!q.From.IsZero() && at.Before(q.From), !q.Until.IsZero() && at.After(q.Until):
+		return false
+	}
+	return true
+}
+
+func behind(q ports.RunList, s ports.RunSummary) bool {
+	if q.After == nil {
+		return true
+	}
+	order := s.RunID.Compare(q.After.Run)
+	if q.Time == ports.ByEnded {
+		order = cmp.Or(s.EndedAt.Compare(q.After.At), order)
+	}
+	return order > 0 == q.Ascending && order != 0
+}
+
+// Summaries implements ports.History.
+func (b *Backend) Summaries(ctx context.Context, ids []ulid.ULID) ([]ports.RunSummary, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []ports.RunSummary
+	for _, record := range b.records {
+		if slices.Contains(ids, record.RunID) {
+			found = append(found, b.summary(record))
+		}
+	}
+	return found, nil
+}
+
+// RunsOfEvents implements ports.History.
+func (b *Backend) RunsOfEvents(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID][]ports.RunSummary, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	found := map[ulid.ULID][]ports.RunSummary{}
+	for _, record := range b.records {
+		s := b.summary(record)
+		for _, id := range s.Events {
+			if slices.Contains(ids, id) {
+				found[id] = append(found[id], s)
+			}
+		}
+	}
+	for _, runs := range found {
+		slices.SortFunc(runs, func(x, y ports.RunSummary) int { return x.RunID.Compare(y.RunID) })
+	}
+	return found, nil
+}
+
+// EventsByID implements ports.History.
+func (b *Backend) EventsByID(ctx context.Context, ids []ulid.ULID) ([]event.Tracked, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []event.Tracked
+	for _, e := range b.events {
+		if slices.Contains(ids, e.InternalID) {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+// EventPage implements ports.History.
+func (b *Backend) EventPage(ctx context.Context, q ports.EventList) ([]event.Tracked, error) {
+	found, err := b.listed(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if !q.Cursor.IsZero() {
+		found = slices.DeleteFunc(found, func(e event.Tracked) bool { return e.InternalID.Compare(q.Cursor) >= 0 })
+	}
+	return found[:min(len(found), max(q.Limit, 1))], nil
+}
+
+// CountEvents implements ports.History.
+func (b *Backend) CountEvents(ctx context.Context, q ports.EventList) (int, error) {
+	found, err := b.listed(ctx, q)
+	return len(found), err
+}
+
+// listed are the events of all pages, newest first.
+func (b *Backend) listed(ctx context.Context, q ports.EventList) ([]event.Tracked, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []event.Tracked
+	for _, e := range b.events {
+		window := ports.EventQuery{After: q.From, Before: q.Until}
+		if q.Internal && withinReceipt(window, e) || selects(window, e) {
+			if len(q.Names) == 0 || slices.Contains(q.Names, e.Name) {
+				found = append(found, e)
+			}
+		}
+	}
+	slices.SortFunc(found, func(x, y event.Tracked) int { return y.InternalID.Compare(x.InternalID) })
+	return found, nil
+}
+
+func withinReceipt(q ports.EventQuery, e event.Tracked) bool {
+	return (q.After.IsZero() || !e.ReceivedAt.Before(q.After)) && (q.Before.IsZero() || !e.ReceivedAt.After(q.Before))
+}
