@@ -145,7 +145,7 @@ func beside(id ulid.ULID, up bool) (ulid.ULID, bool) {
 // Runs implements ports.History. Each status, or function and status, is a walk along an index; the walks are merged.
 func (h history) Runs(ctx context.Context, q ports.RunList) ([]ports.RunSummary, error) {
 	var page []ports.RunSummary
-	err := h.db.read(ctx, func(queries *db.Queries) (err error) {
+	err := h.flushed(ctx, func(queries *db.Queries) (err error) {
 		l := lister{queries: queries, list: q}
 		page, err = l.page(ctx)
 		return err
@@ -159,7 +159,7 @@ func (h history) Runs(ctx context.Context, q ports.RunList) ([]ports.RunSummary,
 // CountRuns implements ports.History.
 func (h history) CountRuns(ctx context.Context, q ports.RunList) (int, error) {
 	var count int
-	err := h.db.read(ctx, func(queries *db.Queries) (err error) {
+	err := h.flushed(ctx, func(queries *db.Queries) (err error) {
 		l := lister{queries: queries, list: q}
 		count, err = l.count(ctx)
 		return err

@@ -92,7 +92,7 @@ func parseTriggers(list []byte) ([]ulid.ULID, error) {
 // Summaries implements ports.History.
 func (h history) Summaries(ctx context.Context, ids []ulid.ULID) ([]ports.RunSummary, error) {
 	var found []ports.RunSummary
-	err := h.db.read(ctx, func(q *db.Queries) (err error) {
+	err := h.flushed(ctx, func(q *db.Queries) (err error) {
 		found, err = summaries(ctx, q, ids)
 		return err
 	})
@@ -143,7 +143,7 @@ func blobs(ids []ulid.ULID) [][]byte {
 // RunsOfEvents implements ports.History.
 func (h history) RunsOfEvents(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID][]ports.RunSummary, error) {
 	found := map[ulid.ULID][]ports.RunSummary{}
-	err := h.db.read(ctx, func(q *db.Queries) error {
+	err := h.flushed(ctx, func(q *db.Queries) error {
 		runs := map[ulid.ULID][]ulid.ULID{}
 		for chunk := range slices.Chunk(ids, idChunk) {
 			if err := eventRuns(ctx, q, chunk, runs); err != nil {

@@ -29,7 +29,7 @@ type Cursor struct {
 	At    time.Time
 }
 
-type cursor struct {
+type cursorText struct {
 	ID     string                      `json:"id"`
 	Fields map[CursorField]cursorValue `json:"c"`
 }
@@ -45,7 +45,7 @@ func (c Cursor) String() string {
 	if c.Field.micro() {
 		value = c.At.UnixMicro()
 	}
-	text, _ := json.Marshal(cursor{c.Run.String(), map[CursorField]cursorValue{c.Field: {c.Field, value}}}) // this cannot fail
+	text, _ := json.Marshal(cursorText{c.Run.String(), map[CursorField]cursorValue{c.Field: {c.Field, value}}}) // this cannot fail
 	return base64.StdEncoding.EncodeToString(text)
 }
 
@@ -57,7 +57,7 @@ func ParseCursor(text string, fields ...CursorField) (Cursor, error) {
 	if err != nil {
 		return Cursor{}, fmt.Errorf("cursor is not base64: %w", err)
 	}
-	var content cursor
+	var content cursorText
 	if err := json.Unmarshal(decoded, &content); err != nil {
 		return Cursor{}, fmt.Errorf("cursor is not JSON: %w", err)
 	}

@@ -58,3 +58,9 @@ func MetadataID(parent, kind string) string {
 	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(parent + "-metadata-" + kind))).Read(out[:])
 	return hex.EncodeToString(out[:])
 }
+
+// PlannedID is the ID of the row that says that a step is to be run; the one that ends it has the same Dynamic.
+func PlannedID(step string) string { return seededSpan("planned:" + step) }
+
+// ExtendID is the ID of a row that tells more of a span, by what it tells.
+func ExtendID(dynamic, cause string) string { return seededSpan("extend:" + dynamic + ":" + cause) }

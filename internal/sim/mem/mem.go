@@ -60,14 +60,13 @@ type Backend struct {
 	begun   map[ulid.ULID]run.State
 	memos   map[ulid.ULID][]run.Step
 	answers map[ulid.ULID]*sdk.HTTPResult
-	// first is when runs that have ended were started.
-	first map[ulid.ULID]time.Time
-	spans map[ulid.ULID][]trace.Span
 	// attached is the metadata of runs.
 	attached map[ulid.ULID][]metadata.Stored
-	paused   []uuid.UUID
-	apps     map[uuid.UUID]*function.App
-	funcs    map[uuid.UUID]*fn
+	// spans are the rows of their traces.
+	spans  map[ulid.ULID][]trace.Span
+	paused []uuid.UUID
+	apps   map[uuid.UUID]*function.App
+	funcs  map[uuid.UUID]*fn
 	// ticks is where schedules are.
 	ticks map[schedule]time.Time
 }
@@ -107,11 +106,11 @@ func New(clock ports.Clock) *Backend {
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
 		locks: map[string]ulid.ULID{}, tats: map[string]time.Time{},
 		begun: map[ulid.ULID]run.State{}, memos: map[ulid.ULID][]run.Step{}, answers: map[ulid.ULID]*sdk.HTTPResult{},
-		first: map[ulid.ULID]time.Time{}, spans: map[ulid.ULID][]trace.Span{},
 		limits: map[uuid.UUID]*flow.Settings{}, started: map[ulid.ULID]bool{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
 		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
+		spans: map[ulid.ULID][]trace.Span{},
 	}
 }
 

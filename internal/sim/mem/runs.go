@@ -9,36 +9,39 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
-	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// summary is what lists say of a run.
-func (b *Backend) summary(r *ports.RunRecord) ports.RunSummary {
-	state, begun := b.begun[r.RunID]
-	s := ports.RunSummary{
-		RunID: r.RunID, AppID: state.AppID, FunctionID: r.FunctionID, QueuedAt: ulid.Time(r.RunID.Time()).UTC(),
-		Batch: r.BatchID, Cron: r.Cron, OriginalRunID: r.OriginalRunID, HasOutput: !r.EndedAt.IsZero(), Output: r.Output,
-		Events: []ulid.ULID{r.EventID}, Status: ports.RunStatus(r.Status), EndedAt: r.EndedAt.Truncate(time.Millisecond),
-	}
-	s.TraceID, _ = trace.RunIDs(r.RunID)
-	if begun {
-		s.Events = nil
-		for _, e := range state.Events {
-			s.Events = append(s.Events, e.InternalID)
+// summaries are what lists say of all runs, in no order: what the rows of their traces say.
+func (b *Backend) summaries() []ports.RunSummary {
+	var all []ports.RunSummary
+	for id, rows := range b.spans {
+		s := ports.RunSummary{RunID: id, QueuedAt: ulid.Time(id.Time()).UTC(), OriginalRunID: b.record(id).OriginalRunID}
+		known := false
+		for _, row := range trace.Merge(rows) {
+			s.AI = s.AI || row.AI
+			if row.Summary == nil {
+				continue
+			}
+			known = true
+			s.AppID, s.FunctionID, s.TraceID, s.Events, s.Deferred = row.App, row.Function, row.Trace, row.EventIDs, row.Deferred
+			s.Batch, s.Cron, s.Debounced = row.Summary.Batch, row.Summary.Cron, row.Summary.Debounced
+			s.Status = ports.RunStatus(row.Summary.Status)
+			if s.Status != ports.RunSkipped {
+				s.StartedAt = toMillis(row.Summary.StartedAt)
+			}
+			s.EndedAt = toMillis(row.Summary.EndedAt)
+			s.HasOutput, s.Output = row.Output != nil, trace.Unwrapped(row.Output)
+		}
+		if known {
+			all = append(all, s)
 		}
 	}
-	switch current, running := b.runs[r.RunID]; {
-	case !running && r.Status != run.Skipped:
-		s.StartedAt = b.first[r.RunID]
-	case running && current.StartedAt.IsZero():
-		s.Status = ports.RunQueued
-	case running:
-		s.StartedAt = current.StartedAt.Truncate(time.Millisecond)
-	}
-	return s
+	return all
 }
+
+func toMillis(at time.Time) time.Time { return at.UTC().Truncate(time.Millisecond) }
 
 // history is the backend as that port; Runs of the backend itself are the records.
 type history struct{ *Backend }
@@ -70,8 +73,8 @@ func (b *Backend) selected(ctx context.Context, q ports.RunList) ([]ports.RunSum
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var found []ports.RunSummary
-	for _, record := range b.records {
-		if s := b.summary(record); ofList(q, s) {
+	for _, s := range b.summaries() {
+		if ofList(q, s) {
 			found = append(found, s)
 		}
 	}
@@ -119,9 +122,9 @@ func (b *Backend) Summaries(ctx context.Context, ids []ulid.ULID) ([]ports.RunSu
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var found []ports.RunSummary
-	for _, record := range b.records {
-		if slices.Contains(ids, record.RunID) {
-			found = append(found, b.summary(record))
+	for _, s := range b.summaries() {
+		if slices.Contains(ids, s.RunID) {
+			found = append(found, s)
 		}
 	}
 	return found, nil
@@ -135,8 +138,7 @@ func (b *Backend) RunsOfEvents(ctx context.Context, ids []ulid.ULID) (map[ulid.U
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	found := map[ulid.ULID][]ports.RunSummary{}
-	for _, record := range b.records {
-		s := b.summary(record)
+	for _, s := range b.summaries() {
 		for _, id := range s.Events {
 			if slices.Contains(ids, id) {
 				found[id] = append(found[id], s)

@@ -62,6 +62,11 @@ type IngotEventRun struct {
 	RunID   []byte
 }
 
+type IngotHistoryLog struct {
+	Seq  int64
+	Body []byte
+}
+
 type IngotPause struct {
 	RunID     []byte
 	PauseID   []byte

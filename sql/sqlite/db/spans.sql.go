@@ -8,29 +8,128 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"strings"
+	"time"
 )
 
-const GetPayload = `-- name: GetPayload :one
-SELECT CAST(COALESCE(input, '') AS TEXT) AS input, CAST(COALESCE(output, '') AS TEXT) AS output FROM spans WHERE run_id = ? AND span_id = ? LIMIT 1
+const DeleteHistoryLog = `-- name: DeleteHistoryLog :exec
+DELETE FROM ingot_history_log WHERE seq <= ?
 `
 
-type GetPayloadParams struct {
+func (q *Queries) DeleteHistoryLog(ctx context.Context, seq int64) error {
+	_, err := q.db.ExecContext(ctx, DeleteHistoryLog, seq)
+	return err
+}
+
+const DeleteSpans = `-- name: DeleteSpans :exec
+DELETE FROM spans WHERE run_id = ?
+`
+
+func (q *Queries) DeleteSpans(ctx context.Context, runID string) error {
+	_, err := q.db.ExecContext(ctx, DeleteSpans, runID)
+	return err
+}
+
+const DeleteTraceRun = `-- name: DeleteTraceRun :exec
+DELETE FROM trace_runs WHERE run_id = ?
+`
+
+func (q *Queries) DeleteTraceRun(ctx context.Context, runID []byte) error {
+	_, err := q.db.ExecContext(ctx, DeleteTraceRun, runID)
+	return err
+}
+
+const GetSpanPayload = `-- name: GetSpanPayload :one
+SELECT CAST(COALESCE(input, '') AS TEXT) AS input, CAST(COALESCE(output, '') AS TEXT) AS output
+FROM spans WHERE run_id = ? AND span_id = ?
+`
+
+type GetSpanPayloadParams struct {
 	RunID  string
 	SpanID string
 }
 
-type GetPayloadRow struct {
+type GetSpanPayloadRow struct {
 	Input  string
 	Output string
 }
 
-// The columns have numeric affinity: what looks like a number is stored as one.
-func (q *Queries) GetPayload(ctx context.Context, arg GetPayloadParams) (GetPayloadRow, error) {
-	row := q.db.QueryRowContext(ctx, GetPayload, arg.RunID, arg.SpanID)
-	var i GetPayloadRow
+func (q *Queries) GetSpanPayload(ctx context.Context, arg GetSpanPayloadParams) (GetSpanPayloadRow, error) {
+	row := q.db.QueryRowContext(ctx, GetSpanPayload, arg.RunID, arg.SpanID)
+	var i GetSpanPayloadRow
 	err := row.Scan(&i.Input, &i.Output)
 	return i, err
+}
+
+const InsertHistoryLog = `-- name: InsertHistoryLog :exec
+INSERT INTO ingot_history_log (seq, body) VALUES (?, ?)
+`
+
+type InsertHistoryLogParams struct {
+	Seq  int64
+	Body []byte
+}
+
+func (q *Queries) InsertHistoryLog(ctx context.Context, arg InsertHistoryLogParams) error {
+	_, err := q.db.ExecContext(ctx, InsertHistoryLog, arg.Seq, arg.Body)
+	return err
+}
+
+const InsertSpan = `-- name: InsertSpan :execrows
+INSERT INTO spans (
+    span_id, trace_id, parent_span_id, name, start_time, end_time, attributes, links, dynamic_span_id, account_id, app_id, function_id,
+    run_id, env_id, output, status, input, event_ids, is_deferred
+) VALUES (?, ?, ?, ?, ?, ?, ?, 'null', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (trace_id, span_id) DO NOTHING
+`
+
+type InsertSpanParams struct {
+	SpanID        string
+	TraceID       string
+	ParentSpanID  sql.NullString
+	Name          string
+	StartTime     time.Time
+	EndTime       time.Time
+	Attributes    json.RawMessage
+	DynamicSpanID sql.NullString
+	AccountID     string
+	AppID         string
+	FunctionID    string
+	RunID         string
+	EnvID         string
+	Output        json.RawMessage
+	Status        sql.NullString
+	Input         json.RawMessage
+	EventIds      json.RawMessage
+	IsDeferred    sql.NullBool
+}
+
+func (q *Queries) InsertSpan(ctx context.Context, arg InsertSpanParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, InsertSpan,
+		arg.SpanID,
+		arg.TraceID,
+		arg.ParentSpanID,
+		arg.Name,
+		arg.StartTime,
+		arg.EndTime,
+		arg.Attributes,
+		arg.DynamicSpanID,
+		arg.AccountID,
+		arg.AppID,
+		arg.FunctionID,
+		arg.RunID,
+		arg.EnvID,
+		arg.Output,
+		arg.Status,
+		arg.Input,
+		arg.EventIds,
+		arg.IsDeferred,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const ListDeferred = `-- name: ListDeferred :many
@@ -138,31 +237,67 @@ func (q *Queries) ListDeferredUp(ctx context.Context, arg ListDeferredUpParams) 
 	return items, nil
 }
 
+const ListHistoryLog = `-- name: ListHistoryLog :many
+SELECT seq, body FROM ingot_history_log WHERE seq > ? ORDER BY seq LIMIT ?
+`
+
+type ListHistoryLogParams struct {
+	Seq   int64
+	Limit int64
+}
+
+func (q *Queries) ListHistoryLog(ctx context.Context, arg ListHistoryLogParams) ([]IngotHistoryLog, error) {
+	rows, err := q.db.QueryContext(ctx, ListHistoryLog, arg.Seq, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []IngotHistoryLog
+	for rows.Next() {
+		var i IngotHistoryLog
+		if err := rows.Scan(&i.Seq, &i.Body); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListSpans = `-- name: ListSpans :many
-SELECT span_id, trace_id, parent_span_id, name, CAST(start_time AS TEXT) AS start_time, CAST(end_time AS TEXT) AS end_time,
-    CAST(COALESCE(attributes, '') AS TEXT) AS attributes, dynamic_span_id, app_id, function_id, status, CAST(COALESCE(event_ids, '') AS TEXT) AS event_ids, is_deferred,
-    input IS NOT NULL AS has_input, output IS NOT NULL AS has_output
-FROM spans WHERE run_id = ?
+SELECT
+    span_id, trace_id, CAST(COALESCE(parent_span_id, '') AS TEXT) AS parent_span_id, name, CAST(start_time AS TEXT) AS start_time,
+    CAST(end_time AS TEXT) AS end_time, CAST(COALESCE(attributes, '') AS TEXT) AS attributes,
+    CAST(COALESCE(dynamic_span_id, '') AS TEXT) AS dynamic_span_id, app_id, function_id, CAST(COALESCE(status, '') AS TEXT) AS status,
+    CAST(COALESCE(event_ids, '') AS TEXT) AS event_ids, CAST(COALESCE(is_deferred, 0) AS INTEGER) AS is_deferred,
+    CAST(input IS NOT NULL AS INTEGER) AS has_input, CAST(output IS NOT NULL AS INTEGER) AS has_output
+FROM spans WHERE run_id = ? ORDER BY start_time, end_time, span_id
 `
 
 type ListSpansRow struct {
 	SpanID        string
 	TraceID       string
-	ParentSpanID  sql.NullString
+	ParentSpanID  string
 	Name          string
 	StartTime     string
 	EndTime       string
 	Attributes    string
-	DynamicSpanID sql.NullString
+	DynamicSpanID string
 	AppID         string
 	FunctionID    string
-	Status        sql.NullString
+	Status        string
 	EventIds      string
-	IsDeferred    sql.NullBool
-	HasInput      bool
-	HasOutput     bool
+	IsDeferred    int64
+	HasInput      int64
+	HasOutput     int64
 }
 
+// The columns of JSON hold numbers where their texts look like one, so they are read as texts.
 func (q *Queries) ListSpans(ctx context.Context, runID string) ([]ListSpansRow, error) {
 	rows, err := q.db.QueryContext(ctx, ListSpans, runID)
 	if err != nil {
@@ -200,4 +335,94 @@ func (q *Queries) ListSpans(ctx context.Context, runID string) ([]ListSpansRow, 
 		return nil, err
 	}
 	return items, nil
+}
+
+const MarkTraceRunAI = `-- name: MarkTraceRunAI :exec
+UPDATE trace_runs SET has_ai = TRUE WHERE run_id = ?
+`
+
+func (q *Queries) MarkTraceRunAI(ctx context.Context, runID []byte) error {
+	_, err := q.db.ExecContext(ctx, MarkTraceRunAI, runID)
+	return err
+}
+
+const PutTraceRun = `-- name: PutTraceRun :exec
+INSERT INTO trace_runs (
+    run_id, account_id, workspace_id, app_id, function_id, trace_id, queued_at, started_at, ended_at, status, source_id, trigger_ids,
+    output, is_debounce, batch_id, cron_schedule, has_ai
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id) DO UPDATE SET
+    started_at = max(started_at, excluded.started_at), ended_at = excluded.ended_at, status = excluded.status,
+    output = excluded.output, has_ai = max(has_ai, excluded.has_ai)
+WHERE status NOT IN (50, 300, 400, 500, 600)
+`
+
+type PutTraceRunParams struct {
+	RunID        []byte
+	AccountID    interface{}
+	WorkspaceID  interface{}
+	AppID        string
+	FunctionID   string
+	TraceID      []byte
+	QueuedAt     int64
+	StartedAt    int64
+	EndedAt      int64
+	Status       int64
+	TriggerIds   []byte
+	Output       []byte
+	IsDebounce   bool
+	BatchID      []byte
+	CronSchedule sql.NullString
+	HasAi        bool
+}
+
+// A run that has ended does not begin again. Spec 15 7.4.
+func (q *Queries) PutTraceRun(ctx context.Context, arg PutTraceRunParams) error {
+	_, err := q.db.ExecContext(ctx, PutTraceRun,
+		arg.RunID,
+		arg.AccountID,
+		arg.WorkspaceID,
+		arg.AppID,
+		arg.FunctionID,
+		arg.TraceID,
+		arg.QueuedAt,
+		arg.StartedAt,
+		arg.EndedAt,
+		arg.Status,
+		arg.TriggerIds,
+		arg.Output,
+		arg.IsDebounce,
+		arg.BatchID,
+		arg.CronSchedule,
+		arg.HasAi,
+	)
+	return err
+}
+
+const RunTriggers = `-- name: RunTriggers :one
+SELECT event_id, batch_id, cron FROM function_runs WHERE run_id = ?
+`
+
+type RunTriggersRow struct {
+	EventID []byte
+	BatchID []byte
+	Cron    sql.NullString
+}
+
+func (q *Queries) RunTriggers(ctx context.Context, runID []byte) (RunTriggersRow, error) {
+	row := q.db.QueryRowContext(ctx, RunTriggers, runID)
+	var i RunTriggersRow
+	err := row.Scan(&i.EventID, &i.BatchID, &i.Cron)
+	return i, err
+}
+
+const TraceRunExists = `-- name: TraceRunExists :one
+SELECT EXISTS (SELECT 1 FROM trace_runs WHERE run_id = ?)
+`
+
+func (q *Queries) TraceRunExists(ctx context.Context, runID []byte) (bool, error) {
+	row := q.db.QueryRowContext(ctx, TraceRunExists, runID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
