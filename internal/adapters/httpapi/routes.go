@@ -30,7 +30,7 @@ type route struct {
 // routes is everything that is served. Unlike the reference, /invoke wants the signing key: starting functions is not
 // public.
 func (a *api) routes() []route {
-	return slices.Concat(a.realtimeRoutes(), a.checkpointRoutes(), a.v2Routes(), []route{
+	return slices.Concat(a.realtimeRoutes(), a.graphQLRoutes(), a.checkpointRoutes(), a.v2Routes(), []route{
 		{http.MethodPost, "/e/:key", open, a.receiveEvents},
 		{http.MethodGet, "/health", open, a.health},
 
