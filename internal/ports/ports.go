@@ -314,6 +314,8 @@ type History interface {
 	// saying where they are. Those of a run that the server itself wrote tell of everything that was committed; rows of one span
 	// may have been put together (trace.Merge). A run that is not known has none.
 	Spans(ctx context.Context, run ulid.ULID) ([]trace.Span, error)
+	// SpansOf returns what Spans returns of each of the runs, in as few reads as possible. Runs without rows are not in the answer.
+	SpansOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID][]trace.Span, error)
 	// Payload returns the input and the output of one row, by its ID; nil for none. ErrNotFound: the run has no such row.
 	Payload(ctx context.Context, run ulid.ULID, span string) (input, output json.RawMessage, err error)
 	// Response returns the answer that a durable endpoint has given to its client; nil when it has given none.

@@ -808,6 +808,21 @@ func (mr *MockHistoryMockRecorder) Spans(ctx, arg1 any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Spans", reflect.TypeOf((*MockHistory)(nil).Spans), ctx, arg1)
 }
 
+// SpansOf mocks base method.
+func (m *MockHistory) SpansOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID][]trace.Span, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "SpansOf", ctx, runs)
+	ret0, _ := ret[0].(map[ulid.ULID][]trace.Span)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// SpansOf indicates an expected call of SpansOf.
+func (mr *MockHistoryMockRecorder) SpansOf(ctx, runs any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "SpansOf", reflect.TypeOf((*MockHistory)(nil).SpansOf), ctx, runs)
+}
+
 // Steps mocks base method.
 func (m *MockHistory) Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error) {
 	m.ctrl.T.Helper()
