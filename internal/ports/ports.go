@@ -246,6 +246,16 @@ type Queue interface {
 	// Generation is how often a job of a run was handed out, as the latest Lease of it says. ErrNotFound: the queue has no
 	// such job, because it is done, dropped or parked.
 	Generation(ctx context.Context, run ulid.ULID, job string) (int, error)
+	// Jobs returns what the queue knows of jobs of a run, in the order in which they are named. Those that it does not have, because
+	// they are done, dropped or parked, are left out.
+	Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]QueuedJob, error)
+}
+
+// QueuedJob is a job that is queued or in hand.
+type QueuedJob struct {
+	run.Job
+	// Since is when it was handed out; zero while nobody has it.
+	Since time.Time
 }
 
 // Lease is a job in the caller's hands.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func withRows(rows string) string {
 		}
 		for _, m := range all {
 			text.WriteString(m.up)
-			text.WriteString("; INSERT INTO " + line.name + " (version_id, is_applied) VALUES (" + string(rune('0'+m.version)) + ", 1);")
+			text.WriteString("; INSERT INTO " + line.name + " (version_id, is_applied) VALUES (" + strconv.FormatInt(m.version, 10) + ", 1);")
 		}
 	}
 	return text.String() + rows

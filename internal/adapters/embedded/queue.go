@@ -338,6 +338,9 @@ func (q *queue) lease(it *item) (ports.Lease, error) {
 	q.mu.Lock() // attempts may be reset while the job is in hand
 	defer q.mu.Unlock()
 	job.At, job.Attempt = fromNanos(it.due), int(it.attempt)
+	if it.state == itemLeased {
+		it.order = q.cfg.Clock.Now().UnixNano()
+	}
 	return ports.Lease{Job: job, Generation: int(it.generation), Token: it.token}, err
 }
 
@@ -353,6 +356,38 @@ func (q *queue) Generation(ctx context.Context, run ulid.ULID, job string) (int,
 		return 0, fmt.Errorf("generation of job %s: %w", job, ports.ErrNotFound)
 	}
 	return int(it.generation), nil
+}
+
+// Jobs implements ports.Queue.
+func (q *queue) Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]ports.QueuedJob, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	var known []ports.QueuedJob
+	var payloads [][]byte
+	q.mu.Lock()
+	for _, id := range jobs {
+		it := q.items[jobKey{run, id}]
+		if it == nil {
+			continue
+		}
+		job := ports.QueuedJob{}
+		job.ID, job.RunID, job.At, job.Attempt = id, run, fromNanos(it.due), int(it.attempt)
+		if it.state == itemLeased || it.state == itemSettling {
+			job.Since = fromNanos(it.order)
+		}
+		known, payloads = append(known, job), append(payloads, it.payload)
+	}
+	q.mu.Unlock()
+	for i := range known {
+		job, err := jobFromRecord(payloads[i])
+		if err != nil {
+			return nil, fmt.Errorf("job %s of run %s: %w", known[i].ID, run, err)
+		}
+		job.ID, job.RunID, job.At, job.Attempt = known[i].ID, run, known[i].At, known[i].Attempt
+		known[i].Job = job
+	}
+	return known, nil
 }
 
 // attempted tells whether attempts of a job are counted. It can only be so again after a commit of its run.

@@ -30,7 +30,8 @@ type item struct {
 	payload []byte
 	cell    *cell
 	due     int64 // nanoseconds since the epoch
-	// order is what comes before due: the score in milliseconds of a job that is due, the nanosecond at which another is to be looked at.
+	// order is what comes before due: the score in milliseconds of a job that is due, the nanosecond at which another is to be looked at;
+	// of one that is leased, the nanosecond since which it is.
 	order int64
 	seq   uint64
 	token uint64

@@ -13,16 +13,16 @@ import (
 
 // Defers are the runs that start when the run ends.
 func (r runFields) Defers(ctx context.Context, obj *generated.FunctionRunV2) ([]*generated.RunDefer, error) {
-	links, err := r.Past.Links(ctx, obj.ID)
+	links, err := r.Past.Linked(ctx, obj.ID)
 	if err != nil {
 		return nil, err
 	}
-	return r.defers(links.Defers), nil
+	return r.defers(links.Deferred), nil
 }
 
 // SiblingDefers are the other runs that those start which started the run.
 func (r runFields) SiblingDefers(ctx context.Context, obj *generated.FunctionRunV2) ([]*generated.RunDefer, error) {
-	links, err := r.Past.Links(ctx, obj.ID)
+	links, err := r.Past.Linked(ctx, obj.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -31,25 +31,25 @@ func (r runFields) SiblingDefers(ctx context.Context, obj *generated.FunctionRun
 
 // DeferredFrom are the runs that started the run when they ended.
 func (r runFields) DeferredFrom(ctx context.Context, obj *generated.FunctionRunV2) ([]*generated.RunDeferredFrom, error) {
-	links, err := r.Past.Links(ctx, obj.ID)
+	links, err := r.Past.Linked(ctx, obj.ID)
 	if err != nil {
 		return nil, err
 	}
-	page := loader.NewLinked(r.sources(), links.Parents)
-	shown := make([]*generated.RunDeferredFrom, len(links.Parents))
-	for i, parent := range links.Parents {
-		shown[i] = &generated.RunDeferredFrom{RunID: parent, FunctionSlug: links.ParentSlug, Page: page}
+	parents := links.Parents
+	page := loader.NewLinked(r.sources(), parents.Runs)
+	shown := make([]*generated.RunDeferredFrom, len(parents.Runs))
+	for i, parent := range parents.Runs {
+		shown[i] = &generated.RunDeferredFrom{RunID: parent, FunctionSlug: parents.Slug, Page: page}
 	}
 	return shown, nil
 }
 
-// deferStatuses are those of runs that are deferred.
-var deferStatuses = map[trace.DeferStatus]generated.RunDeferStatus{
-	trace.DeferScheduled: generated.RunDeferStatusScheduled, trace.DeferAborted: generated.RunDeferStatusAborted,
-	trace.DeferRejected: generated.RunDeferStatusRejected,
+// deferStatuses are those of runs that are deferred, as they are stored.
+var deferStatuses = map[string]generated.RunDeferStatus{
+	"after_run": generated.RunDeferStatusScheduled, "aborted": generated.RunDeferStatusAborted, "rejected": generated.RunDeferStatusRejected,
 }
 
-func (a *api) defers(list []trace.Defer) []*generated.RunDefer {
+func (a *api) defers(list []trace.Deferred) []*generated.RunDefer {
 	var ids []ulid.ULID
 	for _, d := range list {
 		if !d.Run.IsZero() {
@@ -60,7 +60,7 @@ func (a *api) defers(list []trace.Defer) []*generated.RunDefer {
 	shown := make([]*generated.RunDefer, len(list))
 	for i, d := range list {
 		shown[i] = &generated.RunDefer{
-			HashedDeferID: d.ID, UserlandDeferID: d.UserlandID, FnSlug: d.Function, Status: deferStatuses[d.Status], Page: page,
+			HashedDeferID: d.ID, UserlandDeferID: d.UserID, FnSlug: d.Slug, Status: deferStatuses[d.Status], Page: page,
 		}
 		if !d.Run.IsZero() {
 			shown[i].RunID = &list[i].Run

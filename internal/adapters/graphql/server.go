@@ -67,7 +67,7 @@ type History interface {
 	CountRuns(ctx context.Context, q history.Query) (int, error)
 	Output(ctx context.Context, outputID string) (trace.Output, error)
 	Trigger(ctx context.Context, run ulid.ULID) (history.Trigger, error)
-	Links(ctx context.Context, run ulid.ULID) (history.Links, error)
+	Linked(ctx context.Context, id ulid.ULID) (history.Linked, error)
 }
 
 // Deps are what the API needs.
@@ -184,4 +184,3 @@ func (a *api) timed(ctx context.Context, next gqlgen.OperationHandler) gqlgen.Re
 		return response
 	}
 }
-

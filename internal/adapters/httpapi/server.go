@@ -95,9 +95,9 @@ type Deps struct {
 	Realtime *Realtime
 	// GraphQL serves the GraphQL endpoint; nil serves none.
 	GraphQL http.Handler
-	Clock    ports.Clock
-	IDs      ports.IDs
-	Log      *slog.Logger
+	Clock   ports.Clock
+	IDs     ports.IDs
+	Log     *slog.Logger
 }
 
 type api struct {

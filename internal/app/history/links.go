@@ -10,42 +10,39 @@ import (
 	"github.com/ingothq/ingot/internal/domain/trace"
 )
 
-// Links are what joins a run to others.
-type Links struct {
-	trace.Links
-	// Siblings are what the run's parents defer besides it.
-	Siblings []trace.Defer
+// Linked are the runs that a run is linked to, with those that its parents defer besides it.
+type Linked struct {
+	Links
+	Siblings []trace.Deferred
 }
 
-// Links returns what joins a run to others; none for a run that is not known.
-func (r *Reader) Links(ctx context.Context, run ulid.ULID) (Links, error) {
-	own, err := r.links(ctx, run)
+// Linked returns the runs that a run is linked to; none of a run that is not known. Runs that were deferred are found by the events that
+// started them, whether or not a row names them.
+func (r *Reader) Linked(ctx context.Context, id ulid.ULID) (Linked, error) {
+	own, err := r.linked(ctx, id)
+	if err != nil {
+		return Linked{}, err
+	}
+	all := Linked{Links: own}
+	for _, parent := range own.Parents.Runs {
+		its, err := r.linked(ctx, parent)
+		if err != nil {
+			return Linked{}, err
+		}
+		all.Siblings = append(all.Siblings, slices.DeleteFunc(its.Deferred, func(d trace.Deferred) bool { return d.Run == id })...)
+	}
+	return all, nil
+}
+
+func (r *Reader) linked(ctx context.Context, id ulid.ULID) (Links, error) {
+	links, err := r.Links(ctx, id)
 	if err != nil {
 		return Links{}, err
 	}
-	links := Links{Links: own}
-	for _, parent := range own.Parents {
-		its, err := r.links(ctx, parent)
-		if err != nil {
-			return Links{}, err
-		}
-		links.Siblings = append(links.Siblings, slices.DeleteFunc(its.Defers, func(d trace.Defer) bool { return d.Run == run })...)
-	}
-	return links, nil
-}
-
-// links reads what the rows of a run say. Runs that were deferred are found by the events that started them, whether or not a row says
-// so.
-func (r *Reader) links(ctx context.Context, run ulid.ULID) (trace.Links, error) {
-	rows, err := r.History.Spans(ctx, run)
-	if err != nil {
-		return trace.Links{}, err
-	}
-	links := trace.ReadLinks(rows)
 	var events []ulid.ULID
-	for _, d := range links.Defers {
+	for _, d := range links.Deferred {
 		if d.Run.IsZero() {
-			events = append(events, ids.DeferEventID(run, d.ID))
+			events = append(events, ids.DeferEventID(id, d.ID))
 		}
 	}
 	if len(events) == 0 {
@@ -53,11 +50,11 @@ func (r *Reader) links(ctx context.Context, run ulid.ULID) (trace.Links, error) 
 	}
 	started, err := r.History.RunsOfEvents(ctx, events)
 	if err != nil {
-		return trace.Links{}, err
+		return Links{}, err
 	}
-	for i, d := range links.Defers {
-		if runs := started[ids.DeferEventID(run, d.ID)]; d.Run.IsZero() && len(runs) > 0 {
-			links.Defers[i].Run = runs[0].RunID
+	for i, d := range links.Deferred {
+		if runs := started[ids.DeferEventID(id, d.ID)]; d.Run.IsZero() && len(runs) > 0 {
+			links.Deferred[i].Run = runs[0].RunID
 		}
 	}
 	return links, nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/trace"
+	"github.com/ingothq/ingot/internal/ports"
 )
 
 // Output returns what went into a span and what came out, by an ID that a trace had. A span that is not there has neither. Errors are
@@ -22,16 +23,25 @@ func (r *Reader) Output(ctx context.Context, outputID string) (trace.Output, err
 	}
 	var input, output json.RawMessage
 	if id.Span != "" {
-		if input, output, err = r.History.Payload(ctx, id.Run, id.Span); err != nil {
+		if input, output, err = r.payload(ctx, id.Run, id.Span); err != nil {
 			return trace.Output{}, err
 		}
 	}
 	if id.Input != "" && id.Input != id.Span {
-		if input, _, err = r.History.Payload(ctx, id.Run, id.Input); err != nil {
+		if input, _, err = r.payload(ctx, id.Run, id.Input); err != nil {
 			return trace.Output{}, err
 		}
 	}
 	return trace.ReadOutput(input, output, id.Preview), nil
+}
+
+// payload is that of a row; of a row that is not there it is empty.
+func (r *Reader) payload(ctx context.Context, run ulid.ULID, span string) (input, output json.RawMessage, err error) {
+	input, output, err = r.History.Payload(ctx, run, span)
+	if errors.Is(err, ports.ErrNotFound) {
+		return nil, nil, nil
+	}
+	return input, output, err
 }
 
 // Trigger is what started a run. Spec 05 §7.3.
@@ -74,6 +84,3 @@ func (r *Reader) Trigger(ctx context.Context, run ulid.ULID) (Trigger, error) {
 	}
 	return t, nil
 }
-
-// ErrNoTrace: the run is known, but nothing of what happened in it is kept.
-var ErrNoTrace = errors.New("the run has no spans")

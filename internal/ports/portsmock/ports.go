@@ -274,6 +274,21 @@ func (mr *MockQueueMockRecorder) Generation(ctx, arg1, job any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Generation", reflect.TypeOf((*MockQueue)(nil).Generation), ctx, arg1, job)
 }
 
+// Jobs mocks base method.
+func (m *MockQueue) Jobs(ctx context.Context, arg1 ulid.ULID, jobs []string) ([]ports.QueuedJob, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Jobs", ctx, arg1, jobs)
+	ret0, _ := ret[0].([]ports.QueuedJob)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Jobs indicates an expected call of Jobs.
+func (mr *MockQueueMockRecorder) Jobs(ctx, arg1, jobs any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Jobs", reflect.TypeOf((*MockQueue)(nil).Jobs), ctx, arg1, jobs)
+}
+
 // Lease mocks base method.
 func (m *MockQueue) Lease(ctx context.Context) (ports.Lease, error) {
 	m.ctrl.T.Helper()

@@ -48,4 +48,3 @@ func spansOfNothing(t *testing.T, p Ports) {
 		t.Fatal("read with an ended context")
 	}
 }
-

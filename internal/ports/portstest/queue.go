@@ -32,6 +32,7 @@ func TestQueue(t *testing.T, run Runner) {
 		"Park/of a lost lease is ErrLeaseLost":             parkLost,
 		"Park/is all or nothing":                           parkCut,
 		"Generation/counts how often a job was handed out": generations,
+		"Jobs/are those that are queued or in hand":        queuedJobs,
 		"Restart/frees leases and keeps times and order":   restartQueue,
 	})
 }
@@ -354,4 +355,32 @@ func generations(t *testing.T, p Ports) {
 	must(t, p.Queue.Park(t.Context(), lease(t, p), "why not"))
 	_, err = p.Queue.Generation(t.Context(), other.State.ID, other.Start.ID)
 	is(t, err, ports.ErrNotFound)
+}
+
+func queuedJobs(t *testing.T, p Ports) {
+	next, other := aRun(p), aRun(p, dueAt(p.Now().UTC().Add(time.Hour)))
+	schedule(t, p, next, other)
+	jobs := func(of run.Job) []ports.QueuedJob {
+		t.Helper()
+		list, err := p.Queue.Jobs(t.Context(), of.RunID, []string{"x", of.ID})
+		must(t, err)
+		return list
+	}
+	same(t, jobs(next.Start), []ports.QueuedJob{{Job: next.Start}})
+	same(t, jobs(other.Start), []ports.QueuedJob{{Job: other.Start}})
+	l, began := lease(t, p), p.Now().UTC()
+	p.Pass(time.Minute)
+	same(t, jobs(next.Start), []ports.QueuedJob{{Job: next.Start, Since: began}})
+	must(t, p.Queue.Return(t.Context(), l, p.Now().UTC().Add(time.Minute)))
+	l.Job.At = p.Now().UTC().Add(time.Minute)
+	same(t, jobs(next.Start), []ports.QueuedJob{{Job: l.Job}})
+	if _, err := p.Queue.Jobs(ended(t), next.State.ID, nil); err == nil {
+		t.Fatal("read with an ended context")
+	}
+	p.Pass(time.Minute)
+	finish(t, p, lease(t, p))
+	same(t, jobs(next.Start), []ports.QueuedJob(nil))
+	p.Pass(time.Hour)
+	must(t, p.Queue.Park(t.Context(), lease(t, p), "why not"))
+	same(t, jobs(other.Start), []ports.QueuedJob(nil))
 }

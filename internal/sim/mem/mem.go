@@ -83,6 +83,7 @@ type job struct {
 	run.Job
 	generation int
 	token      uint64 // zero when nobody has it
+	since      time.Time
 	parked     bool
 	// places are the constraints that it holds while somebody has it; admitted says that it has had its throttle's token.
 	places   map[string]bool

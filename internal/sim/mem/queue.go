@@ -63,7 +63,7 @@ func (b *Backend) lease() (ports.Lease, time.Time, bool) {
 	b.token++
 	b.served(best)
 	b.occupy(best, b.clock.Now())
-	best.token = b.token
+	best.token, best.since = b.token, b.clock.Now().UTC()
 	best.generation++
 	return ports.Lease{Job: best.Job, Generation: best.generation, Token: best.token}, next, true
 }
@@ -151,6 +151,29 @@ func (b *Backend) Generation(ctx context.Context, run ulid.ULID, id string) (int
 		}
 	}
 	return 0, ports.ErrNotFound
+}
+
+// Jobs implements ports.Queue.
+func (b *Backend) Jobs(ctx context.Context, run ulid.ULID, ids []string) ([]ports.QueuedJob, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var known []ports.QueuedJob
+	for _, id := range ids {
+		for _, j := range b.jobs {
+			if j.RunID != run || j.ID != id || j.parked {
+				continue
+			}
+			queued := ports.QueuedJob{Job: j.Job}
+			if j.token != 0 {
+				queued.Since = j.since
+			}
+			known = append(known, queued)
+		}
+	}
+	return known, nil
 }
 
 // before orders jobs that are due: the function that was served longest ago first, then the lowest score, then the job due longest.

@@ -57,7 +57,9 @@ func unique[K comparable](keys []K) []K {
 }
 
 // Apps are those of a list, archived or not.
-type Apps struct{ *Group[uuid.UUID, function.App] }
+type Apps struct {
+	*Group[uuid.UUID, function.App]
+}
 
 // NewApps returns a group of the apps with the IDs.
 func NewApps(catalog ports.Catalog, ids []uuid.UUID) *Apps {
