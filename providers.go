@@ -10,6 +10,7 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/broadcast"
 	"github.com/ingothq/ingot/internal/adapters/embedded"
 	"github.com/ingothq/ingot/internal/adapters/gatewayhttp"
+	"github.com/ingothq/ingot/internal/adapters/graphql"
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
 	"github.com/ingothq/ingot/internal/adapters/sdkhttp"
 	"github.com/ingothq/ingot/internal/adapters/tokens"
@@ -19,6 +20,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/checkpoint"
 	"github.com/ingothq/ingot/internal/app/cron"
 	"github.com/ingothq/ingot/internal/app/execute"
+	"github.com/ingothq/ingot/internal/app/history"
 	"github.com/ingothq/ingot/internal/app/hold"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/pausing"
@@ -175,10 +177,28 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 	}, httpapi.RealtimeConfig{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+// newReader answers what clients ask of the past.
+func newReader(past ports.History, store ports.Store, queue ports.Queue, attached ports.Metadata, catalog ports.Catalog, clock ports.Clock) *history.Reader {
+	return history.New(history.Deps{History: past, Store: store, Queue: queue, Metadata: attached, Catalog: catalog, Clock: clock}, history.Config{})
+}
+
+// graphQL is the GraphQL endpoint, nil when it is not served.
+type graphQL http.Handler
+
+func newGraphQL(cfg config.Config, poller *appsync.Poller, syncer *appsync.Syncer, in *ingest.Ingest, executor *execute.Executor, reruns *rerun.Rerun, reader *history.Reader, catalog ports.Catalog, past ports.History, store ports.Store, clock ports.Clock, ids ports.IDs, log *slog.Logger) graphQL {
+	if cfg.NoUI {
+		return nil
+	}
+	return graphql.New(graphql.Deps{
+		Apps: poller, Sync: syncer, Ingest: in, Runs: executor, Reruns: reruns, Past: reader, Catalog: catalog, Records: past, Store: store,
+		Clock: clock, IDs: ids, Log: log,
+	}, graphql.Config{})
+}
+
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, gql graphQL, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
 		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Cancellations: canceller, Pauses: pauser, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
-		Functions: reg, Limits: limits, Realtime: live, Clock: clock, IDs: ids, Log: log,
+		Functions: reg, Limits: limits, Realtime: live, GraphQL: gql, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
 		NoMetadata: !cfg.Metadata, StartOptions: startOptions(cfg),

@@ -31,9 +31,9 @@ func build(ctx context.Context, cfg config.Config, version Version, log *slog.Lo
 		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
 		realtime.New, realtime.NewUpdates, newRealtime,
 		// The application.
-		newRegistry, ingest.New, newSyncer, newPoller, newRouter, newScheduler, newHolds, newExecutor, newCanceller, newPauser, newCheckpoint, newRerun, newLimits,
+		newRegistry, ingest.New, newSyncer, newPoller, newRouter, newScheduler, newHolds, newExecutor, newCanceller, newPauser, newCheckpoint, newRerun, newLimits, newReader,
 		// Its edges.
-		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newHandler,
+		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newGraphQL, newHandler,
 		newServer,
 	))
 }
