@@ -31,7 +31,7 @@ build: ## build bin/server
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/server ./cmd/server
 
 .PHONY: generate
-generate: ## write all generated code again: protobuf, SQL, wiring, mocks
+generate: ## write all generated code again: protobuf, SQL, wiring, mocks, GraphQL
 	$(BUF) generate
 	$(SQLC) generate
 	go generate ./internal/...

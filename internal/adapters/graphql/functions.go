@@ -80,7 +80,10 @@ func functionLimit(c *function.Concurrency) int {
 }
 
 func showTriggers(list []function.Trigger) []*generated.FunctionTrigger {
-	var shown []*generated.FunctionTrigger
+	if list == nil {
+		return nil
+	}
+	shown := make([]*generated.FunctionTrigger, 0, len(list))
 	for _, trigger := range list {
 		if trigger.Cron != "" {
 			shown = append(shown, &generated.FunctionTrigger{Type: generated.FunctionTriggerTypesCron, Value: trigger.Cron})
@@ -169,7 +172,7 @@ func showConcurrency(c *function.Concurrency) []*generated.ConcurrencyConfigurat
 			Scope: scope, Limit: &generated.ConcurrencyLimitConfiguration{Value: value, IsPlanLimit: &ofPlan}, Key: known(key),
 		}
 	}
-	if c == nil || len(c.Step) == 0 {
+	if c == nil {
 		return []*generated.ConcurrencyConfiguration{one(generated.ConcurrencyScopeAccount, -1, "")}
 	}
 	shown := make([]*generated.ConcurrencyConfiguration, len(c.Step))
