@@ -34,21 +34,26 @@ const (
 	textNoRows = "sql: no rows in result set"
 )
 
-// present decides what of an error the client sees: refusals, and what the library says of the request. All else is logged.
-func (a *api) present(ctx context.Context, err error) *gqlerror.Error {
+// resolved decides what of an error of a resolver the client sees: refusals. All else is logged.
+func (a *api) resolved(ctx context.Context, next gqlgen.Resolver) (any, error) {
+	value, err := next(ctx)
 	var refused *refusal
-	var library *gqlerror.Error
-	answer := &gqlerror.Error{Message: textInternal, Path: gqlgen.GetPath(ctx)}
 	switch {
-	case errors.As(err, &refused):
-		answer.Message = refused.text
-	case errors.As(err, &library):
-		return gqlgen.DefaultErrorPresenter(ctx, err)
-	case ctx.Err() != nil: // whoever asked is told of that, or has gone
-	default:
-		a.Log.ErrorContext(ctx, "graphql query failed", "path", answer.Path.String(), "error", err)
+	case err == nil, errors.As(err, &refused):
+		return value, err
+	case ctx.Err() == nil: // otherwise whoever asked is told of that, or has gone
+		a.Log.ErrorContext(ctx, "graphql query failed", "path", gqlgen.GetPath(ctx).String(), "error", err)
 	}
-	return answer
+	return nil, refuse(textInternal)
+}
+
+// present shows an error. Those of resolvers have no place in the text, as clients know them.
+func present(ctx context.Context, err error) *gqlerror.Error {
+	shown := gqlgen.DefaultErrorPresenter(ctx, err)
+	if refused := (*refusal)(nil); errors.As(err, &refused) {
+		shown.Message, shown.Locations = refused.text, nil
+	}
+	return shown
 }
 
 // recovered turns a panic of a resolver into an error of its field.

@@ -258,3 +258,8 @@ func quote(text string) string {
 }
 
 func hashOf(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
+
+type (
+	call     = ports.Call
+	response = sdk.Response
+)

@@ -143,7 +143,8 @@ func New(d Deps, config Config) http.Handler {
 	server.Use(extension.AutomaticPersistedQuery{Cache: lru.New[string](namedQueries)})
 	server.Use(costLimit{depth: a.config.MaxDepth, cost: a.config.MaxCost})
 	server.AroundOperations(a.timed)
-	server.SetErrorPresenter(a.present)
+	server.AroundFields(a.resolved)
+	server.SetErrorPresenter(present)
 	server.SetRecoverFunc(a.recovered)
 	return a.bounded(server)
 }
