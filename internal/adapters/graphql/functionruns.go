@@ -98,13 +98,17 @@ func (r functionRunFields) Event(ctx context.Context, obj *generated.FunctionRun
 	if err != nil || len(list) == 0 || len(obj.Source.Events) == 0 || list[0].InternalID != obj.Source.Events[0] {
 		return nil, err
 	}
-	return r.events(list[:1])[0], nil
+	return showEvent(list[0], obj.Page.EventRuns), nil
 }
 
 // Events are those that started the run, as far as they are kept.
 func (r functionRunFields) Events(ctx context.Context, obj *generated.FunctionRun) ([]*generated.Event, error) {
 	list, err := r.kept(ctx, obj)
-	return r.events(list), err
+	shown := make([]*generated.Event, len(list))
+	for i, e := range list {
+		shown[i] = showEvent(e, obj.Page.EventRuns)
+	}
+	return shown, err
 }
 
 func (r functionRunFields) kept(ctx context.Context, obj *generated.FunctionRun) ([]event.Tracked, error) {

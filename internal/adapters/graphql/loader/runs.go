@@ -35,8 +35,9 @@ type Runs struct {
 	Active *Active
 	// Outputs are the runs with what they returned, which lists leave out.
 	Outputs *Records
-	// Events are all that started the runs.
-	Events *Group[ulid.ULID, event.Tracked]
+	// Events are all that started the runs, EventRuns the runs that these started.
+	Events    *Group[ulid.ULID, event.Tracked]
+	EventRuns *EventRuns
 
 	previews, legacies *Group[ulid.ULID, *trace.Node]
 }
@@ -56,9 +57,10 @@ func NewRuns(from Sources, list []ports.RunSummary) *Runs {
 	}
 	return &Runs{
 		Functions: NewFunctions(from.Catalog, functions, NewApps(from.Catalog, apps)), Active: NewActive(from.Catalog),
-		Outputs:  NewRecords(from.History, ids...),
-		Events:   NewGroup(events, byID(from.History.EventsByID, func(e event.Tracked) ulid.ULID { return e.InternalID })),
-		previews: traces(true), legacies: traces(false),
+		Outputs:   NewRecords(from.History, ids...),
+		Events:    NewGroup(events, byID(from.History.EventsByID, func(e event.Tracked) ulid.ULID { return e.InternalID })),
+		EventRuns: NewEventRuns(from, events),
+		previews:  traces(true), legacies: traces(false),
 	}
 }
 
