@@ -23,6 +23,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/appsync"
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/history"
+	"github.com/ingothq/ingot/internal/app/hold"
 	"github.com/ingothq/ingot/internal/app/ingest"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
@@ -48,6 +49,7 @@ type fixture struct {
 	backend  *mem.Backend
 	syncer   *appsync.Syncer
 	router   *route.Router
+	holds    *hold.Starter
 	executor *execute.Executor
 	log      *bytes.Buffer
 	handler  http.Handler
@@ -73,6 +75,7 @@ func newFixture(tb testing.TB, config graphql.Config, edit ...func(*graphql.Deps
 	}
 	f.syncer = appsync.NewSyncer(f.backend, reg, function.Checks{Expression: compiles, Condition: compiles}, log)
 	f.router = route.New(route.Deps{EventLog: f.backend, Store: f.backend, Functions: reg, Tracker: in, Clock: f.clock, IDs: ids, Log: log})
+	f.holds = hold.New(hold.Deps{Holds: f.backend.Holds(), Store: f.backend, Functions: reg, Tracker: in, Clock: f.clock, IDs: ids, Log: log})
 	f.executor = execute.New(execute.Deps{
 		Store: f.backend, Queue: f.backend.Queue(), Worker: worker{f}, Functions: reg, Tracker: in, Limits: (&execute.Overrides{}).Limits,
 		Clock: f.clock, Random: noJitter{}, Log: log,
@@ -185,6 +188,13 @@ func (f *fixture) work() {
 			f.executor.Do(f.tb.Context(), lease)
 			again = true
 		}
+	}
+}
+
+// startHolds starts the runs of all holds that are due.
+func (f *fixture) startHolds() {
+	for held, ok := f.backend.TryTakeHold(); ok; held, ok = f.backend.TryTakeHold() {
+		f.holds.Do(f.tb.Context(), held)
 	}
 }
 
