@@ -112,7 +112,7 @@ func (a *api) eventRuns(list []event.Tracked) *loader.EventRuns {
 }
 
 func (a *api) sources() loader.Sources {
-	return loader.Sources{Catalog: a.Catalog, History: a.Records, Traces: a.Past}
+	return loader.Sources{Catalog: a.Catalog, History: a.Records, Past: a.Past}
 }
 
 // rawV2 is the event as JSON, in the members and the order that clients know.

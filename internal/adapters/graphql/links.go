@@ -13,7 +13,7 @@ import (
 
 // Defers are the runs that start when the run ends.
 func (r runFields) Defers(ctx context.Context, obj *generated.FunctionRunV2) ([]*generated.RunDefer, error) {
-	links, err := r.Past.Linked(ctx, obj.ID)
+	links, err := obj.Page.Links(ctx, obj.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +22,7 @@ func (r runFields) Defers(ctx context.Context, obj *generated.FunctionRunV2) ([]
 
 // SiblingDefers are the other runs that those start which started the run.
 func (r runFields) SiblingDefers(ctx context.Context, obj *generated.FunctionRunV2) ([]*generated.RunDefer, error) {
-	links, err := r.Past.Linked(ctx, obj.ID)
+	links, err := obj.Page.Links(ctx, obj.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (r runFields) SiblingDefers(ctx context.Context, obj *generated.FunctionRun
 
 // DeferredFrom are the runs that started the run when they ended.
 func (r runFields) DeferredFrom(ctx context.Context, obj *generated.FunctionRunV2) ([]*generated.RunDeferredFrom, error) {
-	links, err := r.Past.Linked(ctx, obj.ID)
+	links, err := obj.Page.Links(ctx, obj.ID)
 	if err != nil {
 		return nil, err
 	}

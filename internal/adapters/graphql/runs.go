@@ -192,7 +192,7 @@ func (r runFields) Trace(ctx context.Context, obj *generated.FunctionRunV2, prev
 	if err != nil || !ok {
 		return nil, err
 	}
-	return showTrace(node, loader.NewRecords(r.Records, obj.ID)), nil
+	return showTrace(node, obj.Page.Outputs), nil
 }
 
 // Output is what the function returned, or the error that ended it.

@@ -61,13 +61,12 @@ type Reruns interface {
 
 // History answers what happened in runs.
 type History interface {
-	loader.Traces
+	loader.Past
 	Run(ctx context.Context, id ulid.ULID) (ports.RunSummary, error)
 	Runs(ctx context.Context, q history.Query) (history.Runs, error)
 	CountRuns(ctx context.Context, q history.Query) (int, error)
 	Output(ctx context.Context, outputID string) (trace.Output, error)
 	Trigger(ctx context.Context, run ulid.ULID) (history.Trigger, error)
-	Linked(ctx context.Context, id ulid.ULID) (history.Linked, error)
 }
 
 // Deps are what the API needs.

@@ -20,42 +20,62 @@ type Linked struct {
 	Siblings []trace.Deferred
 }
 
-// Linked returns the runs that a run is linked to; none of a run that is not known. Runs that were deferred are found by the events that
-// started them, whether or not a row names them.
-func (r *Reader) Linked(ctx context.Context, id ulid.ULID) (Linked, error) {
-	own, err := r.linked(ctx, id)
+// Linked returns the runs that each of the runs is linked to; none of a run that is not known. Runs that were deferred are found by the
+// events that started them, whether or not a row names them. What is stored is read for all of them at once; besides, those that have
+// deferred others are looked at one by one.
+func (r *Reader) Linked(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID]Linked, error) {
+	own, err := r.linksOf(ctx, runs)
 	if err != nil {
-		return Linked{}, err
+		return nil, err
 	}
-	all := Linked{Links: own}
-	for _, parent := range own.Parents.Runs {
-		its, err := r.linked(ctx, parent)
-		if err != nil {
-			return Linked{}, err
+	var parents []ulid.ULID
+	for _, links := range own {
+		parents = append(parents, links.Parents.Runs...)
+	}
+	var its map[ulid.ULID]Links
+	if len(parents) > 0 {
+		if its, err = r.linksOf(ctx, parents); err != nil {
+			return nil, err
 		}
-		all.Siblings = append(all.Siblings, slices.DeleteFunc(its.Deferred, func(d trace.Deferred) bool { return d.Run == id })...)
+	}
+	all := make(map[ulid.ULID]Linked, len(own))
+	for id, links := range own {
+		linked := Linked{Links: links}
+		for _, parent := range links.Parents.Runs {
+			for _, d := range its[parent].Deferred {
+				if d.Run != id {
+					linked.Siblings = append(linked.Siblings, d)
+				}
+			}
+		}
+		all[id] = linked
 	}
 	return all, nil
 }
 
-func (r *Reader) linked(ctx context.Context, id ulid.ULID) (Links, error) {
-	links, err := r.Links(ctx, id)
+func (r *Reader) linksOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID]Links, error) {
+	rows, err := r.History.SpansOf(ctx, runs)
 	if err != nil {
-		return Links{}, err
+		return nil, err
 	}
-	if !slices.ContainsFunc(links.Deferred, func(d trace.Deferred) bool { return d.Run.IsZero() }) {
-		return links, nil
-	}
-	started, err := r.deferredBy(ctx, id)
-	if err != nil {
-		return Links{}, err
-	}
-	for i, d := range links.Deferred {
-		if d.Run.IsZero() {
-			links.Deferred[i].Run = started[ids.DeferEventID(id, d.ID).String()]
+	all := make(map[ulid.ULID]Links, len(rows))
+	for id, own := range rows {
+		var links Links
+		links.Deferred, links.Parents = trace.Links(own)
+		if slices.ContainsFunc(links.Deferred, func(d trace.Deferred) bool { return d.Run.IsZero() }) {
+			started, err := r.deferredBy(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			for i, d := range links.Deferred {
+				if d.Run.IsZero() {
+					links.Deferred[i].Run = started[ids.DeferEventID(id, d.ID).String()]
+				}
+			}
 		}
+		all[id] = links
 	}
-	return links, nil
+	return all, nil
 }
 
 // The events that start deferred runs are published when the run ends: they came in between so long before and after that.

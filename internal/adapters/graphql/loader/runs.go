@@ -9,22 +9,25 @@ import (
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/app/history"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// Traces reads the traces of runs, in the new shape or in the older one.
-type Traces interface {
+// Past reads what happened in runs, of several at once: their traces, in the new shape or in the older one, and the runs that they are
+// linked to.
+type Past interface {
 	Traces(ctx context.Context, ids []ulid.ULID, preview bool) (map[ulid.ULID]*trace.Node, error)
+	Linked(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID]history.Linked, error)
 }
 
 // Sources are where runs and what belongs to them are read.
 type Sources struct {
 	Catalog ports.Catalog
 	History ports.History
-	Traces  Traces
+	Past    Past
 }
 
 // Runs is what the runs of a list, or of several lists that are read together, have besides their summaries.
@@ -40,6 +43,7 @@ type Runs struct {
 	EventRuns *EventRuns
 
 	previews, legacies *Group[ulid.ULID, *trace.Node]
+	links              *Group[ulid.ULID, history.Linked]
 }
 
 // NewRuns returns what the runs have.
@@ -52,7 +56,7 @@ func NewRuns(from Sources, list []ports.RunSummary) *Runs {
 	}
 	traces := func(preview bool) *Group[ulid.ULID, *trace.Node] {
 		return NewGroup(ids, func(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID]*trace.Node, error) {
-			return from.Traces.Traces(ctx, ids, preview)
+			return from.Past.Traces(ctx, ids, preview)
 		})
 	}
 	return &Runs{
@@ -60,7 +64,7 @@ func NewRuns(from Sources, list []ports.RunSummary) *Runs {
 		Outputs:   NewRecords(from.History, ids...),
 		Events:    NewGroup(events, byID(from.History.EventsByID, func(e event.Tracked) ulid.ULID { return e.InternalID })),
 		EventRuns: NewEventRuns(from, events),
-		previews:  traces(true), legacies: traces(false),
+		previews:  traces(true), legacies: traces(false), links: NewGroup(ids, from.Past.Linked),
 	}
 }
 
@@ -70,6 +74,12 @@ func (r *Runs) Trace(ctx context.Context, run ulid.ULID, preview bool) (node *tr
 		return r.previews.Get(ctx, run)
 	}
 	return r.legacies.Get(ctx, run)
+}
+
+// Links are the runs that a run of the list is linked to.
+func (r *Runs) Links(ctx context.Context, run ulid.ULID) (history.Linked, error) {
+	links, _, err := r.links.Get(ctx, run)
+	return links, err
 }
 
 // EventRuns are the runs of the events of a list.
