@@ -252,22 +252,28 @@ func texts(ids []uuid.UUID) []string {
 	return slices.Compact(list)
 }
 
-// walk merges one page of all walks.
+// line is the place of a run in a list: the time that it is ordered by, in milliseconds, and its ID.
+type line struct {
+	at int64
+	id ulid.ULID
+}
+
+// walk merges one page of all walks, and then reads the runs that are in it.
 func (l *lister) walk(ctx context.Context, w window, limit int) ([]ports.RunSummary, error) {
 	if w.empty {
 		return nil, nil
 	}
-	var rows []runRow
+	var lines []line
 	var err error
 	for _, code := range codesOf(l.list) {
 		switch {
 		case l.list.Time == ports.ByEnded:
-			rows, err = l.ended(ctx, rows, code, w, limit)
+			lines, err = l.ended(ctx, lines, code, w, limit)
 		case l.all:
-			rows, err = l.ofStatus(ctx, rows, code, w, limit)
+			lines, err = l.ofStatus(ctx, lines, code, w, limit)
 		default:
 			for _, function := range l.functions {
-				if rows, err = l.ofFunction(ctx, rows, function, code, w, limit); err != nil {
+				if lines, err = l.ofFunction(ctx, lines, function, code, w, limit); err != nil {
 					break
 				}
 			}
@@ -276,16 +282,42 @@ func (l *lister) walk(ctx context.Context, w window, limit int) ([]ports.RunSumm
 			return nil, err
 		}
 	}
-	summaries := make([]ports.RunSummary, 0, len(rows))
-	for _, row := range rows {
-		summary, err := summaryFrom(row)
+	slices.SortFunc(lines, func(a, b line) int {
+		order := cmp.Or(cmp.Compare(a.at, b.at), a.id.Compare(b.id))
+		if !l.list.Ascending {
+			return -order
+		}
+		return order
+	})
+	ids := make([]ulid.ULID, 0, limit)
+	for _, place := range lines[:min(limit, len(lines))] {
+		ids = append(ids, place.id)
+	}
+	page, err := l.rows(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	l.sort(page)
+	return page, nil
+}
+
+// rows reads runs without their outputs.
+func (l *lister) rows(ctx context.Context, ids []ulid.ULID) ([]ports.RunSummary, error) {
+	page := make([]ports.RunSummary, 0, len(ids))
+	for chunk := range slices.Chunk(ids, idChunk) {
+		rows, err := l.queries.ListRunRows(ctx, blobs(chunk))
 		if err != nil {
 			return nil, err
 		}
-		summaries = append(summaries, summary)
+		for _, row := range rows {
+			summary, err := summaryFrom(row)
+			if err != nil {
+				return nil, err
+			}
+			page = append(page, summary)
+		}
 	}
-	l.sort(summaries)
-	return summaries[:min(limit, len(summaries))], nil
+	return page, nil
 }
 
 func (l *lister) sort(summaries []ports.RunSummary) {
@@ -298,46 +330,93 @@ func (l *lister) sort(summaries []ports.RunSummary) {
 	})
 }
 
-func (l *lister) ofStatus(ctx context.Context, rows []runRow, code int64, w window, limit int) ([]runRow, error) {
-	if l.list.Ascending {
-		found, err := l.queries.ListRunsUp(ctx, db.ListRunsUpParams{Status: code, First: w.first[:], Last: w.last[:], Max: int64(limit)})
-		return with(rows, found), err
+// byID appends places of runs that are ordered by their IDs.
+func byID(lines []line, found [][]byte) ([]line, error) {
+	for _, raw := range found {
+		id, err := parseULID(raw)
+		if err != nil {
+			return nil, damaged("run", err)
+		}
+		lines = append(lines, line{int64(id.Time()), id})
 	}
-	found, err := l.queries.ListRunsDown(ctx, db.ListRunsDownParams{Status: code, First: w.first[:], Last: w.last[:], Max: int64(limit)})
-	return with(rows, found), err
+	return lines, nil
 }
 
-func (l *lister) ofFunction(ctx context.Context, rows []runRow, function string, code int64, w window, limit int) ([]runRow, error) {
+// byEnd appends places of runs that are ordered by their ends.
+func byEnd[Row db.ListEndedDownRow | db.ListEndedUpRow | db.ListFunctionsEndedDownRow | db.ListFunctionsEndedUpRow](lines []line, found []Row) ([]line, error) {
+	for _, row := range found {
+		row := db.ListEndedDownRow(row)
+		id, err := parseULID(row.RunID)
+		if err != nil {
+			return nil, damaged("run", err)
+		}
+		lines = append(lines, line{row.EndedAt, id})
+	}
+	return lines, nil
+}
+
+func (l *lister) ofStatus(ctx context.Context, lines []line, code int64, w window, limit int) ([]line, error) {
+	var found [][]byte
+	var err error
 	if l.list.Ascending {
-		found, err := l.queries.ListFunctionRunsUp(ctx, db.ListFunctionRunsUpParams{
+		found, err = l.queries.ListRunsUp(ctx, db.ListRunsUpParams{Status: code, First: w.first[:], Last: w.last[:], Max: int64(limit)})
+	} else {
+		found, err = l.queries.ListRunsDown(ctx, db.ListRunsDownParams{Status: code, First: w.first[:], Last: w.last[:], Max: int64(limit)})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return byID(lines, found)
+}
+
+func (l *lister) ofFunction(ctx context.Context, lines []line, function string, code int64, w window, limit int) ([]line, error) {
+	var found [][]byte
+	var err error
+	if l.list.Ascending {
+		found, err = l.queries.ListFunctionRunsUp(ctx, db.ListFunctionRunsUpParams{
 			FunctionID: function, Status: code, First: w.first[:], Last: w.last[:], Max: int64(limit),
 		})
-		return with(rows, found), err
+	} else {
+		found, err = l.queries.ListFunctionRunsDown(ctx, db.ListFunctionRunsDownParams{
+			FunctionID: function, Status: code, First: w.first[:], Last: w.last[:], Max: int64(limit),
+		})
 	}
-	found, err := l.queries.ListFunctionRunsDown(ctx, db.ListFunctionRunsDownParams{
-		FunctionID: function, Status: code, First: w.first[:], Last: w.last[:], Max: int64(limit),
-	})
-	return with(rows, found), err
+	if err != nil {
+		return nil, err
+	}
+	return byID(lines, found)
 }
 
-func (l *lister) ended(ctx context.Context, rows []runRow, code int64, w window, limit int) ([]runRow, error) {
+func (l *lister) ended(ctx context.Context, lines []line, code int64, w window, limit int) ([]line, error) {
 	switch {
 	case l.all && l.list.Ascending:
 		found, err := l.queries.ListEndedUp(ctx, db.ListEndedUpParams{Status: code, Until: w.until, Since: w.since, First: w.first[:], Max: int64(limit)})
-		return with(rows, found), err
+		if err != nil {
+			return nil, err
+		}
+		return byEnd(lines, found)
 	case l.all:
 		found, err := l.queries.ListEndedDown(ctx, db.ListEndedDownParams{Status: code, Until: w.until, Since: w.since, Last: w.last[:], Max: int64(limit)})
-		return with(rows, found), err
+		if err != nil {
+			return nil, err
+		}
+		return byEnd(lines, found)
 	case l.list.Ascending:
 		found, err := l.queries.ListFunctionsEndedUp(ctx, db.ListFunctionsEndedUpParams{
 			Status: code, Until: w.until, Since: w.since, First: w.first[:], Functions: jsonList(l.functions), Max: int64(limit),
 		})
-		return with(rows, found), err
+		if err != nil {
+			return nil, err
+		}
+		return byEnd(lines, found)
 	}
 	found, err := l.queries.ListFunctionsEndedDown(ctx, db.ListFunctionsEndedDownParams{
 		Status: code, Until: w.until, Since: w.since, Last: w.last[:], Functions: jsonList(l.functions), Max: int64(limit),
 	})
-	return with(rows, found), err
+	if err != nil {
+		return nil, err
+	}
+	return byEnd(lines, found)
 }
 
 // jsonList is a list as queries take it.

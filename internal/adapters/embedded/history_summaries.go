@@ -17,17 +17,8 @@ import (
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
-// runRow is a line of a list. All of the queries that read a page have this one's columns.
-type runRow = db.ListRunsDownRow
-
-// with appends the rows of a page.
-func with[Row db.ListRunsDownRow | db.ListRunsUpRow | db.ListFunctionRunsDownRow | db.ListFunctionRunsUpRow |
-	db.ListEndedDownRow | db.ListEndedUpRow | db.ListFunctionsEndedDownRow | db.ListFunctionsEndedUpRow](rows []runRow, found []Row) []runRow {
-	for _, row := range found {
-		rows = append(rows, runRow(row))
-	}
-	return rows
-}
+// runRow is a row of trace_runs without its output.
+type runRow = db.ListRunRowsRow
 
 // summaryFrom reads a row of trace_runs. Spec 15 §3.9.
 func summaryFrom(row runRow) (ports.RunSummary, error) {

@@ -63,9 +63,9 @@ func tell(rows []Span, live Live) (*story, error) {
 			records = append(records, recordOf(g))
 		case NameExecution:
 			calls = append(calls, g)
-		case NameUserland:
+		default: // of the app, or of a kind that is not known
 			s.loose = append(s.loose, g)
-		default: // a discovery, or a kind that is not known, of which what is below it counts
+		case NameDiscovery: // what is below it counts
 			for _, below := range g.down {
 				switch below.name {
 				case NameExecution:

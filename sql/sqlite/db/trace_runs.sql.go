@@ -151,9 +151,7 @@ func (q *Queries) ListBatchRuns(ctx context.Context, events []string) ([]IngotEv
 }
 
 const ListEndedDown = `-- name: ListEndedDown :many
-SELECT t.run_id, t.app_id, t.function_id, t.trace_id, t.started_at, t.ended_at, t.status, t.trigger_ids, t.output IS NOT NULL AS has_output,
-    t.is_debounce, t.batch_id, t.cron_schedule, t.has_ai,
-    (SELECT f.original_run_id FROM function_runs f WHERE f.run_id = t.run_id LIMIT 1) AS original_run_id
+SELECT t.run_id, t.ended_at
 FROM trace_runs t
 WHERE t.status = ?1 AND t.status NOT IN (0, 5, 6, 100, 200)
     AND t.ended_at >= ?2 AND (t.ended_at, t.run_id) <= (?3, CAST(?4 AS BLOB))
@@ -169,20 +167,8 @@ type ListEndedDownParams struct {
 }
 
 type ListEndedDownRow struct {
-	RunID         []byte
-	AppID         string
-	FunctionID    string
-	TraceID       []byte
-	StartedAt     int64
-	EndedAt       int64
-	Status        int64
-	TriggerIds    []byte
-	HasOutput     bool
-	IsDebounce    bool
-	BatchID       []byte
-	CronSchedule  sql.NullString
-	HasAi         bool
-	OriginalRunID []byte
+	RunID   []byte
+	EndedAt int64
 }
 
 // A page of the runs with a status that have ended, those that ended last first. The list of statuses is that of the index.
@@ -201,22 +187,7 @@ func (q *Queries) ListEndedDown(ctx context.Context, arg ListEndedDownParams) ([
 	var items []ListEndedDownRow
 	for rows.Next() {
 		var i ListEndedDownRow
-		if err := rows.Scan(
-			&i.RunID,
-			&i.AppID,
-			&i.FunctionID,
-			&i.TraceID,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.Status,
-			&i.TriggerIds,
-			&i.HasOutput,
-			&i.IsDebounce,
-			&i.BatchID,
-			&i.CronSchedule,
-			&i.HasAi,
-			&i.OriginalRunID,
-		); err != nil {
+		if err := rows.Scan(&i.RunID, &i.EndedAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -231,9 +202,7 @@ func (q *Queries) ListEndedDown(ctx context.Context, arg ListEndedDownParams) ([
 }
 
 const ListEndedUp = `-- name: ListEndedUp :many
-SELECT t.run_id, t.app_id, t.function_id, t.trace_id, t.started_at, t.ended_at, t.status, t.trigger_ids, t.output IS NOT NULL AS has_output,
-    t.is_debounce, t.batch_id, t.cron_schedule, t.has_ai,
-    (SELECT f.original_run_id FROM function_runs f WHERE f.run_id = t.run_id LIMIT 1) AS original_run_id
+SELECT t.run_id, t.ended_at
 FROM trace_runs t
 WHERE t.status = ?1 AND t.status NOT IN (0, 5, 6, 100, 200)
     AND t.ended_at <= ?2 AND (t.ended_at, t.run_id) >= (?3, CAST(?4 AS BLOB))
@@ -249,20 +218,8 @@ type ListEndedUpParams struct {
 }
 
 type ListEndedUpRow struct {
-	RunID         []byte
-	AppID         string
-	FunctionID    string
-	TraceID       []byte
-	StartedAt     int64
-	EndedAt       int64
-	Status        int64
-	TriggerIds    []byte
-	HasOutput     bool
-	IsDebounce    bool
-	BatchID       []byte
-	CronSchedule  sql.NullString
-	HasAi         bool
-	OriginalRunID []byte
+	RunID   []byte
+	EndedAt int64
 }
 
 func (q *Queries) ListEndedUp(ctx context.Context, arg ListEndedUpParams) ([]ListEndedUpRow, error) {
@@ -280,22 +237,7 @@ func (q *Queries) ListEndedUp(ctx context.Context, arg ListEndedUpParams) ([]Lis
 	var items []ListEndedUpRow
 	for rows.Next() {
 		var i ListEndedUpRow
-		if err := rows.Scan(
-			&i.RunID,
-			&i.AppID,
-			&i.FunctionID,
-			&i.TraceID,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.Status,
-			&i.TriggerIds,
-			&i.HasOutput,
-			&i.IsDebounce,
-			&i.BatchID,
-			&i.CronSchedule,
-			&i.HasAi,
-			&i.OriginalRunID,
-		); err != nil {
+		if err := rows.Scan(&i.RunID, &i.EndedAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -310,9 +252,7 @@ func (q *Queries) ListEndedUp(ctx context.Context, arg ListEndedUpParams) ([]Lis
 }
 
 const ListFunctionRunsDown = `-- name: ListFunctionRunsDown :many
-SELECT t.run_id, t.app_id, t.function_id, t.trace_id, t.started_at, t.ended_at, t.status, t.trigger_ids, t.output IS NOT NULL AS has_output,
-    t.is_debounce, t.batch_id, t.cron_schedule, t.has_ai,
-    (SELECT f.original_run_id FROM function_runs f WHERE f.run_id = t.run_id LIMIT 1) AS original_run_id
+SELECT t.run_id
 FROM trace_runs t
 WHERE t.function_id = ?1 AND t.status = ?2
     AND t.run_id >= ?3 AND t.run_id <= ?4
@@ -327,24 +267,7 @@ type ListFunctionRunsDownParams struct {
 	Max        int64
 }
 
-type ListFunctionRunsDownRow struct {
-	RunID         []byte
-	AppID         string
-	FunctionID    string
-	TraceID       []byte
-	StartedAt     int64
-	EndedAt       int64
-	Status        int64
-	TriggerIds    []byte
-	HasOutput     bool
-	IsDebounce    bool
-	BatchID       []byte
-	CronSchedule  sql.NullString
-	HasAi         bool
-	OriginalRunID []byte
-}
-
-func (q *Queries) ListFunctionRunsDown(ctx context.Context, arg ListFunctionRunsDownParams) ([]ListFunctionRunsDownRow, error) {
+func (q *Queries) ListFunctionRunsDown(ctx context.Context, arg ListFunctionRunsDownParams) ([][]byte, error) {
 	rows, err := q.db.QueryContext(ctx, ListFunctionRunsDown,
 		arg.FunctionID,
 		arg.Status,
@@ -356,28 +279,13 @@ func (q *Queries) ListFunctionRunsDown(ctx context.Context, arg ListFunctionRuns
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListFunctionRunsDownRow
+	var items [][]byte
 	for rows.Next() {
-		var i ListFunctionRunsDownRow
-		if err := rows.Scan(
-			&i.RunID,
-			&i.AppID,
-			&i.FunctionID,
-			&i.TraceID,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.Status,
-			&i.TriggerIds,
-			&i.HasOutput,
-			&i.IsDebounce,
-			&i.BatchID,
-			&i.CronSchedule,
-			&i.HasAi,
-			&i.OriginalRunID,
-		); err != nil {
+		var run_id []byte
+		if err := rows.Scan(&run_id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, run_id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -389,9 +297,7 @@ func (q *Queries) ListFunctionRunsDown(ctx context.Context, arg ListFunctionRuns
 }
 
 const ListFunctionRunsUp = `-- name: ListFunctionRunsUp :many
-SELECT t.run_id, t.app_id, t.function_id, t.trace_id, t.started_at, t.ended_at, t.status, t.trigger_ids, t.output IS NOT NULL AS has_output,
-    t.is_debounce, t.batch_id, t.cron_schedule, t.has_ai,
-    (SELECT f.original_run_id FROM function_runs f WHERE f.run_id = t.run_id LIMIT 1) AS original_run_id
+SELECT t.run_id
 FROM trace_runs t
 WHERE t.function_id = ?1 AND t.status = ?2
     AND t.run_id >= ?3 AND t.run_id <= ?4
@@ -406,24 +312,7 @@ type ListFunctionRunsUpParams struct {
 	Max        int64
 }
 
-type ListFunctionRunsUpRow struct {
-	RunID         []byte
-	AppID         string
-	FunctionID    string
-	TraceID       []byte
-	StartedAt     int64
-	EndedAt       int64
-	Status        int64
-	TriggerIds    []byte
-	HasOutput     bool
-	IsDebounce    bool
-	BatchID       []byte
-	CronSchedule  sql.NullString
-	HasAi         bool
-	OriginalRunID []byte
-}
-
-func (q *Queries) ListFunctionRunsUp(ctx context.Context, arg ListFunctionRunsUpParams) ([]ListFunctionRunsUpRow, error) {
+func (q *Queries) ListFunctionRunsUp(ctx context.Context, arg ListFunctionRunsUpParams) ([][]byte, error) {
 	rows, err := q.db.QueryContext(ctx, ListFunctionRunsUp,
 		arg.FunctionID,
 		arg.Status,
@@ -435,28 +324,13 @@ func (q *Queries) ListFunctionRunsUp(ctx context.Context, arg ListFunctionRunsUp
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListFunctionRunsUpRow
+	var items [][]byte
 	for rows.Next() {
-		var i ListFunctionRunsUpRow
-		if err := rows.Scan(
-			&i.RunID,
-			&i.AppID,
-			&i.FunctionID,
-			&i.TraceID,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.Status,
-			&i.TriggerIds,
-			&i.HasOutput,
-			&i.IsDebounce,
-			&i.BatchID,
-			&i.CronSchedule,
-			&i.HasAi,
-			&i.OriginalRunID,
-		); err != nil {
+		var run_id []byte
+		if err := rows.Scan(&run_id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, run_id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -468,9 +342,7 @@ func (q *Queries) ListFunctionRunsUp(ctx context.Context, arg ListFunctionRunsUp
 }
 
 const ListFunctionsEndedDown = `-- name: ListFunctionsEndedDown :many
-SELECT t.run_id, t.app_id, t.function_id, t.trace_id, t.started_at, t.ended_at, t.status, t.trigger_ids, t.output IS NOT NULL AS has_output,
-    t.is_debounce, t.batch_id, t.cron_schedule, t.has_ai,
-    (SELECT f.original_run_id FROM function_runs f WHERE f.run_id = t.run_id LIMIT 1) AS original_run_id
+SELECT t.run_id, t.ended_at
 FROM trace_runs t
 WHERE t.status = ?1 AND t.status NOT IN (0, 5, 6, 100, 200)
     AND t.ended_at >= ?2 AND (t.ended_at, t.run_id) <= (?3, CAST(?4 AS BLOB))
@@ -488,20 +360,8 @@ type ListFunctionsEndedDownParams struct {
 }
 
 type ListFunctionsEndedDownRow struct {
-	RunID         []byte
-	AppID         string
-	FunctionID    string
-	TraceID       []byte
-	StartedAt     int64
-	EndedAt       int64
-	Status        int64
-	TriggerIds    []byte
-	HasOutput     bool
-	IsDebounce    bool
-	BatchID       []byte
-	CronSchedule  sql.NullString
-	HasAi         bool
-	OriginalRunID []byte
+	RunID   []byte
+	EndedAt int64
 }
 
 func (q *Queries) ListFunctionsEndedDown(ctx context.Context, arg ListFunctionsEndedDownParams) ([]ListFunctionsEndedDownRow, error) {
@@ -520,22 +380,7 @@ func (q *Queries) ListFunctionsEndedDown(ctx context.Context, arg ListFunctionsE
 	var items []ListFunctionsEndedDownRow
 	for rows.Next() {
 		var i ListFunctionsEndedDownRow
-		if err := rows.Scan(
-			&i.RunID,
-			&i.AppID,
-			&i.FunctionID,
-			&i.TraceID,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.Status,
-			&i.TriggerIds,
-			&i.HasOutput,
-			&i.IsDebounce,
-			&i.BatchID,
-			&i.CronSchedule,
-			&i.HasAi,
-			&i.OriginalRunID,
-		); err != nil {
+		if err := rows.Scan(&i.RunID, &i.EndedAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -550,9 +395,7 @@ func (q *Queries) ListFunctionsEndedDown(ctx context.Context, arg ListFunctionsE
 }
 
 const ListFunctionsEndedUp = `-- name: ListFunctionsEndedUp :many
-SELECT t.run_id, t.app_id, t.function_id, t.trace_id, t.started_at, t.ended_at, t.status, t.trigger_ids, t.output IS NOT NULL AS has_output,
-    t.is_debounce, t.batch_id, t.cron_schedule, t.has_ai,
-    (SELECT f.original_run_id FROM function_runs f WHERE f.run_id = t.run_id LIMIT 1) AS original_run_id
+SELECT t.run_id, t.ended_at
 FROM trace_runs t
 WHERE t.status = ?1 AND t.status NOT IN (0, 5, 6, 100, 200)
     AND t.ended_at <= ?2 AND (t.ended_at, t.run_id) >= (?3, CAST(?4 AS BLOB))
@@ -570,20 +413,8 @@ type ListFunctionsEndedUpParams struct {
 }
 
 type ListFunctionsEndedUpRow struct {
-	RunID         []byte
-	AppID         string
-	FunctionID    string
-	TraceID       []byte
-	StartedAt     int64
-	EndedAt       int64
-	Status        int64
-	TriggerIds    []byte
-	HasOutput     bool
-	IsDebounce    bool
-	BatchID       []byte
-	CronSchedule  sql.NullString
-	HasAi         bool
-	OriginalRunID []byte
+	RunID   []byte
+	EndedAt int64
 }
 
 func (q *Queries) ListFunctionsEndedUp(ctx context.Context, arg ListFunctionsEndedUpParams) ([]ListFunctionsEndedUpRow, error) {
@@ -602,6 +433,63 @@ func (q *Queries) ListFunctionsEndedUp(ctx context.Context, arg ListFunctionsEnd
 	var items []ListFunctionsEndedUpRow
 	for rows.Next() {
 		var i ListFunctionsEndedUpRow
+		if err := rows.Scan(&i.RunID, &i.EndedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListRunRows = `-- name: ListRunRows :many
+SELECT t.run_id, t.app_id, t.function_id, t.trace_id, t.started_at, t.ended_at, t.status, t.trigger_ids, t.output IS NOT NULL AS has_output,
+    t.is_debounce, t.batch_id, t.cron_schedule, t.has_ai,
+    (SELECT f.original_run_id FROM function_runs f WHERE f.run_id = t.run_id LIMIT 1) AS original_run_id
+FROM trace_runs t WHERE t.run_id IN (/*SLICE:ids*/?)
+`
+
+type ListRunRowsRow struct {
+	RunID         []byte
+	AppID         string
+	FunctionID    string
+	TraceID       []byte
+	StartedAt     int64
+	EndedAt       int64
+	Status        int64
+	TriggerIds    []byte
+	HasOutput     bool
+	IsDebounce    bool
+	BatchID       []byte
+	CronSchedule  sql.NullString
+	HasAi         bool
+	OriginalRunID []byte
+}
+
+func (q *Queries) ListRunRows(ctx context.Context, ids [][]byte) ([]ListRunRowsRow, error) {
+	query := ListRunRows
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListRunRowsRow
+	for rows.Next() {
+		var i ListRunRowsRow
 		if err := rows.Scan(
 			&i.RunID,
 			&i.AppID,
@@ -632,9 +520,7 @@ func (q *Queries) ListFunctionsEndedUp(ctx context.Context, arg ListFunctionsEnd
 }
 
 const ListRunsDown = `-- name: ListRunsDown :many
-SELECT t.run_id, t.app_id, t.function_id, t.trace_id, t.started_at, t.ended_at, t.status, t.trigger_ids, t.output IS NOT NULL AS has_output,
-    t.is_debounce, t.batch_id, t.cron_schedule, t.has_ai,
-    (SELECT f.original_run_id FROM function_runs f WHERE f.run_id = t.run_id LIMIT 1) AS original_run_id
+SELECT t.run_id
 FROM trace_runs t
 WHERE t.status = ?1 AND t.run_id >= ?2 AND t.run_id <= ?3
 ORDER BY t.run_id DESC LIMIT ?4
@@ -647,25 +533,8 @@ type ListRunsDownParams struct {
 	Max    int64
 }
 
-type ListRunsDownRow struct {
-	RunID         []byte
-	AppID         string
-	FunctionID    string
-	TraceID       []byte
-	StartedAt     int64
-	EndedAt       int64
-	Status        int64
-	TriggerIds    []byte
-	HasOutput     bool
-	IsDebounce    bool
-	BatchID       []byte
-	CronSchedule  sql.NullString
-	HasAi         bool
-	OriginalRunID []byte
-}
-
-// A page of the runs with a status, newest first. Bounds are inclusive.
-func (q *Queries) ListRunsDown(ctx context.Context, arg ListRunsDownParams) ([]ListRunsDownRow, error) {
+// A page of the runs with a status, newest first, from the index alone. Bounds are inclusive.
+func (q *Queries) ListRunsDown(ctx context.Context, arg ListRunsDownParams) ([][]byte, error) {
 	rows, err := q.db.QueryContext(ctx, ListRunsDown,
 		arg.Status,
 		arg.First,
@@ -676,28 +545,13 @@ func (q *Queries) ListRunsDown(ctx context.Context, arg ListRunsDownParams) ([]L
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListRunsDownRow
+	var items [][]byte
 	for rows.Next() {
-		var i ListRunsDownRow
-		if err := rows.Scan(
-			&i.RunID,
-			&i.AppID,
-			&i.FunctionID,
-			&i.TraceID,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.Status,
-			&i.TriggerIds,
-			&i.HasOutput,
-			&i.IsDebounce,
-			&i.BatchID,
-			&i.CronSchedule,
-			&i.HasAi,
-			&i.OriginalRunID,
-		); err != nil {
+		var run_id []byte
+		if err := rows.Scan(&run_id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, run_id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -751,9 +605,7 @@ func (q *Queries) ListRunsOfEvents(ctx context.Context, events [][]byte) ([]List
 }
 
 const ListRunsUp = `-- name: ListRunsUp :many
-SELECT t.run_id, t.app_id, t.function_id, t.trace_id, t.started_at, t.ended_at, t.status, t.trigger_ids, t.output IS NOT NULL AS has_output,
-    t.is_debounce, t.batch_id, t.cron_schedule, t.has_ai,
-    (SELECT f.original_run_id FROM function_runs f WHERE f.run_id = t.run_id LIMIT 1) AS original_run_id
+SELECT t.run_id
 FROM trace_runs t
 WHERE t.status = ?1 AND t.run_id >= ?2 AND t.run_id <= ?3
 ORDER BY t.run_id LIMIT ?4
@@ -766,24 +618,7 @@ type ListRunsUpParams struct {
 	Max    int64
 }
 
-type ListRunsUpRow struct {
-	RunID         []byte
-	AppID         string
-	FunctionID    string
-	TraceID       []byte
-	StartedAt     int64
-	EndedAt       int64
-	Status        int64
-	TriggerIds    []byte
-	HasOutput     bool
-	IsDebounce    bool
-	BatchID       []byte
-	CronSchedule  sql.NullString
-	HasAi         bool
-	OriginalRunID []byte
-}
-
-func (q *Queries) ListRunsUp(ctx context.Context, arg ListRunsUpParams) ([]ListRunsUpRow, error) {
+func (q *Queries) ListRunsUp(ctx context.Context, arg ListRunsUpParams) ([][]byte, error) {
 	rows, err := q.db.QueryContext(ctx, ListRunsUp,
 		arg.Status,
 		arg.First,
@@ -794,28 +629,13 @@ func (q *Queries) ListRunsUp(ctx context.Context, arg ListRunsUpParams) ([]ListR
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListRunsUpRow
+	var items [][]byte
 	for rows.Next() {
-		var i ListRunsUpRow
-		if err := rows.Scan(
-			&i.RunID,
-			&i.AppID,
-			&i.FunctionID,
-			&i.TraceID,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.Status,
-			&i.TriggerIds,
-			&i.HasOutput,
-			&i.IsDebounce,
-			&i.BatchID,
-			&i.CronSchedule,
-			&i.HasAi,
-			&i.OriginalRunID,
-		); err != nil {
+		var run_id []byte
+		if err := rows.Scan(&run_id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, run_id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
