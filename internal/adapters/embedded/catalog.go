@@ -59,16 +59,16 @@ func (c catalog) Function(ctx context.Context, id uuid.UUID) (function.Function,
 
 // FunctionsByID implements ports.Catalog.
 func (c catalog) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error) {
-	return byID(ctx, c.db, ids, (*db.Queries).ListFunctionsByID, functionFrom)
+	return readByID(ctx, c.db, ids, (*db.Queries).ListFunctionsByID, functionFrom)
 }
 
 // AppsByID implements ports.Catalog.
 func (c catalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error) {
-	return byID(ctx, c.db, ids, (*db.Queries).ListAppsByID, appFrom)
+	return readByID(ctx, c.db, ids, (*db.Queries).ListAppsByID, appFrom)
 }
 
-// byID reads what has one of the IDs, in as few queries as the number of parameters allows.
-func byID[Row, Value any](ctx context.Context, d *database, ids []uuid.UUID, list func(*db.Queries, context.Context, []string) ([]Row, error), convert func(Row) (Value, error)) ([]Value, error) {
+// readByID reads what has one of the IDs, in as few queries as the number of parameters allows.
+func readByID[Row, Value any](ctx context.Context, d *database, ids []uuid.UUID, list func(*db.Queries, context.Context, []string) ([]Row, error), convert func(Row) (Value, error)) ([]Value, error) {
 	var all []Value
 	err := d.read(ctx, func(q *db.Queries) error {
 		all = nil
