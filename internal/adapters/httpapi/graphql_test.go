@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
@@ -73,7 +74,7 @@ func TestGraphQL_IsForPagesOfItsOwnOriginOutsideOfDevelopment(t *testing.T) {
 			if got := f.send(http.MethodPost, "/v0/gql", "{}", headers...).Header().Get("Access-Control-Allow-Origin"); got != c.want {
 				t.Errorf("answer: allows %q, want %q", got, c.want)
 			}
-			preflight := append(headers, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type")
+			preflight := slices.Concat(headers, []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type"})
 			if got := f.send(http.MethodOptions, "/v0/gql", "", preflight...).Header().Get("Access-Control-Allow-Origin"); got != c.want {
 				t.Errorf("preflight: allows %q, want %q", got, c.want)
 			}
