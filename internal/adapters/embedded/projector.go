@@ -3,7 +3,6 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,9 +14,12 @@ import (
 
 const (
 	// projectAfter is how long spans wait for others of the same run before they are written: most runs are then one row.
-	projectAfter = 250 * time.Millisecond
+	projectAfter = 500 * time.Millisecond
 	// projectMany is how many spans are not waited with any longer.
-	projectMany = 8192
+	projectMany = 4 * projectBatch
+	// projectBatch bounds what is written in one transaction, and with it how long a commit may have to wait for it. Smaller ones would
+	// part more runs.
+	projectBatch = 2048
 	// maxUnwritten and maxUnwrittenBytes bound what waits. Beyond them, commits wait too.
 	maxUnwritten      = 8 * projectMany
 	maxUnwrittenBytes = 64 << 20
@@ -42,7 +44,7 @@ type projector struct {
 	pending []unwritten
 	rows    int
 	bytes   int
-	// taken and written are the numbers of the last transaction whose spans are being written, and are.
+	// added and written are the numbers of the last transaction whose spans are waiting, and are written.
 	added, written int64
 	armed, shut    bool
 	stop           func() bool
@@ -54,9 +56,10 @@ type projector struct {
 
 // unwritten is what one transaction has.
 type unwritten struct {
-	seq   int64
-	spans []trace.Span
-	bytes int
+	seq int64
+	// spans are those of its operations.
+	spans       [][]trace.Span
+	rows, bytes int
 }
 
 func newProjector(cfg Config, w *writer) *projector {
@@ -67,19 +70,22 @@ func newProjector(cfg Config, w *writer) *projector {
 func (p *projector) next() int64 { return p.seq + 1 }
 
 // committed takes over the spans of a transaction. The writer calls it after the commit.
-func (p *projector) committed(spans []trace.Span) {
+func (p *projector) committed(spans [][]trace.Span) {
 	if len(spans) == 0 {
 		return
 	}
 	p.seq++
-	size := 0
-	for i := range spans {
-		const columns = 400
-		size += columns + len(spans[i].Attributes) + len(spans[i].Input) + len(spans[i].Output)
+	u := unwritten{seq: p.seq, spans: spans}
+	for _, of := range spans {
+		u.rows += len(of)
+		for i := range of {
+			const columns = 400
+			u.bytes += columns + len(of[i].Attributes) + len(of[i].Input) + len(of[i].Output)
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.add(unwritten{seq: p.seq, spans: spans, bytes: size})
+	p.add(u)
 	switch {
 	case p.shut:
 	case p.rows >= projectMany:
@@ -96,7 +102,7 @@ func (p *projector) committed(spans []trace.Span) {
 // add appends to what waits. The caller holds mu.
 func (p *projector) add(u unwritten) {
 	p.pending = append(p.pending, u)
-	p.rows += len(u.spans)
+	p.rows += u.rows
 	p.bytes += u.bytes
 	p.added = u.seq
 }
@@ -166,7 +172,7 @@ func (p *projector) flush(ctx context.Context) error {
 func (p *projector) project(target int64, do func(op *operation) error) error {
 	for {
 		p.mu.Lock()
-		batch := p.pending
+		batch := prefix(p.pending)
 		reached := p.written >= target || len(batch) == 0
 		p.mu.Unlock()
 		if reached {
@@ -181,19 +187,30 @@ func (p *projector) project(target int64, do func(op *operation) error) error {
 	}
 }
 
-// mergeAll puts together what belongs together, runs in their order.
+// prefix is as much as one transaction writes.
+func prefix(pending []unwritten) []unwritten {
+	rows := 0
+	for i := range pending {
+		if rows += pending[i].rows; rows >= projectBatch {
+			return pending[:i+1]
+		}
+	}
+	return pending
+}
+
+// mergeAll puts together what belongs together. Runs come in about the order of their IDs by themselves.
 func mergeAll(batch []unwritten) []trace.Span {
 	n := 0
 	for i := range batch {
-		n += len(batch[i].spans)
+		n += batch[i].rows
 	}
 	spans := make([]trace.Span, 0, n)
 	for i := range batch {
-		spans = append(spans, batch[i].spans...)
+		for _, of := range batch[i].spans {
+			spans = append(spans, of...)
+		}
 	}
-	rows := trace.Merge(spans)
-	slices.SortStableFunc(rows, func(a, b trace.Span) int { return a.Run.Compare(b.Run) })
-	return rows
+	return trace.Merge(spans)
 }
 
 // write writes rows, and deletes the log up to a number.
@@ -203,8 +220,7 @@ func (p *projector) write(t *tx, rows []trace.Span, last int64) error {
 		if p.isGone(rows[i].Run) {
 			continue
 		}
-		row := rows[i] // it may be written again after a rollback
-		if err := writeSpan(t, &row, &scratch); err != nil {
+		if err := writeSpan(t, &rows[i], &scratch); err != nil {
 			return err
 		}
 	}
@@ -220,7 +236,7 @@ func (p *projector) wrote(n int, last int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range n {
-		p.rows -= len(p.pending[i].spans)
+		p.rows -= p.pending[i].rows
 		p.bytes -= p.pending[i].bytes
 		p.pending[i] = unwritten{}
 	}
@@ -269,7 +285,7 @@ func (p *projector) restore(ctx context.Context, queries *db.Queries) error {
 			if err != nil {
 				p.cfg.Logger.Error("history of a transaction cannot be read and is left out", "seq", row.Seq, "error", err)
 			}
-			p.add(unwritten{seq: row.Seq, spans: spans})
+			p.add(unwritten{seq: row.Seq, spans: [][]trace.Span{spans}, rows: len(spans)})
 		}
 		if len(rows) < page || p.rows >= projectMany {
 			if err := p.project(p.seq, p.alone); err != nil {

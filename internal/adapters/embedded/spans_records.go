@@ -6,50 +6,106 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ingothq/ingot/internal/domain/trace"
 	enginev1 "github.com/ingothq/ingot/proto/ingot/engine/v1"
 )
 
-// spansRecord is a list of spans as a record; nil for none. Records that follow each other are the record of all of them.
+// spansRecord is a list of spans as a record, a SpanList; nil for none. Records that follow each other are the record of all of them.
+// It is made at each commit, so it is written without the structs that it is read into.
 func spansRecord(spans []trace.Span) []byte {
 	if len(spans) == 0 {
 		return nil
 	}
-	rows := make([]enginev1.Span, len(spans))
-	list := &enginev1.SpanList{Spans: make([]*enginev1.Span, len(spans))}
+	const columns = 256
+	size := 0
 	for i := range spans {
-		s, row := &spans[i], &rows[i]
-		row.RunId, row.AppId, row.FunctionId = s.Run[:], s.App[:], s.Function[:]
-		row.TraceId, row.SpanId, row.Parent, row.Dynamic, row.Name = s.Trace, s.ID, s.Parent, s.Dynamic, s.Name
-		row.Start, row.Duration, row.Status = s.Start.UnixNano(), s.End.Sub(s.Start).Nanoseconds(), string(s.Status)
-		row.Attributes, row.Input, row.Output = s.Attributes, s.Input, s.Output
-		row.EventIds, row.Deferred, row.Ai, row.Summary = joinIDs(s.EventIDs), s.Deferred, s.AI, summaryRecord(s.Summary)
-		list.Spans[i] = row
+		s := &spans[i]
+		size += columns + len(s.Attributes) + len(s.Input) + len(s.Output) + len(s.EventIDs)*len(ulid.ULID{})
 	}
-	return marshal(list)
-}
-
-func summaryRecord(s *trace.Summary) *enginev1.Summary {
-	if s == nil {
-		return nil
-	}
-	record := &enginev1.Summary{
-		Status: string(s.Status), StartedAt: optionalNanos(s.StartedAt), EndedAt: optionalNanos(s.EndedAt), Cron: s.Cron, Debounced: s.Debounced,
-	}
-	if !s.Batch.IsZero() {
-		record.Batch = s.Batch[:]
+	record := make([]byte, 0, size)
+	for i := range spans {
+		record = appendMessage(record, 1, func(b []byte) []byte { return appendSpan(b, &spans[i]) })
 	}
 	return record
 }
 
-func joinIDs(ids []ulid.ULID) []byte {
-	joined := make([]byte, 0, len(ids)*len(ulid.ULID{}))
-	for i := range ids {
-		joined = append(joined, ids[i][:]...)
+// appendMessage appends a message as a field. Its length goes before it, and is not known before.
+func appendMessage(b []byte, field protowire.Number, write func(b []byte) []byte) []byte {
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	start := len(b)
+	const lengthBytes = 5 // any length of less than 32 GB, written long
+	b = write(append(b, 0, 0, 0, 0, 0))
+	for i, length := 0, len(b)-start-lengthBytes; i < lengthBytes; i, length = i+1, length>>7 {
+		b[start+i] = byte(length)&0x7f | 0x80
 	}
-	return joined
+	b[start+lengthBytes-1] &= 0x7f
+	return b
+}
+
+func appendSpan(b []byte, s *trace.Span) []byte {
+	b = appendBytes(b, 1, s.Run[:])
+	b = appendBytes(b, 2, s.App[:])
+	b = appendBytes(b, 3, s.Function[:])
+	b = appendString(b, 4, s.Trace)
+	b = appendString(b, 5, s.ID)
+	b = appendString(b, 6, s.Parent)
+	b = appendString(b, 7, s.Dynamic)
+	b = appendString(b, 8, s.Name)
+	b = appendInt(b, 9, s.Start.UnixNano())
+	b = appendInt(b, 10, s.End.Sub(s.Start).Nanoseconds())
+	b = appendString(b, 11, string(s.Status))
+	b = appendBytes(b, 12, s.Attributes)
+	b = appendBytes(b, 13, s.Input)
+	b = appendBytes(b, 14, s.Output)
+	if n := len(s.EventIDs); n > 0 {
+		b = protowire.AppendTag(b, 15, protowire.BytesType)
+		b = protowire.AppendVarint(b, uint64(n*len(ulid.ULID{})))
+		for i := range s.EventIDs {
+			b = append(b, s.EventIDs[i][:]...)
+		}
+	}
+	b = appendInt(b, 16, int64(flag(s.Deferred)))
+	b = appendInt(b, 17, int64(flag(s.AI)))
+	if s.Summary != nil {
+		b = appendMessage(b, 18, func(b []byte) []byte { return appendSummary(b, s.Summary) })
+	}
+	return b
+}
+
+func appendSummary(b []byte, s *trace.Summary) []byte {
+	b = appendString(b, 1, string(s.Status))
+	b = appendInt(b, 2, nanos(s.StartedAt))
+	b = appendInt(b, 3, nanos(s.EndedAt))
+	if !s.Batch.IsZero() {
+		b = appendBytes(b, 4, s.Batch[:])
+	}
+	b = appendString(b, 5, s.Cron)
+	return appendInt(b, 6, int64(flag(s.Debounced)))
+}
+
+// appendBytes appends a field unless it is empty.
+func appendBytes(b []byte, field protowire.Number, value []byte) []byte {
+	if len(value) == 0 {
+		return b
+	}
+	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), value)
+}
+
+func appendString(b []byte, field protowire.Number, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), value)
+}
+
+func appendInt(b []byte, field protowire.Number, value int64) []byte {
+	if value == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(value))
 }
 
 // spansFromRecord is the inverse of spansRecord.

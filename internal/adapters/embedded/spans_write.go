@@ -14,17 +14,23 @@ const neverMS = int64(-62135596800000)
 
 // writeSpan writes a row of spans, and with it what it says of its run. Rows of a span that are not the first of it are additions.
 func writeSpan(t *tx, s *trace.Span, scratch *[]byte) error {
-	if s.Summary != nil {
-		if err := writeTraceRun(t, s); err != nil {
+	name, id := s.Name, s.ID
+	switch {
+	case s.Summary != nil:
+		first, err := writeTraceRun(t, s)
+		if err != nil {
 			return err
 		}
-	} else if s.AI {
+		if first && name == trace.NameExtend {
+			name, id = trace.NameRun, s.Dynamic
+		}
+	case s.AI:
 		if _, err := t.exec(t.statements.markTraceRunAI, s.Run[:]); err != nil {
 			return err
 		}
 	}
-	for id := s.ID; ; id = trace.ExtendID(id, "again") {
-		written, err := insertSpan(t, s, id, scratch)
+	for ; ; id = trace.ExtendID(id, "again") {
+		written, err := insertSpan(t, s, name, id, scratch)
 		if err != nil || written > 0 {
 			return err
 		}
@@ -32,7 +38,7 @@ func writeSpan(t *tx, s *trace.Span, scratch *[]byte) error {
 	}
 }
 
-func insertSpan(t *tx, s *trace.Span, id string, scratch *[]byte) (int, error) {
+func insertSpan(t *tx, s *trace.Span, name, id string, scratch *[]byte) (int, error) {
 	var eventIDs, status, deferred any
 	if len(s.EventIDs) > 0 {
 		*scratch = appendIDList((*scratch)[:0], s.EventIDs)
@@ -44,7 +50,7 @@ func insertSpan(t *tx, s *trace.Span, id string, scratch *[]byte) (int, error) {
 	if s.Deferred {
 		deferred = int64(1)
 	}
-	return t.exec(t.statements.insertSpan, id, s.Trace, s.Parent, s.Name, formatInstant(s.Start), formatInstant(s.End), jsonText(s.Stored()),
+	return t.exec(t.statements.insertSpan, id, s.Trace, s.Parent, name, formatInstant(s.Start), formatInstant(s.End), jsonText(s.Attributes),
 		s.Dynamic, ids.AccountIDText, s.App.String(), s.Function.String(), s.Run.String(), environmentID, jsonText(s.Output), status,
 		jsonText(s.Input), eventIDs, deferred)
 }
@@ -69,9 +75,10 @@ func appendIDList(dst []byte, list []ulid.ULID) []byte {
 	return append(dst, ']')
 }
 
-// writeTraceRun writes what a row says of its run. The first row of a run is its first here too: what is only an addition becomes
-// the first when there is none, as of a run that was in progress when its history began. Spec 15 §3.9, §7.4.
-func writeTraceRun(t *tx, s *trace.Span) error {
+// writeTraceRun writes what a row says of its run, and tells whether it is the first that does. The first row of a run has all that
+// is known of it; when what is only an addition comes first, as of a run that was in progress when its history began, the rest is
+// looked up. Spec 15 §3.9, §7.4.
+func writeTraceRun(t *tx, s *trace.Span) (first bool, err error) {
 	sum := s.Summary
 	triggers, batch, cron := s.EventIDs, sum.Batch, sum.Cron
 	if s.Name == trace.NameExtend {
@@ -79,12 +86,11 @@ func writeTraceRun(t *tx, s *trace.Span) error {
 		known = known && t.statements.traceRunExists.ColumnInt64(0) != 0
 		done()
 		if err != nil {
-			return err
+			return false, err
 		}
-		if !known {
-			s.Name, s.ID = trace.NameRun, s.Dynamic
+		if first = !known; first {
 			if triggers, batch, cron, err = triggersOf(t, s.Run); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
@@ -102,10 +108,10 @@ func writeTraceRun(t *tx, s *trace.Span) error {
 		}
 		list = append(list, triggers[i].String()...)
 	}
-	_, err := t.exec(t.statements.putTraceRun, s.Run[:], ids.AccountIDText, environmentID, s.App.String(), s.Function.String(), []byte(s.Trace),
+	_, err = t.exec(t.statements.putTraceRun, s.Run[:], ids.AccountIDText, environmentID, s.App.String(), s.Function.String(), []byte(s.Trace),
 		int64(s.Run.Time()), millis(sum.StartedAt), millis(sum.EndedAt), statusCode(sum.Status), list, output, flag(sum.Debounced), batch[:],
 		schedule, flag(s.AI))
-	return err
+	return first, err
 }
 
 // triggersOf is what the history of runs says of what started one.

@@ -59,6 +59,8 @@ type writer struct {
 	closed  bool
 	running sync.WaitGroup
 
+	// record is room for what a transaction has for the history of runs.
+	record []byte
 	// current is the open transaction, nil between two.
 	current *tx
 	fault   func() error // see Config
@@ -206,9 +208,9 @@ func (w *writer) commit(batch []*operation) {
 // transact applies operations in one transaction. An operation that refuses is answered in outcomes and does not disturb
 // the others; an error means that nothing was written.
 func (w *writer) transact(ops []*operation, outcomes []error) error {
-	t := &tx{statements: w.statements, queries: w.queries, conn: w.db.conn, fault: w.fault}
+	t := &tx{statements: w.statements, queries: w.queries, conn: w.db.conn, fault: w.fault, record: w.record[:0]}
 	w.current = t
-	defer func() { w.current = nil }()
+	defer func() { w.current, w.record = nil, t.record }()
 	if err := t.step(w.statements.begin); err != nil {
 		return translate(err)
 	}
@@ -263,14 +265,16 @@ type tx struct {
 	failed error
 	fault  func() error
 	// spans are what the transaction has for the history of runs, record is the same as it is stored; nil in memory.
-	spans  []trace.Span
+	spans  [][]trace.Span
 	record []byte
 }
 
 // tell adds to what the transaction has for the history of runs. It is the last thing an operation does, since a refusal takes
 // nothing of it back.
 func (t *tx) tell(spans []trace.Span, record []byte) {
-	t.spans = append(t.spans, spans...)
+	if len(spans) > 0 {
+		t.spans = append(t.spans, spans)
+	}
 	t.record = append(t.record, record...)
 }
 

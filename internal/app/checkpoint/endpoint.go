@@ -165,7 +165,7 @@ func (c *Checkpoint) begin(ctx context.Context, fn function.Function, request ne
 	_, err = c.store.Schedule(ctx, ports.Schedule{
 		Runs: []ports.NewRun{{
 			State: state, Start: jobs[0], More: jobs[1:], IdempotencyKey: state.Idempotency,
-			Spans: trace.Scheduled(trace.Beginning{Spec: spec, Function: fn.Name, Due: spec.Now, From: flow.FromRequest}),
+			Spans: trace.Scheduled(trace.Beginning{Spec: spec, Due: spec.Now, From: flow.FromRequest}),
 		}},
 		Publish: tracked,
 	})

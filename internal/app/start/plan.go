@@ -131,7 +131,7 @@ func (r *Run) instead(request *flow.Request, skip run.SkipReason) map[flow.Resul
 // spans are what history shows of the run when it starts.
 func (r *Run) spans(due time.Time) []trace.Span {
 	return trace.Scheduled(trace.Beginning{
-		Spec: r.Spec, Function: r.Function.Name, Due: due, From: r.From, Batch: r.Record.Batch, Original: r.Record.Original, Cron: r.Record.Cron,
+		Spec: r.Spec, Due: due, From: r.From, Batch: r.Record.Batch, Original: r.Record.Original, Cron: r.Record.Cron,
 	})
 }
 

@@ -14,12 +14,16 @@ import (
 // commit, so nothing is collected and sorted. A value that says nothing is left out.
 type attributes struct{ json []byte }
 
-// attributeBytes is how large the object of a step mostly is.
-const attributeBytes = 1024
-
-func newAttributes() *attributes {
-	return &attributes{json: append(make([]byte, 0, attributeBytes), '{')}
+// newAttributes begins an object of about so many bytes.
+func newAttributes(size int) *attributes {
+	return &attributes{json: append(make([]byte, 0, size), '{')}
 }
+
+// Sizes of objects: of a span as a whole, and of an addition that says little. Headers are on top.
+const (
+	wholeBytes = 640
+	smallBytes = 160
+)
 
 func (a *attributes) key(name string) {
 	if len(a.json) > 1 {
@@ -77,6 +81,9 @@ func (a *attributes) at(name string, at time.Time) {
 		a.json = append(a.json, '"')
 	}
 }
+
+// status is kept beside the column, since readers of the reference ask the attribute.
+func (a *attributes) status(status Status) { a.plain(KeyStatus, string(status)) }
 
 func (a *attributes) object() json.RawMessage { return append(a.json, '}') }
 
@@ -215,7 +222,7 @@ func (c *cursor) next() {
 			}
 		}
 	}
-	c.end = i
+	c.end = min(i, len(c.json))
 }
 
 // skipText returns where a string ends that begins at i.

@@ -14,8 +14,6 @@ import (
 // Beginning is a run that is wanted.
 type Beginning struct {
 	Spec run.Spec
-	// Function is the name of its function, as people see it.
-	Function string
 	// Due is when its first call is to be made.
 	Due  time.Time
 	From flow.Origin
@@ -57,7 +55,7 @@ func Scheduled(b Beginning) []Span {
 		started = time.UnixMilli(int64(s.ID.Time())).UTC()
 		root.Status, root.Summary.Status, root.Summary.StartedAt = Running, Running, started
 	}
-	root.Attributes, root.Deferred = b.attributes(started)
+	root.Attributes, root.Deferred = b.attributes(root.Status, started)
 	return append([]Span{root}, b.invokers()...)
 }
 
@@ -78,24 +76,11 @@ func input(events []event.Tracked) []byte {
 	return append(list, ']')
 }
 
-// appendIDs appends the internal IDs of events as a JSON array.
-func appendIDs(dst []byte, events []event.Tracked) []byte {
-	dst = append(dst, '[')
-	for i := range events {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, '"')
-		dst = append(append(dst, events[i].InternalID.String()...), '"')
-	}
-	return append(dst, ']')
-}
-
-func (b *Beginning) attributes(started time.Time) (object []byte, deferred bool) {
+// attributes are those of the run's own span. What has a column of its own is only there: who reads looks there.
+func (b *Beginning) attributes(status Status, started time.Time) (object []byte, deferred bool) {
 	s := &b.Spec
 	first := s.Events[0].Event
-	a := newAttributes()
-	a.plain(KeyAppID, s.AppID.String())
+	a := newAttributes(wholeBytes)
 	a.id(KeyBatchID, b.Batch)
 	if !b.Batch.IsZero() {
 		a.at(KeyBatchAt, time.UnixMilli(int64(b.Batch.Time())))
@@ -107,19 +92,13 @@ func (b *Beginning) attributes(started time.Time) (object []byte, deferred bool)
 		a.key(KeyDeferParents)
 		a.json = append(appendText(append(a.json, '['), parent), ']')
 	}
-	a.key(KeyEventIDs)
-	a.json = appendIDs(a.json, s.Events)
+	a.status(status)
 	if sessions := event.AppendSessions(nil, first.Sessions); sessions != nil {
 		a.key(KeySessions)
 		a.json = appendText(a.json, sessions)
 	}
 	a.text(KeyEventName, first.Name)
-	a.plain(KeyFunctionID, s.FunctionID.String())
-	a.text(KeyFunctionName, b.Function)
-	a.text(KeyFunctionSlug, s.Slug)
-	a.number(KeyFunctionVersion, max(s.FunctionVersion, 1))
 	a.at(KeyQueuedAt, time.UnixMilli(int64(s.ID.Time())))
-	a.id(KeyRunID, s.ID)
 	a.yes(KeyEndpoint, s.Endpoint != nil)
 	a.id(KeyOriginalRun, b.Original)
 	a.plain(KeyScheduleType, scheduleType(b.From))
@@ -128,7 +107,7 @@ func (b *Beginning) attributes(started time.Time) (object []byte, deferred bool)
 	return a.object(), parent != ""
 }
 
-// scheduleType is how the reference calls the origin. Spec 15 §8.5.
+// scheduleType is how the reference calls the origin; empty for an event, which goes without saying. Spec 15 §8.5.
 func scheduleType(from flow.Origin) string {
 	switch from {
 	case flow.FromRerun:
@@ -139,7 +118,7 @@ func scheduleType(from flow.Origin) string {
 		return "Debounce"
 	case flow.FromEvent, flow.FromRequest, flow.FromBatch:
 	}
-	return "Event"
+	return ""
 }
 
 // invokers tells the steps that invoked the run which one it is.
@@ -158,7 +137,7 @@ func (b *Beginning) invokers() []Span {
 		function, _ := uuid.Parse(invoker.Function)
 		e := emitter{state: &run.State{ID: id, AppID: app, FunctionID: function}, now: b.Spec.Now.UTC()}
 		e.identify()
-		a := newAttributes()
+		a := newAttributes(smallBytes)
 		a.id(KeyInvokeRun, b.Spec.ID)
 		e.extend(StepID(step), b.Spec.ID.String(), "", a.object())
 		spans = append(spans, e.spans...)
@@ -187,12 +166,16 @@ func Ended(spans []Span, end run.Finish, reason run.SkipReason, existing ulid.UL
 	if before := spans[0].Summary; before != nil {
 		root.Summary.Batch, root.Summary.Cron, root.Summary.Debounced = before.Batch, before.Cron, before.Debounced
 	}
-	a := newAttributes()
-	if end.Status != run.Skipped {
+	a := newAttributes(smallBytes)
+	if end.Status == run.Skipped {
+		a.status(Skipped)
+	} else {
 		root.Status, root.Summary.Status, root.Output = Failed, Failed, wrapped(end)
+		a.status(Failed)
 		a.at(KeyEndedAt, end.At)
 		a.flag(KeyFunctionOutput, true)
-	} else {
+	}
+	if end.Status == run.Skipped {
 		a.id(KeySkipExisting, existing)
 		a.text(KeySkipReason, string(reason))
 	}

@@ -16,6 +16,7 @@ const (
 	keyDebugSession   = keyPrefix + "debug.session.id"
 	keyDeferChild     = keyPrefix + "defer.child_run_id"
 	keyDrop           = keyPrefix + "executor.drop"
+	keyFunctionSlug   = keyPrefix + "function.slug"
 	keyMetadataKind   = keyPrefix + "metadata.kind"
 	keyMetadataOp     = keyPrefix + "metadata.op"
 	keyMetadataScope  = keyPrefix + "metadata.scope"

@@ -2,9 +2,9 @@ package trace
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
@@ -68,9 +68,9 @@ type emitter struct {
 	reply         *sdk.Reply
 	checkpoint    bool
 	ended         ending
-	// told are the steps of the transition that have their span.
-	told  []string
-	spans []Span
+	// told are the steps with a memo that have their row, opened those that have begun.
+	told, opened []string
+	spans        []Span
 }
 
 // ending is what ended a wait: an event, and the run that it tells of the end of.
@@ -105,13 +105,14 @@ func (e *emitter) callStart() time.Time {
 }
 
 // isTold marks a step as told; true when it was already.
-func (e *emitter) isTold(step string) bool {
-	for _, told := range e.told {
-		if told == step {
-			return true
-		}
+func (e *emitter) isTold(step string) bool { return mark(&e.told, step) }
+
+// mark puts a name on the list; true when it was there.
+func mark(list *[]string, name string) bool {
+	if slices.Contains(*list, name) {
+		return true
 	}
-	e.told = append(e.told, step)
+	*list = append(*list, name)
 	return false
 }
 
@@ -122,9 +123,6 @@ func (e *emitter) group() string {
 	}
 	return GroupID(e.job.ID)
 }
-
-// GroupID names the attempts of a job, as the reference's groups do.
-func GroupID(job string) string { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(job)).String() }
 
 // attempt tells of a call that failed outside of steps and is made again, or that ended the function after others had failed.
 func (e *emitter) attempt() {
@@ -145,7 +143,8 @@ func (e *emitter) attempt() {
 	}
 	s := e.span(NameNonStep, NonStepID(e.group(), e.job.Attempt), status)
 	s.Start, s.Output = e.callStart(), output
-	a := newAttributes()
+	a := newAttributes(wholeBytes + e.headerBytes())
+	a.status(status)
 	a.at(KeyEndedAt, e.now)
 	a.flag(KeyFunctionOutput, true)
 	e.request(a, e.callStart())
@@ -178,6 +177,16 @@ func (e *emitter) response(a *attributes) {
 	a.headers(e.exchange.Header)
 	a.number(KeyOutputSize, e.exchange.Size)
 	a.number(KeyStatusCode, e.reply.Status)
+}
+
+// headerBytes is how long the headers of the response are as an attribute.
+func (e *emitter) headerBytes() int {
+	size := 0
+	for name, value := range e.exchange.Header {
+		const quotes = 12
+		size += quotes + len(name) + len(value)
+	}
+	return size
 }
 
 // failed is the output of an attempt that failed.
@@ -221,7 +230,8 @@ func (e *emitter) run() {
 	}
 	if t.Finish == nil {
 		if s.StartedAt.IsZero() && !started.IsZero() {
-			a := newAttributes()
+			a := newAttributes(smallBytes)
+			a.status(Running)
 			a.at(KeyStartedAt, started)
 			row := e.extend(e.root, "begin", Running, a.object())
 			row.Parent, row.Start, row.End = NoParent, started.UTC(), started.UTC()
@@ -231,7 +241,8 @@ func (e *emitter) run() {
 	}
 	end := *t.Finish
 	status := runStatus(end.Status)
-	a := newAttributes()
+	a := newAttributes(wholeBytes + e.headerBytes())
+	a.status(status)
 	a.at(KeyEndedAt, end.At)
 	a.at(KeyCallStartedAt, e.calledAt)
 	output := wrapped(end)

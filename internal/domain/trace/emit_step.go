@@ -40,7 +40,9 @@ func (e *emitter) ops(list []sdk.Op) {
 			}
 			continue
 		}
-		e.began(op)
+		if !slices.ContainsFunc(e.t.Steps, func(step run.Step) bool { return step.ID == op.ID }) {
+			e.began(op)
+		}
 	}
 }
 
@@ -78,8 +80,9 @@ func (e *emitter) worked(op *sdk.Op, id string, status Status, output json.RawMe
 	s.Start, s.Output = started, shown(output)
 	kind, input := op.About()
 	s.Input, s.AI = input, isAI(op.Op, kind)
-	a := newAttributes()
+	a := newAttributes(wholeBytes + e.headerBytes())
 	a.yes(KeyCheckpoint, e.checkpoint)
+	a.status(status)
 	a.at(KeyEndedAt, ended)
 	e.request(a, started)
 	a.number(KeyAttempt, e.job.Attempt)
@@ -240,14 +243,15 @@ func (e *emitter) invocation(step string) (function string, id ulid.ULID) {
 
 // waiting adds the row of a step that waits.
 func (e *emitter) waiting(op *sdk.Op, dynamic, id string, status Status, x extras) {
-	if e.isTold(op.ID) {
+	if mark(&e.opened, dynamic) {
 		return
 	}
 	s := e.span(NameStep, id, status)
 	s.Dynamic = dynamic
 	kind, input := op.About()
 	s.Input, s.AI = input, isAI(op.Op, kind)
-	a := newAttributes()
+	a := newAttributes(wholeBytes + e.headerBytes())
+	a.status(status)
 	a.plain(KeyGroupID, e.group())
 	a.text(KeyJobID, e.job.ID)
 	a.at(KeyQueuedAt, e.now)
@@ -289,7 +293,8 @@ func (e *emitter) requested(id string, status Status, output json.RawMessage) {
 	}
 	s := e.span(NameStep, id, status)
 	s.Start, s.Output, s.AI = e.callStart(), output, isAI(op.Op, "")
-	a := newAttributes()
+	a := newAttributes(wholeBytes)
+	a.status(status)
 	a.at(KeyEndedAt, e.now)
 	e.request(a, e.callStart())
 	a.number(KeyAttempt, e.job.Attempt)
@@ -310,7 +315,8 @@ func (e *emitter) rest() {
 			continue
 		}
 		if e.job.Kind == run.KindSleep && e.job.Edge.Outgoing == step.ID {
-			a := newAttributes()
+			a := newAttributes(smallBytes)
+			a.status(Completed)
 			a.at(KeyEndedAt, e.now)
 			e.extend(SleepID(step.ID), "end", Completed, a.object())
 			continue
@@ -331,7 +337,8 @@ func (e *emitter) waited(step *run.Step) {
 	case failed && kind == run.PauseInvoke:
 		status = Failed
 	}
-	a := newAttributes()
+	a := newAttributes(smallBytes)
+	a.status(status)
 	a.at(KeyEndedAt, e.now)
 	if kind == run.PauseInvoke {
 		a.id(KeyInvokeFinishEvent, e.ended.event)
@@ -367,11 +374,11 @@ func (e *emitter) pause(step string) (run.Pause, bool) {
 func (e *emitter) deferred(op *sdk.Op) {
 	if op.Op == sdk.OpDeferAdd {
 		d, added := e.t.Defers[op.ID]
-		if _, known := e.state.Defers[op.ID]; !added || known || e.isTold("defer "+op.ID) {
+		if _, known := e.state.Defers[op.ID]; !added || known || mark(&e.opened, "defer "+op.ID) {
 			return
 		}
 		s := e.span(NameDefer, DeferID(e.state.ID, op.ID), "")
-		a := newAttributes()
+		a := newAttributes(smallBytes)
 		a.text(KeyDeferFunction, d.Slug)
 		a.text(KeyDeferID, op.ID)
 		a.plain(KeyDeferStatus, deferStatus(d.Status))
@@ -383,10 +390,10 @@ func (e *emitter) deferred(op *sdk.Op) {
 	for _, id := range slices.Sorted(maps.Keys(e.t.Defers)) {
 		d := e.t.Defers[id]
 		before, known := e.state.Defers[id]
-		if !known || before.Status == d.Status || d.Status != run.DeferAborted || e.isTold("abort "+id) {
+		if !known || before.Status == d.Status || d.Status != run.DeferAborted || mark(&e.opened, "abort "+id) {
 			continue
 		}
-		a := newAttributes()
+		a := newAttributes(smallBytes)
 		a.plain(KeyDeferStatus, deferStatus(d.Status))
 		e.extend(DeferID(e.state.ID, id), "abort", "", a.object())
 	}

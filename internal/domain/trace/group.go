@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrNoRoot: none of the rows is that of a run.
+// ErrNoRoot says that none of the rows is that of a run.
 var ErrNoRoot = errors.New("no root span found")
 
 // group is a span, put together from its rows.
@@ -72,20 +72,20 @@ func plant(rows []Span) (*forest, error) {
 	return f, nil
 }
 
-// bySpan sorts rows into those of one span each, in the order of what happened. A row that is there twice counts once.
+// bySpan sorts rows into those of one span each, in the order of what happened. A row that is there twice counts once; one that only has
+// the ID of another does not, for an ID may be made from what happens a second time.
 func bySpan(rows []Span) [][]Span {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b Span) int {
-		return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name),
+		return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End), additions(a)-additions(b), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name),
 			cmp.Compare(a.Dynamic, b.Dynamic), cmp.Compare(a.Status, b.Status), cmp.Compare(string(a.Attributes), string(b.Attributes)))
 	})
 	var spans [][]Span
-	places, seen := map[string]int{}, map[[2]string]bool{}
-	for _, row := range rows {
-		if seen[[2]string{row.Trace, row.ID}] {
+	places := map[string]int{}
+	for i, row := range rows {
+		if i > 0 && isAgain(rows[i-1], row) {
 			continue
 		}
-		seen[[2]string{row.Trace, row.ID}] = true
 		id := cmp.Or(row.Dynamic, row.ID)
 		at, known := places[id]
 		if !known {
@@ -96,6 +96,20 @@ func bySpan(rows []Span) [][]Span {
 		spans[at] = append(spans[at], row)
 	}
 	return spans
+}
+
+// isAgain tells whether a row is the same as the one before it.
+func isAgain(before, row Span) bool {
+	return before.ID == row.ID && before.Dynamic == row.Dynamic && before.Name == row.Name && before.Status == row.Status &&
+		before.Start.Equal(row.Start) && before.End.Equal(row.End) && string(before.Attributes) == string(row.Attributes)
+}
+
+// additions sorts rows that only add to a span behind that of the span, of the same instant.
+func additions(row Span) int {
+	if row.Name == NameExtend {
+		return 1
+	}
+	return 0
 }
 
 // gather puts the rows of a span together. Of what several say the last one counts, but what an end says stays.

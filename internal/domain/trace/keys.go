@@ -3,7 +3,6 @@ package trace
 // Keys of attributes. Spec 15 §8.5. Types: t a time, a string of milliseconds since the epoch; i, b numbers and booleans; S a list of
 // strings; j JSON in a string; the others strings.
 const (
-	KeyAppID              = "_inngest.app.id"
 	KeyBatchID            = "_inngest.batch.id"
 	KeyBatchAt            = "_inngest.batch.ts" // t
 	KeyCheckpoint         = "_inngest.checkpoint"
@@ -17,23 +16,17 @@ const (
 	KeyDynamicID          = "_inngest.dynamic.span.id"
 	KeyStatus             = "_inngest.dynamic.status"
 	KeyEndedAt            = "_inngest.ended_at"       // t
-	KeyEventIDs           = "_inngest.event.ids"      // S
 	KeySessions           = "_inngest.event.sessions" // j
 	KeyEventName          = "_inngest.event.trigger.name"
-	KeyFunctionID         = "_inngest.function.id"
-	KeyFunctionName       = "_inngest.function.name"
-	KeyFunctionSlug       = "_inngest.function.slug"
-	KeyFunctionVersion    = "_inngest.function.version"      // i
 	KeyCallStartedAt      = "_inngest.ingot.call.started_at" // t
 	KeyFunctionOutput     = "_inngest.is.function.output"    // b
 	KeyGroupID            = "_inngest.job.group.id"
 	KeyJobID              = "_inngest.job.id"
 	KeyQueuedAt           = "_inngest.queued_at" // t
 	KeyRequestID          = "_inngest.request.id"
-	KeyHeaders            = "_inngest.response.headers"     // j
-	KeyOutputSize         = "_inngest.response.output_size" // i
-	KeyStatusCode         = "_inngest.response.status_code" // i
-	KeyRunID              = "_inngest.run.id"
+	KeyHeaders            = "_inngest.response.headers"        // j
+	KeyOutputSize         = "_inngest.response.output_size"    // i
+	KeyStatusCode         = "_inngest.response.status_code"    // i
 	KeyEndpoint           = "_inngest.run.is_durable_endpoint" // b
 	KeyOriginalRun        = "_inngest.run.replay_original_run_id"
 	KeyScheduleType       = "_inngest.run.schedule_type"

@@ -24,7 +24,7 @@ func LegacyTree(rows []Span, live Live, slug string) (*Node, error) {
 		return nil, err
 	}
 	root := s.runNode()
-	root.Name, root.HasDuration, root.ScheduledAt, root.Output = cmp.Or(s.root.attrs.text(KeyFunctionSlug), slug), true, time.Time{}, nil
+	root.Name, root.HasDuration, root.ScheduledAt, root.Output = cmp.Or(s.root.attrs.text(keyFunctionSlug), slug), true, time.Time{}, nil
 	for _, e := range s.entries {
 		root.Children = append(root.Children, s.legacy(e, root.ID))
 	}
@@ -61,7 +61,7 @@ func (s *story) legacy(e *entry, parent string) *Node {
 		return s.legacyWait(e, parent)
 	case OpRun, OpGateway:
 	}
-	if len(e.records) == 1 && last.attempt == 0 && (last.status == Completed || !last.status.Ended()) {
+	if len(e.records) == 1 && last.attempt == 0 && (nodeStatus(last.status) == NodeCompleted || !last.status.Ended()) {
 		return s.legacyAttempt(last, parent)
 	}
 	n := s.legacyAttempt(last, parent)
@@ -83,7 +83,7 @@ func (s *story) legacy(e *entry, parent string) *Node {
 		n.Children = append(n.Children, attempt)
 	}
 	switch last.status {
-	case Completed:
+	case Completed, TimedOut, Cancelled:
 		n.Attempts = last.attempt
 	case Failed:
 		if n.Attempts = last.attempt; last.attempt+1 == last.maxAttempts || last.maxAttempts == 0 && last.attempt > 0 {

@@ -13,25 +13,26 @@ type place struct {
 }
 
 // Merge puts rows of one span together, each span where its first row stands. The rows are in the order in which they were made;
-// of what several say the last one counts, but a status that has ended stays. The rows that are given are not changed.
+// of what several say the last one counts, but a status that has ended stays. It takes the slice over: the answer is made in its place.
 func Merge(rows []Span) []Span {
-	merged := make([]Span, 0, len(rows))
+	merged := rows[:0]
 	places := make(map[place]int, len(rows))
-	for _, row := range rows {
-		key := place{row.Run, row.Dynamic}
+	for i := range rows {
+		key := place{rows[i].Run, rows[i].Dynamic}
 		at, known := places[key]
-		if !known {
-			places[key] = len(merged)
-			merged = append(merged, row)
+		if known {
+			merged[at].add(&rows[i])
 			continue
 		}
-		merged[at] = merged[at].with(row)
+		places[key] = len(merged)
+		merged = append(merged, rows[i])
 	}
+	clear(rows[len(merged):])
 	return merged
 }
 
-// with is the span with a later row of it.
-func (s Span) with(later Span) Span {
+// add makes the span one with a later row of it.
+func (s *Span) add(later *Span) {
 	if later.Name != NameExtend || s.Name == NameExtend {
 		// A row that is more than an addition has the ID by which the span is known.
 		s.Name, s.ID = later.Name, later.ID
@@ -53,7 +54,6 @@ func (s Span) with(later Span) Span {
 	}
 	s.Deferred, s.AI = s.Deferred || later.Deferred, s.AI || later.AI
 	s.Summary = s.Summary.with(later.Summary)
-	return s
 }
 
 func latest(earlier, later json.RawMessage) json.RawMessage {
@@ -82,12 +82,4 @@ func (s *Summary) with(later *Summary) *Summary {
 		both.EndedAt = later.EndedAt
 	}
 	return &both
-}
-
-// Stored is the row's attributes as they are stored: with what has a column of its own and is read from both. Spec 15 §8.1.
-func (s Span) Stored() json.RawMessage {
-	own := newAttributes()
-	own.plain(KeyDynamicID, s.Dynamic)
-	own.plain(KeyStatus, string(s.Status))
-	return mergeAttributes(s.Attributes, own.object())
 }

@@ -63,8 +63,6 @@ func tell(rows []Span, live Live) (*story, error) {
 			records = append(records, recordOf(g))
 		case NameExecution:
 			calls = append(calls, g)
-		default: // of the app, or of a kind that is not known
-			s.loose = append(s.loose, g)
 		case NameDiscovery: // what is below it counts
 			for _, below := range g.down {
 				switch below.name {
@@ -76,6 +74,8 @@ func tell(rows []Span, live Live) (*story, error) {
 					s.loose = append(s.loose, below)
 				}
 			}
+		default: // of the app, or of a kind that is not known
+			s.loose = append(s.loose, g)
 		}
 	}
 	slices.SortFunc(calls, byStart)
@@ -204,7 +204,7 @@ func (s *story) lastCall(records []*record) *record {
 // group puts the attempts of one thing together.
 func (s *story) group(records []*record) {
 	slices.SortStableFunc(records, func(a, b *record) int {
-		return cmp.Or(cmp.Compare(a.attempt, b.attempt), a.began().Compare(b.began()), cmp.Compare(a.id, b.id))
+		return cmp.Or(a.decided()-b.decided(), cmp.Compare(a.attempt, b.attempt), a.began().Compare(b.began()), cmp.Compare(a.id, b.id))
 	})
 	places := map[string]*entry{}
 	for _, r := range records {
@@ -252,6 +252,14 @@ func (s *story) adopt() {
 	})
 }
 
+// decided sorts the attempt that settled the matter behind the others.
+func (r *record) decided() int {
+	if r.status.Ended() && r.status != Errored {
+		return 1
+	}
+	return 0
+}
+
 // began is when the attempt came to be.
 func (r *record) began() time.Time {
 	if !r.started.IsZero() {
@@ -281,7 +289,7 @@ func (s *story) addLive() {
 				attempt.op = "StepPlanned"
 			}
 			s.entries = append(s.entries, &entry{key: "job " + job.ID, records: []*record{attempt}})
-		case e == nil:
+		case e == nil, e.last().decided() == 1: // what is settled is not made again
 		case !e.last().status.Ended() && e.last().attempt == attempt.attempt:
 			if last := e.last(); attempt.status == Running {
 				last.status, last.started = Running, attempt.started

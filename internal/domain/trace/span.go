@@ -25,7 +25,7 @@ type Span struct {
 	Start, End time.Time
 	// Status is empty for a row that says nothing of it.
 	Status Status
-	// Attributes is a JSON object of Key… members, empty for none. Times are strings of milliseconds since the epoch.
+	// Attributes is a JSON object of Key… members, empty for none; what has a column of its own may be in there too. Times are strings of milliseconds since the epoch.
 	Attributes json.RawMessage
 	// Input and Output are JSON texts; nil for none.
 	Input, Output json.RawMessage

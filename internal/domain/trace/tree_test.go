@@ -2,6 +2,7 @@ package trace
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -385,14 +386,14 @@ func TestTree_LosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := map[string]int{}
-		count2 := func(n *Node) {}
-		count2 = func(n *Node) {
+		var visit func(n *Node)
+		visit = func(n *Node) {
 			seen[n.ID]++
 			for _, child := range n.Children {
-				count2(child)
+				visit(child)
 			}
 		}
-		count2(root)
+		visit(root)
 		for _, row := range rows {
 			if seen[row.ID] != 1 {
 				t.Fatalf("%s is in the tree %d times:\n%s", row.ID, seen[row.ID], strings.Join(outline(root), "\n"))
@@ -406,10 +407,10 @@ func TestTree_NeedsARun(t *testing.T) {
 	for name, rows := range map[string][]Span{
 		"no rows": nil, "a step": {below(NameStep, "a", Completed, 1)}, "metadata": {row(NameMetadata, "a", "", "", 1)}, "of the app": {row(NameUserland, "a", "", "", 1)},
 	} {
-		if _, err := Tree(rows, Live{}); err != ErrNoRoot {
+		if _, err := Tree(rows, Live{}); !errors.Is(err, ErrNoRoot) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := LegacyTree(rows, Live{}, ""); err != ErrNoRoot {
+		if _, err := LegacyTree(rows, Live{}, ""); !errors.Is(err, ErrNoRoot) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -16,6 +16,7 @@ func TestHistory(t *testing.T, run Runner) {
 	cases(t, run, endedRunCases)
 	cases(t, run, spansOfCases)
 	cases(t, run, runListCases)
+	cases(t, run, spanCases)
 	cases(t, run, map[string]func(t *testing.T, p Ports){
 		"Event/of an unknown ID is ErrNotFound":    unknownEvent,
 		"Events/come newest first, page by page":   eventPages,

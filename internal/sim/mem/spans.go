@@ -49,7 +49,6 @@ func (b *Backend) SpansOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID]
 func (b *Backend) spansOf(id ulid.ULID) []trace.Span {
 	rows := make([]trace.Span, 0, len(b.spans[id]))
 	for _, s := range b.spans[id] {
-		s.Attributes = s.Stored()
 		s.HasInput, s.HasOutput = s.Input != nil, s.Output != nil
 		s.Input, s.Output, s.Summary, s.AI = nil, nil, nil, false
 		rows = append(rows, s)
@@ -90,4 +89,11 @@ func (b *Backend) AllSpans() map[ulid.ULID][]trace.Span {
 		all[id] = slices.Clone(spans)
 	}
 	return all
+}
+
+// BegunWith returns the steps that a run had a memo of when it was created.
+func (b *Backend) BegunWith(id ulid.ULID) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.begun[id].Stack
 }
