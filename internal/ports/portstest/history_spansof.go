@@ -6,6 +6,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/trace"
+	"github.com/ingothq/ingot/internal/ports"
 )
 
 var spansOfCases = map[string]func(t *testing.T, p Ports){
@@ -23,6 +24,9 @@ func spansOf(t *testing.T, p Ports) {
 		next.Spans = []trace.Span{{
 			Run: id, App: next.State.AppID, Function: next.State.FunctionID, Trace: traceID, ID: root, Dynamic: root, Parent: trace.NoParent,
 			Name: trace.NameRun, Start: now, End: now, Status: trace.Queued,
+		}, {
+			Run: id, App: next.State.AppID, Function: next.State.FunctionID, Trace: traceID, ID: "00000000000000ff", Dynamic: root,
+			Parent: trace.NoParent, Name: trace.NameExtend, Start: now, End: now, Status: trace.Running,
 		}}
 		schedule(t, p, next)
 		asked = append(asked, id)
@@ -35,6 +39,9 @@ func spansOf(t *testing.T, p Ports) {
 		}
 		want[id] = one
 	}
+	// Listing runs looks at the same rows, and leaves them as they are.
+	_, err := p.History.Runs(t.Context(), ports.RunList{Limit: 10})
+	must(t, err)
 	got, err := p.History.SpansOf(t.Context(), append(asked, anEvent(p).InternalID))
 	must(t, err)
 	same(t, got, want)
