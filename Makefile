@@ -35,7 +35,7 @@ build-clock: ## build bin/clockserver, the server whose time tests move
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/clockserver ./internal/tools/clockserver
 
 .PHONY: generate
-generate: ## write all generated code again: protobuf, SQL, wiring, mocks
+generate: ## write all generated code again: protobuf, SQL, wiring, mocks, GraphQL
 	$(BUF) generate
 	go run ./internal/tools/openapi internal/adapters/apiv2/openapi.json
 	$(SQLC) generate

@@ -11,6 +11,7 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/broadcast"
 	"github.com/ingothq/ingot/internal/adapters/embedded"
 	"github.com/ingothq/ingot/internal/adapters/gatewayhttp"
+	"github.com/ingothq/ingot/internal/adapters/graphql"
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
 	"github.com/ingothq/ingot/internal/adapters/meter"
 	"github.com/ingothq/ingot/internal/adapters/sdkhttp"
@@ -193,6 +194,7 @@ func newInvoker(store ports.Store, reg *registry.Registry, in *ingest.Ingest, up
 	return invoke.New(starter, reg, in, ids, log)
 }
 
+// newReader answers what clients ask of the past.
 func newReader(past ports.History, store ports.Store, queue ports.Queue, attached ports.Metadata, catalog ports.Catalog, clock ports.Clock) *history.Reader {
 	return history.New(history.Deps{History: past, Store: store, Queue: queue, Metadata: attached, Catalog: catalog, Clock: clock}, history.Config{})
 }
@@ -209,10 +211,23 @@ func newMounts(cfg config.Config, in *ingest.Ingest, executor *execute.Executor,
 	return []httpapi.Mount{{Paths: apiv2.Paths, Handler: api}}, nil
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, mounts []httpapi.Mount, m *meter.Meter, queue ports.Queue, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+// graphQL is the GraphQL endpoint, nil when it is not served.
+type graphQL http.Handler
+
+func newGraphQL(cfg config.Config, poller *appsync.Poller, syncer *appsync.Syncer, in *ingest.Ingest, executor *execute.Executor, reruns *rerun.Rerun, reader *history.Reader, catalog ports.Catalog, past ports.History, store ports.Store, clock ports.Clock, ids ports.IDs, log *slog.Logger) graphQL {
+	if cfg.NoUI {
+		return nil
+	}
+	return graphql.New(graphql.Deps{
+		Apps: poller, Sync: syncer, Ingest: in, Runs: executor, Reruns: reruns, Past: reader, Catalog: catalog, Records: past, Store: store,
+		Clock: clock, IDs: ids, Log: log,
+	}, graphql.Config{})
+}
+
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, mounts []httpapi.Mount, gql graphQL, m *meter.Meter, queue ports.Queue, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
 		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Cancellations: canceller, Pauses: pauser, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
-		Functions: reg, Limits: limits, Realtime: live, Mounts: mounts, Metrics: m.Handler(queue, log), Clock: clock, IDs: ids, Log: log,
+		Functions: reg, Limits: limits, Realtime: live, Mounts: mounts, GraphQL: gql, Metrics: m.Handler(queue, log), Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
 		NoMetadata: !cfg.Metadata, StartOptions: startOptions(cfg),

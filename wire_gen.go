@@ -68,11 +68,12 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 		cleanup()
 		return nil, nil, err
 	}
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, canceller, pauser, checkpoint, store, history, metadata, registry, overrides, httpapiRealtime, v, meter, queue, clock, iDs, log)
+	poller := newPoller(cfg, syncer, catalog, worker, log)
+	ingotGraphQL := newGraphQL(cfg, poller, syncer, ingestIngest, executor, rerun, reader, catalog, history, store, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, canceller, pauser, checkpoint, store, history, metadata, registry, overrides, httpapiRealtime, v, ingotGraphQL, meter, queue, clock, iDs, log)
 	scheduler := newScheduler(store, catalog, registry, ingestIngest, updates, clock, iDs, log)
 	holds := holdsOf(engine)
 	starter := newHolds(holds, store, registry, ingestIngest, updates, clock, iDs, log)
-	poller := newPoller(cfg, syncer, catalog, worker, log)
 	ingotServer := newServer(handler, httpapiRealtime, registry, router, scheduler, starter, executor, checkpoint, canceller, poller, log)
 	return ingotServer, func() {
 		cleanup4()

@@ -18,4 +18,7 @@ type Metadata interface {
 	// All returns the updates of a run, in the order in which they were stored; none for a run that has none. ErrNotFound:
 	// there is no such run.
 	All(ctx context.Context, run ulid.ULID) ([]metadata.Stored, error)
+	// AllOf returns what All returns of each of the runs, in as few reads as possible. Runs that have none, or are not known, are not
+	// in the answer.
+	AllOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID][]metadata.Stored, error)
 }

@@ -305,6 +305,10 @@ type Catalog interface {
 	Functions(ctx context.Context) ([]function.Function, error)
 	// Function returns a function by ID, archived or not.
 	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
+	// FunctionsByID returns those of the functions that exist, archived or not, in no order.
+	FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error)
+	// AppsByID returns those of the apps that exist, archived or not, in no order.
+	AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error)
 	// Apps returns the active apps, in no order.
 	Apps(ctx context.Context) ([]function.App, error)
 	// AppByName returns the app with the name, archived or not, with its active functions; ErrNotFound when there is none.
@@ -330,6 +334,8 @@ type Catalog interface {
 	PutPlaceholder(ctx context.Context, app function.App) error
 	// SetAppError records why an app cannot be used; empty clears it.
 	SetAppError(ctx context.Context, id uuid.UUID, message string) error
+	// SetAppURL changes where an app is, archived or not, and nothing else. ErrNotFound: there is no such app.
+	SetAppURL(ctx context.Context, id uuid.UUID, url string) error
 	// RemoveApp archives an app and its functions, and forgets their schedules.
 	RemoveApp(ctx context.Context, id uuid.UUID) error
 	// SetPaused pauses a function, known or not, or resumes it. What it is already it stays. The flag outlives syncs and the
@@ -385,6 +391,8 @@ type History interface {
 	// saying where they are. Those of a run that the server itself wrote tell of everything that was committed; rows of one span
 	// may have been put together (trace.Merge). A run that is not known has none.
 	Spans(ctx context.Context, run ulid.ULID) ([]trace.Span, error)
+	// SpansOf returns what Spans returns of each of the runs, in as few reads as possible. Runs without rows are not in the answer.
+	SpansOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID][]trace.Span, error)
 	// Payload returns the input and the output of one row, by its ID; nil for none. ErrNotFound: the run has no such row.
 	Payload(ctx context.Context, run ulid.ULID, span string) (input, output json.RawMessage, err error)
 	// Response returns the answer that a durable endpoint has given to its client; nil when it has given none.

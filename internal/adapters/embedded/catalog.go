@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -55,6 +56,47 @@ func (c catalog) Function(ctx context.Context, id uuid.UUID) (function.Function,
 	}
 	return found, nil
 }
+
+// FunctionsByID implements ports.Catalog.
+func (c catalog) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error) {
+	return readByID(ctx, c.db, ids, (*db.Queries).ListFunctionsByID, functionFrom)
+}
+
+// AppsByID implements ports.Catalog.
+func (c catalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error) {
+	return readByID(ctx, c.db, ids, (*db.Queries).ListAppsByID, appFrom)
+}
+
+// readByID reads what has one of the IDs, in as few queries as the number of parameters allows.
+func readByID[Row, Value any](ctx context.Context, d *database, ids []uuid.UUID, list func(*db.Queries, context.Context, []string) ([]Row, error), convert func(Row) (Value, error)) ([]Value, error) {
+	var all []Value
+	err := d.read(ctx, func(q *db.Queries) error {
+		all = nil
+		for some := range slices.Chunk(ids, maxParameters) {
+			texts := make([]string, len(some))
+			for i, id := range some {
+				texts[i] = id.String()
+			}
+			rows, err := list(q, ctx, texts)
+			if err != nil {
+				return err
+			}
+			values, err := each(rows, convert)
+			if err != nil {
+				return err
+			}
+			all = append(all, values...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %d by ID: %w", len(ids), err)
+	}
+	return all, nil
+}
+
+// maxParameters is how many IDs one statement asks for. SQLite takes 32,766.
+const maxParameters = 1000
 
 // Apps implements ports.Catalog.
 func (c catalog) Apps(ctx context.Context) ([]function.App, error) {
@@ -204,6 +246,17 @@ func (c catalog) SetAppError(ctx context.Context, id uuid.UUID, message string) 
 	})
 	if err != nil {
 		return fmt.Errorf("set error of app %s: %w", id, err)
+	}
+	return nil
+}
+
+// SetAppURL implements ports.Catalog.
+func (c catalog) SetAppURL(ctx context.Context, id uuid.UUID, url string) error {
+	err := c.writer.change(ctx, func(ctx context.Context, q *db.Queries) error {
+		return found(q.SetAppURL(ctx, db.SetAppURLParams{Url: url, ID: id.String()}))
+	})
+	if err != nil {
+		return fmt.Errorf("set URL of app %s: %w", id, err)
 	}
 	return nil
 }

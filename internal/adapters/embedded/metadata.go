@@ -76,6 +76,39 @@ func (a attachments) All(ctx context.Context, run ulid.ULID) ([]metadata.Stored,
 	return all, nil
 }
 
+// AllOf implements ports.Metadata.
+func (a attachments) AllOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID][]metadata.Stored, error) {
+	all := map[ulid.ULID][]metadata.Stored{}
+	err := a.db.read(ctx, func(q *db.Queries) error {
+		clear(all)
+		for some := range slices.Chunk(runs, maxParameters) {
+			keys := make([][]byte, len(some))
+			for i, run := range some {
+				keys[i] = run[:]
+			}
+			rows, err := q.ListMetadataOf(ctx, keys)
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				stored, err := storedMetadata(db.ListMetadataRow{
+					StepID: row.StepID, Attempt: row.Attempt, SpanID: row.SpanID, Kind: row.Kind, Op: row.Op, Body: row.Body, StoredAt: row.StoredAt,
+				})
+				if err != nil {
+					return err
+				}
+				run := ulid.ULID(row.RunID)
+				all[run] = append(all[run], stored)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("metadata of %d runs: %w", len(runs), err)
+	}
+	return all, nil
+}
+
 func storedMetadata(row db.ListMetadataRow) (metadata.Stored, error) {
 	stored := metadata.Stored{
 		Update: metadata.Update{

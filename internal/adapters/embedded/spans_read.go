@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/oklog/ulid/v2"
 
@@ -13,23 +14,46 @@ import (
 
 // Spans implements ports.History.
 func (h history) Spans(ctx context.Context, id ulid.ULID) ([]trace.Span, error) {
-	var spans []trace.Span
+	spans, err := h.SpansOf(ctx, []ulid.ULID{id})
+	return spans[id], err
+}
+
+// SpansOf implements ports.History.
+func (h history) SpansOf(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID][]trace.Span, error) {
+	spans := map[ulid.ULID][]trace.Span{}
 	err := h.flushed(ctx, func(q *db.Queries) error {
-		rows, err := q.ListSpans(ctx, id.String())
-		if err != nil {
-			return err
+		clear(spans)
+		for some := range slices.Chunk(ids, maxParameters) {
+			texts := make([]string, len(some))
+			for i, id := range some {
+				texts[i] = id.String()
+			}
+			rows, err := q.ListSpansOf(ctx, texts)
+			if err != nil {
+				return err
+			}
+			for _, row := range rows {
+				id, err := ulid.ParseStrict(row.RunID)
+				if err != nil {
+					return damaged("span "+row.SpanID+": run_id", err)
+				}
+				span, err := spanFrom(id, row)
+				if err != nil {
+					return err
+				}
+				spans[id] = append(spans[id], span)
+			}
 		}
-		spans, err = each(rows, func(row db.ListSpansRow) (trace.Span, error) { return spanFrom(id, row) })
-		return err
+		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("spans of run %s: %w", id, err)
+		return nil, fmt.Errorf("spans of %d runs: %w", len(ids), err)
 	}
 	return spans, nil
 }
 
 // spanFrom reads a row of spans, whoever has written it. An ID that cannot be read is none: one row shall not hide the others.
-func spanFrom(id ulid.ULID, row db.ListSpansRow) (trace.Span, error) {
+func spanFrom(id ulid.ULID, row db.ListSpansOfRow) (trace.Span, error) {
 	s := trace.Span{
 		Run: id, Trace: row.TraceID, ID: row.SpanID, Parent: row.ParentSpanID, Dynamic: row.DynamicSpanID, Name: row.Name,
 		Status: trace.Status(row.Status), Deferred: row.IsDeferred != 0, HasInput: row.HasInput != 0, HasOutput: row.HasOutput != 0,

@@ -94,6 +94,8 @@ type Deps struct {
 	Realtime *Realtime
 	// Metrics serves GET /metrics; nil serves none.
 	Metrics http.Handler
+	// GraphQL serves the GraphQL endpoint; nil serves none.
+	GraphQL http.Handler
 	// Mounts are what others serve on the same port.
 	Mounts []Mount
 	Clock  ports.Clock
@@ -118,7 +120,8 @@ func New(d Deps, config Config) http.Handler {
 	return a.cors(a.serverKind(a.router()))
 }
 
-// cors admits every origin, as browsers of any app may send events. Spec 03 §3.2.
+// cors admits every origin, as browsers of any app may send events. Spec 03 §3.2. What GraphQL answers is for pages of this server
+// only, but in development, where dashboards are served from elsewhere.
 func (a *api) cors(next http.Handler) http.Handler {
 	handler := cors.Handler(cors.Options{
 		AllowOriginFunc: func(*http.Request, string) bool { return true },
@@ -128,6 +131,10 @@ func (a *api) cors(next http.Handler) http.Handler {
 		MaxAge:          int((time.Hour).Seconds()),
 	})(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == graphQLPath && a.config.Kind != KindDev {
+			next.ServeHTTP(w, r)
+			return
+		}
 		// To the library a preflight without an origin is none.
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" && r.Header["Origin"] == nil {
 			w.Header()["Vary"] = []string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"}

@@ -47,6 +47,8 @@ type Poller struct {
 	unknown []string
 	// discovering is true until an app is known.
 	discovering bool
+	// found are the URLs at which apps were found without being told of them.
+	found map[string]bool
 }
 
 // NewPoller returns a poller.
@@ -56,7 +58,7 @@ func NewPoller(syncer *Syncer, catalog ports.Catalog, worker ports.Worker, log *
 	}
 	p := &Poller{
 		syncer: syncer, catalog: catalog, worker: worker, log: log, config: config,
-		asking: map[uuid.UUID]bool{}, unknown: config.URLs, discovering: config.Discover,
+		asking: map[uuid.UUID]bool{}, found: map[string]bool{}, unknown: config.URLs, discovering: config.Discover,
 	}
 	p.pings.SetLimit(pingsAtOnce)
 	return p
@@ -110,7 +112,7 @@ func (p *Poller) round(ctx context.Context) error {
 		}
 		p.pings.Go(func() error {
 			defer p.release(app.ID)
-			p.Ping(ctx, app)
+			_ = p.Ping(ctx, app) // it is the app's error, or logged
 			return nil
 		})
 	}
@@ -134,16 +136,25 @@ func (p *Poller) release(app uuid.UUID) {
 	delete(p.asking, app)
 }
 
+func (p *Poller) remember(url string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.found[url] = true
+}
+
+// Discovered reports whether an app was found at the URL without anybody naming it.
+func (p *Poller) Discovered(url string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.found[url]
+}
+
 // placeholders makes the configured apps known before they register. What cannot be stored is tried again in the next
 // round.
 func (p *Poller) placeholders(ctx context.Context) {
 	var left []string
 	for _, url := range p.unknown {
-		text := url
-		if !strings.Contains(text, "://") {
-			text = "http://" + text
-		}
-		if !p.put(ctx, function.NormalizeURL(text)) {
+		if !p.put(ctx, storedURL(url)) {
 			left = append(left, url)
 		}
 	}
@@ -151,12 +162,25 @@ func (p *Poller) placeholders(ctx context.Context) {
 }
 
 func (p *Poller) put(ctx context.Context, url string) bool {
-	app := function.App{ID: ids.PlaceholderAppID(url), URL: url, Method: function.MethodServe, Error: function.PingUnreachable}
+	app := placeholder(url)
 	if err := p.catalog.PutPlaceholder(ctx, app); err != nil {
 		p.log.ErrorContext(ctx, "store app", "app_id", app.ID.String(), "error", err)
 		return false
 	}
 	return true
+}
+
+// placeholder stands for an app of which only the URL is known.
+func placeholder(url string) function.App {
+	return function.App{ID: ids.PlaceholderAppID(url), URL: url, Method: function.MethodServe, Error: function.PingUnreachable}
+}
+
+// storedURL is a URL as people write it, in the form in which apps are stored.
+func storedURL(text string) string {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	return function.NormalizeURL(text)
 }
 
 // discover looks for an SDK at the usual addresses. What is found becomes a placeholder and is asked like any app.
@@ -174,47 +198,56 @@ func (p *Poller) discover(ctx context.Context) {
 	for at, url := range p.config.DiscoveryURLs {
 		if found[at] {
 			p.log.InfoContext(ctx, "app found", "url", url)
+			p.remember(function.NormalizeURL(url))
 			p.put(ctx, function.NormalizeURL(url))
 		}
 	}
 }
 
 // Ping asks an app to register. An app that describes itself in its answer, as Go apps do when the request is signed, is
-// registered from that. A failure becomes the app's error.
-func (p *Poller) Ping(ctx context.Context, app function.App) {
+// registered from that. A failure becomes the app's error, and is returned.
+func (p *Poller) Ping(ctx context.Context, app function.App) error {
 	message, failed := function.PingURLError(app.URL), true
 	if message == "" {
 		response, err := p.worker.Ping(ctx, app.URL)
 		switch {
 		case err != nil:
-			return // the server is stopping
+			return err // whoever asks does not wait any more
 		case response.TransportError != "":
 			message = function.PingTransportError(errors.New(response.TransportError))
 		default:
 			message, failed = function.PingError(response.Status, response.Body)
 			if request, ok := function.InBand(response.Body, app.URL); ok && response.Status == statusOK {
-				p.register(ctx, app, request)
-				return
+				return p.register(ctx, app, request)
 			}
 		}
 	}
-	if !failed || message == app.Error {
-		return
+	if !failed {
+		return nil
 	}
-	if err := p.catalog.SetAppError(ctx, app.ID, message); err != nil {
-		p.log.ErrorContext(ctx, "store app error", "app_id", app.ID.String(), "error", err)
+	if message != app.Error {
+		if err := p.catalog.SetAppError(ctx, app.ID, message); err != nil {
+			p.log.ErrorContext(ctx, "store app error", "app_id", app.ID.String(), "error", err)
+		}
 	}
+	return &PingError{Text: message}
 }
+
+// PingError says why an app cannot be used. Its text is the app's error; it is empty when the app gave no reason.
+type PingError struct{ Text string }
+
+func (e *PingError) Error() string { return e.Text }
 
 // statusOK is the status of an answer in which an app describes itself.
 const statusOK = 200
 
 // register applies what an app said of itself in its answer to a ping. A refusal is logged by the syncer.
-func (p *Poller) register(ctx context.Context, app function.App, request function.Request) {
+func (p *Poller) register(ctx context.Context, app function.App, request function.Request) error {
 	_, err := p.syncer.Apply(ctx, request)
 	if refused := (*RefusedError)(nil); err != nil && !errors.As(err, &refused) {
 		p.log.ErrorContext(ctx, "register app from its answer to a ping", "app_id", app.ID.String(), "error", err)
 	}
+	return err
 }
 
 // discoveryPorts and discoveryPaths are where apps are usually served. Spec 01 §6.

@@ -85,14 +85,14 @@ func TestPing_MakesTheOutcomeTheAppsError(t *testing.T) {
 			app := w.put(anApp("app", c.url, "before"))
 			w.apps.answers(c.response)
 			p := NewPoller(w.syncer, w.catalog, w.apps, w.log, PollerConfig{})
-			p.Ping(t.Context(), app)
+			_ = p.Ping(t.Context(), app)
 			if got := w.app(c.url); got.Error != c.want {
 				t.Errorf("error is %q, want %q", got.Error, c.want)
 			}
 			if got := w.slugs(); got != nil {
 				t.Errorf("functions are %v", got)
 			}
-			p.Ping(t.Context(), w.app(c.url))
+			_ = p.Ping(t.Context(), w.app(c.url))
 			if n := w.catalog.count("SetAppError"); n > 1 {
 				t.Errorf("the same error was written %d times", n)
 			}
@@ -115,7 +115,7 @@ func TestPing_RegistersAnAppThatDescribesItselfInItsAnswer(t *testing.T) {
 			placeholder := w.put(anApp("", appURL, "unreachable"))
 			w.apps.answers(sdk.Response{Status: 200, Body: []byte(inBand(url))})
 			p := NewPoller(w.syncer, w.catalog, w.apps, w.log, PollerConfig{})
-			p.Ping(t.Context(), placeholder)
+			_ = p.Ping(t.Context(), placeholder)
 			app := w.app(appURL)
 			if app.Name != "go-app" || app.SDK != "go" || app.SDKVersion != "v0.16.0" || app.Error != "" || app.ID != ids.AppID("go-app") {
 				t.Errorf("app is %+v", app)
@@ -123,7 +123,7 @@ func TestPing_RegistersAnAppThatDescribesItselfInItsAnswer(t *testing.T) {
 			if diff := cmp.Diff([]string{"go-app-a"}, w.slugs()); diff != "" {
 				t.Errorf("functions -want +got:\n%s", diff)
 			}
-			p.Ping(t.Context(), app)
+			_ = p.Ping(t.Context(), app)
 			if n := w.catalog.count("Sync"); n != 2 { // the placeholder's and the app's
 				t.Errorf("the catalog was written %d times", n)
 			}
@@ -149,7 +149,7 @@ func TestPing_SaysOnceWhyAnAnswerIsNotRegistered(t *testing.T) {
 				w.catalog.failing(c.fail, 9)
 			}
 			w.apps.answers(sdk.Response{Status: 200, Body: []byte(c.body)})
-			NewPoller(w.syncer, w.catalog, w.apps, w.log, PollerConfig{}).Ping(t.Context(), app)
+			_ = NewPoller(w.syncer, w.catalog, w.apps, w.log, PollerConfig{}).Ping(t.Context(), app)
 			if lines := strings.Count(w.logged.String(), "\n"); lines != 1 || !strings.Contains(w.logged.String(), c.logged) {
 				t.Errorf("logged %s", w.logged)
 			}
@@ -163,7 +163,7 @@ func TestPing_LogsAnErrorThatCannotBeStored(t *testing.T) {
 	app := w.put(anApp("app", appURL, ""))
 	w.catalog.failing("SetAppError", 1)
 	w.apps.answers(sdk.Response{Status: 404})
-	NewPoller(w.syncer, w.catalog, w.apps, w.log, PollerConfig{}).Ping(t.Context(), app)
+	_ = NewPoller(w.syncer, w.catalog, w.apps, w.log, PollerConfig{}).Ping(t.Context(), app)
 	if !strings.Contains(w.logged.String(), "store app error") {
 		t.Errorf("logged %s", w.logged)
 	}

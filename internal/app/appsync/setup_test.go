@@ -193,6 +193,20 @@ func (c *catalog) PutPlaceholder(ctx context.Context, app function.App) error {
 	return c.Catalog.PutPlaceholder(ctx, app)
 }
 
+func (c *catalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error) {
+	if err := c.call("AppsByID"); err != nil {
+		return nil, err
+	}
+	return c.Catalog.AppsByID(ctx, ids)
+}
+
+func (c *catalog) SetAppURL(ctx context.Context, id uuid.UUID, url string) error {
+	if err := c.call("SetAppURL"); err != nil {
+		return err
+	}
+	return c.Catalog.SetAppURL(ctx, id, url)
+}
+
 func (c *catalog) SetAppError(ctx context.Context, id uuid.UUID, message string) error {
 	if err := c.call("SetAppError"); err != nil {
 		return err

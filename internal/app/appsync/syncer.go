@@ -167,6 +167,11 @@ func (s *Syncer) Remove(ctx context.Context, url string) error {
 	lock := s.lock(app.Name)
 	lock.Lock()
 	defer lock.Unlock()
+	return s.remove(ctx, app)
+}
+
+// remove archives an app. The caller holds the lock of its name.
+func (s *Syncer) remove(ctx context.Context, app function.App) error {
 	if err := s.catalog.RemoveApp(ctx, app.ID); err != nil {
 		return fmt.Errorf("remove app %s: %w", app.ID, err)
 	}

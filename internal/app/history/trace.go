@@ -57,12 +57,18 @@ func (r *Reader) live(ctx context.Context, id ulid.ULID) (trace.Live, error) {
 		return live, err
 	}
 	live.Metadata = metadata.Fold(stored)
+	live.Jobs, err = r.jobs(ctx, id)
+	return live, err
+}
+
+// jobs are those of a run in progress that call the app or work for it.
+func (r *Reader) jobs(ctx context.Context, id ulid.ULID) ([]trace.LiveJob, error) {
 	state, err := r.Store.Load(ctx, id)
 	if errors.Is(err, ports.ErrNotFound) {
-		return live, nil
+		return nil, nil
 	}
 	if err != nil {
-		return live, err
+		return nil, err
 	}
 	var ids []string
 	for job, kind := range state.Jobs {
@@ -75,10 +81,11 @@ func (r *Reader) live(ctx context.Context, id ulid.ULID) (trace.Live, error) {
 	slices.Sort(ids)
 	jobs, err := r.Queue.Jobs(ctx, id, ids)
 	if err != nil {
-		return live, fmt.Errorf("jobs of run %s: %w", id, err)
+		return nil, fmt.Errorf("jobs of run %s: %w", id, err)
 	}
+	var live []trace.LiveJob
 	for _, job := range jobs {
-		live.Jobs = append(live.Jobs, trace.LiveJob{
+		live = append(live, trace.LiveJob{
 			ID: job.ID, Step: job.Edge.Target, Name: job.Edge.TargetName, Gateway: job.Kind == run.KindGateway, Attempt: job.Attempt,
 			At: job.At, Since: job.Since,
 		})

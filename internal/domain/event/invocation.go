@@ -37,6 +37,8 @@ type Metadata struct {
 	ExpireMS int64
 	// GroupID and StepName identify the invoking step.
 	GroupID, StepName string
+	// DebugSessionID and DebugRunID name the debugger's session that the invocation is part of; empty for none.
+	DebugSessionID, DebugRunID string
 }
 
 // AppendJSON appends the metadata's JSON object in the reference's key order.
@@ -57,7 +59,14 @@ func (m Metadata) AppendJSON(dst []byte) []byte {
 	}
 	dst = append(strconv.AppendInt(append(dst, `"expire":`...), m.ExpireMS, 10), ',')
 	dst = append(quote(append(dst, `"gid":`...), m.GroupID), ',')
-	return append(quote(append(dst, `"name":`...), m.StepName), '}')
+	dst = quote(append(dst, `"name":`...), m.StepName)
+	if m.DebugSessionID != "" {
+		dst = quote(append(dst, `,"debug_session_id":`...), m.DebugSessionID)
+	}
+	if m.DebugRunID != "" {
+		dst = quote(append(dst, `,"debug_run_id":`...), m.DebugRunID)
+	}
+	return append(dst, '}')
 }
 
 // optional appends a text member and a comma unless the text is empty.

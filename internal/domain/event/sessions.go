@@ -29,6 +29,45 @@ func Sessions(meta json.RawMessage) (map[string]string, error) {
 	return sessions, checkSessions(sessions)
 }
 
+// ConsoleSessions are those of the "meta" that a person gives to an invocation, within the limits: an object, nil or null, with no
+// member but "sessions", whose members are texts, or numbers, which become texts. Spec 05 §7.5.
+func ConsoleSessions(meta json.RawMessage) (map[string]string, error) {
+	var members map[string]json.RawMessage
+	if len(meta) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(meta, &members); err != nil {
+		return nil, invalid("meta", "%s", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if name != "sessions" {
+			return nil, invalid("meta", `event meta "%s" is not supported`, name)
+		}
+	}
+	if len(members) == 0 {
+		return nil, nil
+	}
+	var values map[string]json.RawMessage
+	if raw := members["sessions"]; raw[0] != '{' || json.Unmarshal(raw, &values) != nil {
+		return nil, invalid("meta.sessions", "event meta sessions must be an object")
+	}
+	sessions := make(map[string]string, len(values))
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		switch value := values[key]; kindOf(value[0]) {
+		case "string":
+			sessions[key] = unquote(value)
+		case "number":
+			sessions[key] = string(value)
+		default:
+			return nil, invalid("meta.sessions", `session "%s" must be a string or number`, key)
+		}
+	}
+	if len(sessions) == 0 {
+		return nil, nil
+	}
+	return sessions, checkSessions(sessions)
+}
+
 // resolveSessions merges the two layers of a meta, raw JSON or nil.
 func resolveSessions(meta json.RawMessage) (map[string]string, error) {
 	if meta == nil {

@@ -1,6 +1,9 @@
 package function
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // Observations is what an SDK reports about its own set-up: whether AI metadata, extended traces and sending events would
 // work, and why not. Apps may spell enum values as numbers or names; they are kept as numbers. Unknown members and names
@@ -101,6 +104,21 @@ func (o *Observations) metadata() json.RawMessage {
 	}
 	text := mustMarshal(o)
 	return mustMarshal(map[string]string{"featureObservations": string(text)})
+}
+
+// Observations is what the app's SDK reported when it registered; nil when it reported nothing.
+func (a App) Observations() (*Observations, error) {
+	var kept struct {
+		FeatureObservations string `json:"featureObservations"`
+	}
+	if json.Unmarshal(a.Metadata, &kept) != nil || kept.FeatureObservations == "" {
+		return nil, nil
+	}
+	var o Observations
+	if err := json.Unmarshal([]byte(kept.FeatureObservations), &o); err != nil {
+		return nil, fmt.Errorf("invalid SDK feature observations: %w", err)
+	}
+	return &o, nil
 }
 
 // mustMarshal encodes values of this package's own types, which always have a JSON form.

@@ -489,6 +489,21 @@ func (mr *MockCatalogMockRecorder) Apps(ctx any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Apps", reflect.TypeOf((*MockCatalog)(nil).Apps), ctx)
 }
 
+// AppsByID mocks base method.
+func (m *MockCatalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "AppsByID", ctx, ids)
+	ret0, _ := ret[0].([]function.App)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// AppsByID indicates an expected call of AppsByID.
+func (mr *MockCatalogMockRecorder) AppsByID(ctx, ids any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppsByID", reflect.TypeOf((*MockCatalog)(nil).AppsByID), ctx, ids)
+}
+
 // Function mocks base method.
 func (m *MockCatalog) Function(ctx context.Context, id uuid.UUID) (function.Function, error) {
 	m.ctrl.T.Helper()
@@ -532,6 +547,21 @@ func (m *MockCatalog) Functions(ctx context.Context) ([]function.Function, error
 func (mr *MockCatalogMockRecorder) Functions(ctx any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Functions", reflect.TypeOf((*MockCatalog)(nil).Functions), ctx)
+}
+
+// FunctionsByID mocks base method.
+func (m *MockCatalog) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "FunctionsByID", ctx, ids)
+	ret0, _ := ret[0].([]function.Function)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// FunctionsByID indicates an expected call of FunctionsByID.
+func (mr *MockCatalogMockRecorder) FunctionsByID(ctx, ids any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "FunctionsByID", reflect.TypeOf((*MockCatalog)(nil).FunctionsByID), ctx, ids)
 }
 
 // PausedFunctions mocks base method.
@@ -589,6 +619,20 @@ func (m *MockCatalog) SetAppError(ctx context.Context, id uuid.UUID, message str
 func (mr *MockCatalogMockRecorder) SetAppError(ctx, id, message any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "SetAppError", reflect.TypeOf((*MockCatalog)(nil).SetAppError), ctx, id, message)
+}
+
+// SetAppURL mocks base method.
+func (m *MockCatalog) SetAppURL(ctx context.Context, id uuid.UUID, url string) error {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "SetAppURL", ctx, id, url)
+	ret0, _ := ret[0].(error)
+	return ret0
+}
+
+// SetAppURL indicates an expected call of SetAppURL.
+func (mr *MockCatalogMockRecorder) SetAppURL(ctx, id, url any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "SetAppURL", reflect.TypeOf((*MockCatalog)(nil).SetAppURL), ctx, id, url)
 }
 
 // SetPaused mocks base method.
@@ -867,6 +911,21 @@ func (m *MockHistory) Spans(ctx context.Context, arg1 ulid.ULID) ([]trace.Span, 
 func (mr *MockHistoryMockRecorder) Spans(ctx, arg1 any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Spans", reflect.TypeOf((*MockHistory)(nil).Spans), ctx, arg1)
+}
+
+// SpansOf mocks base method.
+func (m *MockHistory) SpansOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID][]trace.Span, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "SpansOf", ctx, runs)
+	ret0, _ := ret[0].(map[ulid.ULID][]trace.Span)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// SpansOf indicates an expected call of SpansOf.
+func (mr *MockHistoryMockRecorder) SpansOf(ctx, runs any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "SpansOf", reflect.TypeOf((*MockHistory)(nil).SpansOf), ctx, runs)
 }
 
 // Steps mocks base method.

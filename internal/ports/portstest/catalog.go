@@ -3,6 +3,7 @@ package portstest
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -28,6 +29,9 @@ func TestCatalog(t *testing.T, run Runner) {
 		"Pages/functions by ID":                       functionPages,
 		"AppByID/tells when and how many":             appByID,
 		"SetAppError/sets and clears":                 setAppError,
+		"SetAppURL/changes the URL only":              setAppURL,
+		"SetAppURL/is all or nothing":                 setAppURLCut,
+		"ByID/finds apps and functions, archived too": catalogByID,
 		"RemoveApp/archives the app with functions":   removeApp,
 		"SetPaused/pauses and resumes":                setPaused,
 		"SetPaused/outlives a sync":                   setPausedSync,
@@ -330,4 +334,63 @@ func setPausedCut(t *testing.T, p Ports) {
 	cut(t, p, func() error { return p.Catalog.SetPaused(t.Context(), aFunction, true) }, func(t *testing.T) {
 		same(t, pausedFunctions(t, p), []uuid.UUID(nil))
 	})
+}
+
+func setAppURL(t *testing.T, p Ports) {
+	app, other := anApp("acme"), anApp("other")
+	one := aFunctionOf(app, "one")
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	syncPlan(t, p, function.SyncPlan{App: other})
+	for range 2 {
+		must(t, p.Catalog.SetAppURL(t.Context(), app.ID, "http://moved/é"))
+	}
+	p = restarted(p)
+	app.URL = "http://moved/é"
+	for url, want := range map[string]function.App{app.URL: app, other.URL: other} {
+		found, err := p.Catalog.AppByURL(t.Context(), url)
+		must(t, err)
+		same(t, found, want)
+	}
+	f, err := p.Catalog.Function(t.Context(), one.ID)
+	must(t, err)
+	same(t, f, one)
+	is(t, p.Catalog.SetAppURL(t.Context(), uuid.New(), "http://x"), ports.ErrNotFound)
+}
+
+func setAppURLCut(t *testing.T, p Ports) {
+	app := anApp("acme")
+	syncPlan(t, p, function.SyncPlan{App: app})
+	cut(t, p, func() error { return p.Catalog.SetAppURL(t.Context(), app.ID, "http://moved") }, func(t *testing.T) {
+		found, err := p.Catalog.AppByURL(t.Context(), app.URL)
+		must(t, err)
+		same(t, found, app)
+	})
+}
+
+func catalogByID(t *testing.T, p Ports) {
+	app, other := anApp("acme"), anApp("other")
+	one, two, three := aFunctionOf(app, "one"), aFunctionOf(other, "two"), aFunctionOf(other, "three")
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	syncPlan(t, p, function.SyncPlan{App: other, Put: []function.Function{two, three}})
+	must(t, p.Catalog.RemoveApp(t.Context(), app.ID))
+	app.Archived = true
+	// More IDs than a database takes in one statement, most of them of nothing.
+	ids := make([]uuid.UUID, 40_000, 40_010)
+	for i := range ids {
+		ids[i] = uuid.UUID{0: 1, 14: byte(i >> 8), 15: byte(i)}
+	}
+	apps, err := p.Catalog.AppsByID(t.Context(), append(ids, other.ID, app.ID, one.ID))
+	must(t, err)
+	slices.SortFunc(apps, func(a, b function.App) int { return strings.Compare(a.Name, b.Name) })
+	same(t, apps, []function.App{app, other})
+	functions, err := p.Catalog.FunctionsByID(t.Context(), append(ids, two.ID, one.ID, app.ID))
+	must(t, err)
+	slices.SortFunc(functions, func(a, b function.Function) int { return strings.Compare(a.Slug, b.Slug) })
+	same(t, functions, []function.Function{one, two})
+	functions, err = p.Catalog.FunctionsByID(t.Context(), nil)
+	must(t, err)
+	same(t, len(functions), 0)
+	if _, err := p.Catalog.AppsByID(ended(t), []uuid.UUID{app.ID}); err == nil {
+		t.Fatal("read with an ended context")
+	}
 }

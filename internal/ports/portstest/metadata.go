@@ -18,6 +18,7 @@ func TestMetadata(t *testing.T, run Runner) {
 	cases(t, run, map[string]func(t *testing.T, p Ports){
 		"Put/keeps updates as they are, in order":            metadataKept,
 		"Put/of an unknown run is ErrNotFound":               metadataUnknownRun,
+		"AllOf/returns what All returns, of each run":        metadataOfRuns,
 		"Put/after the run has ended":                        metadataAfterEnd,
 		"Put/is all or nothing":                              metadataCut,
 		"Put/refuses what is too large, and writes nothing":  metadataTooLarge,
@@ -266,6 +267,27 @@ func metadataReadEnded(t *testing.T, p Ports) {
 	next := aRun(p)
 	schedule(t, p, next)
 	if _, err := p.Metadata.All(ended(t), next.State.ID); err == nil {
+		t.Fatal("read with an ended context")
+	}
+}
+
+func metadataOfRuns(t *testing.T, p Ports) {
+	with, without, also := aRun(p, withKey("1")), aRun(p, withKey("2")), aRun(p, withKey("3"))
+	for _, next := range []ports.NewRun{with, without, also} {
+		schedule(t, p, next)
+	}
+	must(t, p.Metadata.Put(t.Context(), with.State.ID, []metadata.Update{noteOf(10), noteOf(11)}))
+	must(t, p.Metadata.Put(t.Context(), also.State.ID, []metadata.Update{noteOf(12)}))
+	want := map[ulid.ULID][]metadata.Stored{}
+	for _, next := range []ports.NewRun{with, also} {
+		all, err := p.Metadata.All(t.Context(), next.State.ID)
+		must(t, err)
+		want[next.State.ID] = all
+	}
+	got, err := p.Metadata.AllOf(t.Context(), []ulid.ULID{also.State.ID, without.State.ID, with.State.ID, aRun(p).State.ID})
+	must(t, err)
+	same(t, got, want)
+	if _, err := p.Metadata.AllOf(ended(t), []ulid.ULID{with.State.ID}); err == nil {
 		t.Fatal("read with an ended context")
 	}
 }

@@ -40,6 +40,38 @@ func (b *Backend) Function(ctx context.Context, id uuid.UUID) (function.Function
 	return function.Function{}, ports.ErrNotFound
 }
 
+// FunctionsByID implements ports.Catalog.
+func (b *Backend) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []function.Function
+	for id, f := range b.funcs {
+		if slices.Contains(ids, id) {
+			found = append(found, f.Function)
+		}
+	}
+	return found, nil
+}
+
+// AppsByID implements ports.Catalog.
+func (b *Backend) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []function.App
+	for id, a := range b.apps {
+		if slices.Contains(ids, id) {
+			found = append(found, *a)
+		}
+	}
+	return found, nil
+}
+
 // Apps implements ports.Catalog.
 func (b *Backend) Apps(ctx context.Context) ([]function.App, error) {
 	if err := ctx.Err(); err != nil {
@@ -219,6 +251,21 @@ func (b *Backend) SetAppError(ctx context.Context, id uuid.UUID, message string)
 		return ports.ErrNotFound
 	}
 	a.Error = message
+	return nil
+}
+
+// SetAppURL implements ports.Catalog.
+func (b *Backend) SetAppURL(ctx context.Context, id uuid.UUID, url string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.apps[id]
+	if a == nil {
+		return ports.ErrNotFound
+	}
+	a.URL = url
 	return nil
 }
 

@@ -46,6 +46,22 @@ func (a attachments) All(ctx context.Context, run ulid.ULID) ([]metadata.Stored,
 	return slices.Clone(a.attached[run]), nil
 }
 
+// AllOf implements ports.Metadata.
+func (a attachments) AllOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID][]metadata.Stored, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := map[ulid.ULID][]metadata.Stored{}
+	for _, run := range runs {
+		if stored := a.attached[run]; len(stored) > 0 {
+			all[run] = slices.Clone(stored)
+		}
+	}
+	return all, nil
+}
+
 func (b *Backend) attach(run ulid.ULID, updates []metadata.Update) {
 	for _, update := range updates {
 		b.attached[run] = append(b.attached[run], metadata.Stored{Update: update, At: b.clock.Now()})

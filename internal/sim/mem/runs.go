@@ -19,7 +19,7 @@ func (b *Backend) summaries() []ports.RunSummary {
 	for id, rows := range b.spans {
 		s := ports.RunSummary{RunID: id, QueuedAt: ulid.Time(id.Time()).UTC(), OriginalRunID: b.record(id).OriginalRunID}
 		known := false
-		for _, row := range trace.Merge(rows) {
+		for _, row := range trace.Merge(slices.Clone(rows)) {
 			s.AI = s.AI || row.AI
 			if row.Summary == nil {
 				continue

@@ -27,6 +27,26 @@ func (b *Backend) Spans(ctx context.Context, id ulid.ULID) ([]trace.Span, error)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.spansOf(id), nil
+}
+
+// SpansOf implements ports.History.
+func (b *Backend) SpansOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID][]trace.Span, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	found := map[ulid.ULID][]trace.Span{}
+	for _, id := range runs {
+		if rows := b.spansOf(id); len(rows) > 0 {
+			found[id] = rows
+		}
+	}
+	return found, nil
+}
+
+func (b *Backend) spansOf(id ulid.ULID) []trace.Span {
 	rows := make([]trace.Span, 0, len(b.spans[id]))
 	for _, s := range b.spans[id] {
 		s.HasInput, s.HasOutput = s.Input != nil, s.Output != nil
@@ -42,7 +62,7 @@ func (b *Backend) Spans(ctx context.Context, id ulid.ULID) ([]trace.Span, error)
 		}
 		return strings.Compare(x.ID, y.ID)
 	})
-	return rows, nil
+	return rows
 }
 
 // Payload implements ports.History.

@@ -8,6 +8,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"strings"
 )
 
 const ArchiveApp = `-- name: ArchiveApp :execrows
@@ -201,6 +202,58 @@ func (q *Queries) ListApps(ctx context.Context) ([]App, error) {
 	return items, nil
 }
 
+const ListAppsByID = `-- name: ListAppsByID :many
+SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE id IN (/*SLICE:ids*/?)
+`
+
+func (q *Queries) ListAppsByID(ctx context.Context, ids []string) ([]App, error) {
+	query := ListAppsByID
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []App
+	for rows.Next() {
+		var i App
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.SdkLanguage,
+			&i.SdkVersion,
+			&i.Framework,
+			&i.Metadata,
+			&i.Status,
+			&i.Error,
+			&i.Checksum,
+			&i.CreatedAt,
+			&i.ArchivedAt,
+			&i.Url,
+			&i.Method,
+			&i.AppVersion,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListArchivedAppPage = `-- name: ListArchivedAppPage :many
 SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE id > ? AND archived_at IS NOT NULL ORDER BY id LIMIT ?
 `
@@ -259,6 +312,23 @@ type SetAppErrorParams struct {
 
 func (q *Queries) SetAppError(ctx context.Context, arg SetAppErrorParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, SetAppError, arg.Error, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const SetAppURL = `-- name: SetAppURL :execrows
+UPDATE apps SET url = ? WHERE id = ?
+`
+
+type SetAppURLParams struct {
+	Url string
+	ID  string
+}
+
+func (q *Queries) SetAppURL(ctx context.Context, arg SetAppURLParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, SetAppURL, arg.Url, arg.ID)
 	if err != nil {
 		return 0, err
 	}

@@ -8,6 +8,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"strings"
 )
 
 const ArchiveAppFunctions = `-- name: ArchiveAppFunctions :exec
@@ -129,6 +130,51 @@ SELECT f.id, f.app_id, f.name, f.slug, f.config, f.created_at, f.archived_at FRO
 
 func (q *Queries) ListFunctions(ctx context.Context) ([]Function, error) {
 	rows, err := q.db.QueryContext(ctx, ListFunctions)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Function
+	for rows.Next() {
+		var i Function
+		if err := rows.Scan(
+			&i.ID,
+			&i.AppID,
+			&i.Name,
+			&i.Slug,
+			&i.Config,
+			&i.CreatedAt,
+			&i.ArchivedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListFunctionsByID = `-- name: ListFunctionsByID :many
+SELECT id, app_id, name, slug, config, created_at, archived_at FROM functions WHERE id IN (/*SLICE:ids*/?)
+`
+
+func (q *Queries) ListFunctionsByID(ctx context.Context, ids []string) ([]Function, error) {
+	query := ListFunctionsByID
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"strings"
 )
 
 const DeleteMetadata = `-- name: DeleteMetadata :exec
@@ -92,6 +93,64 @@ func (q *Queries) ListMetadata(ctx context.Context, runID []byte) ([]ListMetadat
 	for rows.Next() {
 		var i ListMetadataRow
 		if err := rows.Scan(
+			&i.StepID,
+			&i.Attempt,
+			&i.SpanID,
+			&i.Kind,
+			&i.Op,
+			&i.Body,
+			&i.StoredAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListMetadataOf = `-- name: ListMetadataOf :many
+SELECT run_id, step_id, attempt, span_id, kind, op, body, stored_at FROM ingot_metadata
+WHERE run_id IN (/*SLICE:runs*/?) ORDER BY run_id, seq
+`
+
+type ListMetadataOfRow struct {
+	RunID    []byte
+	StepID   string
+	Attempt  int64
+	SpanID   string
+	Kind     string
+	Op       string
+	Body     []byte
+	StoredAt int64
+}
+
+func (q *Queries) ListMetadataOf(ctx context.Context, runs [][]byte) ([]ListMetadataOfRow, error) {
+	query := ListMetadataOf
+	var queryParams []interface{}
+	if len(runs) > 0 {
+		for _, v := range runs {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:runs*/?", strings.Repeat(",?", len(runs))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:runs*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListMetadataOfRow
+	for rows.Next() {
+		var i ListMetadataOfRow
+		if err := rows.Scan(
+			&i.RunID,
 			&i.StepID,
 			&i.Attempt,
 			&i.SpanID,

@@ -269,17 +269,17 @@ func (q *Queries) ListHistoryLog(ctx context.Context, arg ListHistoryLogParams) 
 	return items, nil
 }
 
-const ListSpans = `-- name: ListSpans :many
+const ListSpansOf = `-- name: ListSpansOf :many
 SELECT
     span_id, trace_id, CAST(COALESCE(parent_span_id, '') AS TEXT) AS parent_span_id, name, CAST(start_time AS TEXT) AS start_time,
     CAST(end_time AS TEXT) AS end_time, CAST(COALESCE(attributes, '') AS TEXT) AS attributes,
     CAST(COALESCE(dynamic_span_id, '') AS TEXT) AS dynamic_span_id, app_id, function_id, CAST(COALESCE(status, '') AS TEXT) AS status,
     CAST(COALESCE(event_ids, '') AS TEXT) AS event_ids, CAST(COALESCE(is_deferred, 0) AS INTEGER) AS is_deferred,
-    CAST(input IS NOT NULL AS INTEGER) AS has_input, CAST(output IS NOT NULL AS INTEGER) AS has_output
-FROM spans WHERE run_id = ? ORDER BY start_time, end_time, span_id
+    CAST(input IS NOT NULL AS INTEGER) AS has_input, CAST(output IS NOT NULL AS INTEGER) AS has_output, run_id
+FROM spans WHERE run_id IN (/*SLICE:ids*/?) ORDER BY run_id, start_time, end_time, span_id
 `
 
-type ListSpansRow struct {
+type ListSpansOfRow struct {
 	SpanID        string
 	TraceID       string
 	ParentSpanID  string
@@ -295,18 +295,29 @@ type ListSpansRow struct {
 	IsDeferred    int64
 	HasInput      int64
 	HasOutput     int64
+	RunID         string
 }
 
 // The columns of JSON hold numbers where their texts look like one, so they are read as texts.
-func (q *Queries) ListSpans(ctx context.Context, runID string) ([]ListSpansRow, error) {
-	rows, err := q.db.QueryContext(ctx, ListSpans, runID)
+func (q *Queries) ListSpansOf(ctx context.Context, ids []string) ([]ListSpansOfRow, error) {
+	query := ListSpansOf
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListSpansRow
+	var items []ListSpansOfRow
 	for rows.Next() {
-		var i ListSpansRow
+		var i ListSpansOfRow
 		if err := rows.Scan(
 			&i.SpanID,
 			&i.TraceID,
@@ -323,6 +334,7 @@ func (q *Queries) ListSpans(ctx context.Context, runID string) ([]ListSpansRow, 
 			&i.IsDeferred,
 			&i.HasInput,
 			&i.HasOutput,
+			&i.RunID,
 		); err != nil {
 			return nil, err
 		}

@@ -44,3 +44,9 @@ SELECT * FROM apps WHERE id > ? AND archived_at IS NOT NULL ORDER BY id LIMIT ?;
 
 -- name: CountAppFunctions :one
 SELECT COUNT(*) FROM functions WHERE app_id = ? AND archived_at IS NULL;
+
+-- name: ListAppsByID :many
+SELECT * FROM apps WHERE id IN (sqlc.slice(ids));
+
+-- name: SetAppURL :execrows
+UPDATE apps SET url = ? WHERE id = ?;

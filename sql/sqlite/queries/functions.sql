@@ -20,3 +20,6 @@ UPDATE functions SET archived_at = CURRENT_TIMESTAMP WHERE app_id = ? AND archiv
 
 -- name: ListAppFunctionPage :many
 SELECT * FROM functions WHERE app_id = ? AND id > ? AND archived_at IS NULL ORDER BY id LIMIT ?;
+
+-- name: ListFunctionsByID :many
+SELECT * FROM functions WHERE id IN (sqlc.slice(ids));

@@ -15,14 +15,14 @@ INSERT INTO spans (
 ON CONFLICT (trace_id, span_id) DO NOTHING;
 
 -- The columns of JSON hold numbers where their texts look like one, so they are read as texts.
--- name: ListSpans :many
+-- name: ListSpansOf :many
 SELECT
     span_id, trace_id, CAST(COALESCE(parent_span_id, '') AS TEXT) AS parent_span_id, name, CAST(start_time AS TEXT) AS start_time,
     CAST(end_time AS TEXT) AS end_time, CAST(COALESCE(attributes, '') AS TEXT) AS attributes,
     CAST(COALESCE(dynamic_span_id, '') AS TEXT) AS dynamic_span_id, app_id, function_id, CAST(COALESCE(status, '') AS TEXT) AS status,
     CAST(COALESCE(event_ids, '') AS TEXT) AS event_ids, CAST(COALESCE(is_deferred, 0) AS INTEGER) AS is_deferred,
-    CAST(input IS NOT NULL AS INTEGER) AS has_input, CAST(output IS NOT NULL AS INTEGER) AS has_output
-FROM spans WHERE run_id = ? ORDER BY start_time, end_time, span_id;
+    CAST(input IS NOT NULL AS INTEGER) AS has_input, CAST(output IS NOT NULL AS INTEGER) AS has_output, run_id
+FROM spans WHERE run_id IN (sqlc.slice('ids')) ORDER BY run_id, start_time, end_time, span_id;
 
 -- name: GetSpanPayload :one
 SELECT CAST(COALESCE(input, '') AS TEXT) AS input, CAST(COALESCE(output, '') AS TEXT) AS output
