@@ -83,6 +83,9 @@ type Config struct {
 	// SigningKey is the hex key, without a signkey-…- prefix; valid hex and not empty in Start, empty in Dev. Use
 	// [sdk.NormalizeKey] on keys it is compared with.
 	SigningKey Secret
+	// SigningKeyFallback is a second key that clients may authenticate with; nothing is signed with it. Valid hex or empty, which
+	// is the default; always empty in Dev.
+	SigningKeyFallback Secret
 	// EventKeys are the accepted event keys, none of them empty; at least one in Start, none in Dev, where every key is
 	// accepted.
 	EventKeys []Secret

@@ -33,6 +33,7 @@ type settings struct {
 	NoDiscovery             bool     `koanf:"no-discovery"`
 	NoPoll                  bool     `koanf:"no-poll"`
 	SigningKey              string   `koanf:"signing-key"`
+	SigningKeyFallback      string   `koanf:"signing-key-fallback"`
 	EventKey                []string `koanf:"event-key"`
 	Persist                 bool     `koanf:"persist"`
 	SQLiteDir               string   `koanf:"sqlite-dir"`
@@ -151,6 +152,7 @@ func (s settings) config(mode Mode) Config {
 		cfg.Persist = s.Persist
 	case Start:
 		cfg.SigningKey = Secret(sdk.NormalizeKey(s.SigningKey))
+		cfg.SigningKeyFallback = Secret(sdk.NormalizeKey(s.SigningKeyFallback))
 		for _, key := range withoutEmpty(s.EventKey) {
 			cfg.EventKeys = append(cfg.EventKeys, Secret(key))
 		}
