@@ -17,7 +17,7 @@ type access int
 const (
 	// open routes check for themselves, or need no check.
 	open access = iota
-	// managed routes want the signing key, where one is configured.
+	// managed routes want the signing key or a session, where a key is configured.
 	managed
 )
 
@@ -30,7 +30,7 @@ type route struct {
 // routes is everything that is served. Unlike the reference, /invoke wants the signing key: starting functions is not
 // public.
 func (a *api) routes() []route {
-	return slices.Concat(a.realtimeRoutes(), a.checkpointRoutes(), a.v2Routes(), []route{
+	return slices.Concat(a.sessionRoutes(), a.debugRoutes(), a.realtimeRoutes(), a.checkpointRoutes(), a.v2Routes(), []route{
 		{http.MethodPost, "/e/:key", open, a.receiveEvents},
 		{http.MethodGet, "/health", open, a.health},
 
@@ -91,7 +91,7 @@ func (a *api) router() http.Handler {
 // matchesSlashes says whether the library would let the path's last parameter match several segments: it does when no
 // route goes on after it.
 func matchesSlashes(path string, routes []route) bool {
-	return path[strings.LastIndexByte(path, '/')+1] == ':' &&
+	return strings.HasPrefix(path[strings.LastIndexByte(path, '/')+1:], ":") &&
 		!slices.ContainsFunc(routes, func(r route) bool { return strings.HasPrefix(r.path, path+"/") })
 }
 
