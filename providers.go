@@ -11,6 +11,7 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/embedded"
 	"github.com/ingothq/ingot/internal/adapters/gatewayhttp"
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
+	"github.com/ingothq/ingot/internal/adapters/meter"
 	"github.com/ingothq/ingot/internal/adapters/sdkhttp"
 	"github.com/ingothq/ingot/internal/adapters/tokens"
 	"github.com/ingothq/ingot/internal/app/advance"
@@ -21,6 +22,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/hold"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/metering"
 	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/realtime"
 	"github.com/ingothq/ingot/internal/app/registry"
@@ -37,12 +39,17 @@ import (
 // closeTimeout bounds how long the store may take to write what it accepted.
 const closeTimeout = 10 * time.Second
 
-func openEngine(ctx context.Context, cfg config.Config, clock ports.Clock, log *slog.Logger) (*embedded.Engine, func(), error) {
+// newMeter counts what the queue, the store and the executor do.
+func newMeter(cfg config.Config) *meter.Meter {
+	return meter.New(meter.Config{Lifecycle: cfg.PromMetrics})
+}
+
+func openEngine(ctx context.Context, cfg config.Config, m ports.Meter, clock ports.Clock, log *slog.Logger) (*embedded.Engine, func(), error) {
 	dir := ""
 	if cfg.Persist {
 		dir = cfg.SQLiteDir
 	}
-	engine, err := embedded.Open(ctx, embedded.Config{Dir: dir, Clock: clock, Logger: log})
+	engine, err := embedded.Open(ctx, embedded.Config{Dir: dir, Clock: clock, Logger: log, Meter: m})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -56,12 +63,14 @@ func openEngine(ctx context.Context, cfg config.Config, clock ports.Clock, log *
 }
 
 func eventLogOf(e *embedded.Engine) ports.EventLog { return e.EventLog() }
-func storeOf(e *embedded.Engine) ports.Store       { return e.Store() }
 func queueOf(e *embedded.Engine) ports.Queue       { return e.Queue() }
 func holdsOf(e *embedded.Engine) ports.Holds       { return e.Holds() }
 func catalogOf(e *embedded.Engine) ports.Catalog   { return e.Catalog() }
 func historyOf(e *embedded.Engine) ports.History   { return e.History() }
 func metadataOf(e *embedded.Engine) ports.Metadata { return e.Metadata() }
+
+// newStore has the meter told of what is committed.
+func newStore(e *embedded.Engine, m ports.Meter) ports.Store { return metering.NewStore(e.Store(), m) }
 
 // newLimits holds the limits of runs.
 func newLimits(cfg config.Config) *execute.Overrides {
@@ -104,17 +113,18 @@ func newScheduler(store ports.Store, catalog ports.Catalog, reg *registry.Regist
 	return s
 }
 
-// newRegistry knows what is registered, and has the queue know what limits it.
-func newRegistry(catalog ports.Catalog, queue ports.Queue, log *slog.Logger) *registry.Registry {
+// newRegistry knows what is registered, and has the queue know what limits it and the meter what functions are called.
+func newRegistry(catalog ports.Catalog, queue ports.Queue, m *meter.Meter, log *slog.Logger) *registry.Registry {
 	reg := registry.New(catalog, log)
+	reg.Observe(m)
 	reg.Observe(registry.NewLimits(reg, queue))
 	return reg
 }
 
-func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, router *route.Router, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, publisher *realtime.Publisher, limits *execute.Overrides, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
+func newExecutor(cfg config.Config, store ports.Store, queue ports.Queue, worker ports.Worker, requests ports.Gateway, router *route.Router, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, publisher *realtime.Publisher, limits *execute.Overrides, m ports.Meter, clock ports.Clock, random ports.Random, log *slog.Logger) *execute.Executor {
 	return execute.New(execute.Deps{
 		Store: store, Queue: queue, Worker: worker, Gateway: requests, Streams: publisher, Waits: router, Functions: reg, Tracker: in, Watcher: updates, Limits: limits.Limits,
-		Clock: clock, Random: random, Log: log,
+		Meter: m, Clock: clock, Random: random, Log: log,
 	}, execute.Config{Workers: cfg.QueueWorkers, RetryInterval: cfg.RetryInterval, SigningKey: cfg.SigningKey.Reveal()})
 }
 
@@ -175,10 +185,10 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 	}, httpapi.RealtimeConfig{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, reruns *rerun.Rerun, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, signer ports.Tokens, m *meter.Meter, queue ports.Queue, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
 		Ingest: in, Sync: syncer, Runs: executor, Reruns: reruns, Signals: router, Cancellations: canceller, Pauses: pauser, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
-		Functions: reg, Limits: limits, Realtime: live, Tokens: signer, Clock: clock, IDs: ids, Log: log,
+		Functions: reg, Limits: limits, Realtime: live, Tokens: signer, Metrics: m.Handler(queue, log), Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), SigningKeyFallback: cfg.SigningKeyFallback.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
 		NoMetadata: !cfg.Metadata, StartOptions: startOptions(cfg),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/adapters/broadcast"
 	"github.com/ingothq/ingot/internal/adapters/gatewayhttp"
+	"github.com/ingothq/ingot/internal/adapters/meter"
 	"github.com/ingothq/ingot/internal/adapters/system"
 	"github.com/ingothq/ingot/internal/adapters/tokens"
 	"github.com/ingothq/ingot/internal/app/ingest"
@@ -24,8 +25,10 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 		// The machine.
 		wire.Struct(new(system.Random)), wire.Bind(new(ports.Random), new(system.Random)),
 		system.NewIDs, wire.Bind(new(ports.IDs), new(*system.IDs)),
+		// What is counted.
+		newMeter, wire.Bind(new(ports.Meter), new(*meter.Meter)),
 		// Storage.
-		openEngine, eventLogOf, storeOf, queueOf, holdsOf, catalogOf, historyOf, metadataOf, cancellationsOf,
+		openEngine, eventLogOf, newStore, queueOf, holdsOf, catalogOf, historyOf, metadataOf, cancellationsOf,
 		// Realtime.
 		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
 		realtime.New, realtime.NewUpdates, newRealtime,

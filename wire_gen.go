@@ -20,7 +20,8 @@ import (
 
 // build puts the server together. The cleanup closes the store and the connections that are kept.
 func build(ctx context.Context, cfg config.Config, version Version, clock ports.Clock, log *slog.Logger) (*server, func(), error) {
-	engine, cleanup, err := openEngine(ctx, cfg, clock, log)
+	meter := newMeter(cfg)
+	engine, cleanup, err := openEngine(ctx, cfg, meter, clock, log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -29,9 +30,9 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	ingestIngest := ingest.New(eventLog, clock, iDs)
 	catalog := catalogOf(engine)
 	queue := queueOf(engine)
-	registry := newRegistry(catalog, queue, log)
+	registry := newRegistry(catalog, queue, meter, log)
 	syncer := newSyncer(catalog, registry, log)
-	store := storeOf(engine)
+	store := newStore(engine, meter)
 	worker, cleanup2 := newWorker(cfg, clock)
 	gateway, cleanup3 := newGateway(cfg, clock)
 	history := historyOf(engine)
@@ -41,7 +42,7 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	router := newRouter(eventLog, store, history, registry, ingestIngest, updates, clock, iDs, log)
 	overrides := newLimits(cfg)
 	random := system.Random{}
-	executor := newExecutor(cfg, store, queue, worker, gateway, router, registry, ingestIngest, updates, publisher, overrides, clock, random, log)
+	executor := newExecutor(cfg, store, queue, worker, gateway, router, registry, ingestIngest, updates, publisher, overrides, meter, clock, random, log)
 	rerun := newRerun(store, history, registry, ingestIngest, updates, clock, iDs, log)
 	cancellations := cancellationsOf(engine)
 	canceller := newCanceller(cancellations, store, registry, ingestIngest, updates, clock, iDs, log)
@@ -57,7 +58,7 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registry, router, ingestIngest, updates, overrides, broadcast, tokens, clock, iDs, log)
 	metadata := metadataOf(engine)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, history, metadata, registry, overrides, httpapiRealtime, tokens, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, history, metadata, registry, overrides, httpapiRealtime, tokens, meter, queue, clock, iDs, log)
 	scheduler := newScheduler(store, catalog, registry, ingestIngest, updates, clock, iDs, log)
 	holds := holdsOf(engine)
 	starter := newHolds(holds, store, registry, ingestIngest, updates, clock, iDs, log)

@@ -113,6 +113,9 @@ type Config struct {
 	// DispatchValidation refuses checkpoints of calls that were made again meanwhile. Default false; true when
 	// $EXPERIMENTAL_ASYNC_DISPATCH_VALIDATION is "true".
 	DispatchValidation bool
+	// PromMetrics counts runs and calls under the names of the reference. Default false; true when
+	// $INNGEST_EXPERIMENTAL_PROM_METRICS is set to anything but "0", "false" or "no".
+	PromMetrics bool
 }
 
 // Default is the configuration of a mode when nothing is set. In Start it lacks the required keys.

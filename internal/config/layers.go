@@ -19,6 +19,7 @@ const (
 	envStepMetadata  = "EXPERIMENTAL_STEP_METADATA"
 
 	envDispatchValidation = "EXPERIMENTAL_ASYNC_DISPATCH_VALIDATION"
+	envPromMetrics        = envPrefix + "EXPERIMENTAL_PROM_METRICS"
 )
 
 // layers merges the sources of values, weakest first, and remembers where each value came from.

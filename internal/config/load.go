@@ -85,7 +85,18 @@ func Load(mode Mode, sources Sources, log *slog.Logger) (Config, error) {
 	cfg.Metadata = metadata != "false"
 	validation, _ := lookupEnv(sources.Environ, envDispatchValidation)
 	cfg.DispatchValidation = validation == "true"
+	metrics, _ := lookupEnv(sources.Environ, envPromMetrics)
+	cfg.PromMetrics = switchedOn(metrics)
 	return cfg, nil
+}
+
+// switchedOn reads a variable that is on unless it says otherwise. Spec 17 §1.
+func switchedOn(value string) bool {
+	switch strings.ToLower(strings.TrimSpace(value)) {
+	case "", "0", "false", "no":
+		return false
+	}
+	return true
 }
 
 // merge stacks defaults, file, environment and flags.

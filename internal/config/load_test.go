@@ -102,6 +102,22 @@ func TestLoad_DispatchValidation(t *testing.T) {
 	}
 }
 
+func TestLoad_PromMetrics(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []config.Mode{config.Dev, config.Start} {
+		for value, want := range map[string]bool{
+			"": false, " ": false, "0": false, "false": false, "No": false, " FALSE ": false, "1": true, "true": true, "yes": true, "off": true,
+		} {
+			if got := load(t, mode, config.Sources{Environ: startEnv("INNGEST_EXPERIMENTAL_PROM_METRICS=" + value)}); got.PromMetrics != want {
+				t.Errorf("%s with %q: counting is %t", mode, value, got.PromMetrics)
+			}
+		}
+		if load(t, mode, config.Sources{Environ: startEnv()}).PromMetrics {
+			t.Errorf("%s: counting is on", mode)
+		}
+	}
+}
+
 func TestLoad_EmptyVariables(t *testing.T) {
 	t.Parallel()
 	file := `

@@ -238,6 +238,27 @@ type Queue interface {
 	// Generation is how often a job of a run was handed out, as the latest Lease of it says. ErrNotFound: the queue has no
 	// such job, because it is done, dropped or parked.
 	Generation(ctx context.Context, run ulid.ULID, job string) (int, error)
+	// Waiting says why jobs of a run are not done yet, in the order of their IDs as they are given. Those that the queue does not
+	// have, because they are done, dropped or parked, are left out. It counts no more than flow.MostAhead others for a job, so the
+	// queue is not held up by asking, however much waits.
+	Waiting(ctx context.Context, run ulid.ULID, jobs []string) ([]JobWaiting, error)
+	// Depth is how many jobs there are of each function that has any, in no order. The cost depends on the functions, not on the jobs.
+	Depth(ctx context.Context) ([]Depth, error)
+}
+
+// JobWaiting is why a job waits.
+type JobWaiting struct {
+	Job string
+	flow.Waiting
+}
+
+// Depth is how many jobs of a function there are, each counted once.
+type Depth struct {
+	Function uuid.UUID
+	// Ready are due, and nothing is known to keep them back; NoRoom wait for a limit or a throttle.
+	Ready, NoRoom int
+	// Later are not due yet, InHand are leased.
+	Later, InHand int
 }
 
 // Lease is a job in the caller's hands.

@@ -45,7 +45,6 @@ var casesOutOfScope = map[string]string{
 	"other: ready":                      "the dashboard; the recorded binary had none",
 	"other: favicon":                    "the dashboard; the recorded binary had none",
 	"other: runs UI":                    "the dashboard; the recorded binary had none",
-	"other: metrics":                    "metrics are not served yet",
 	"other: v2 *":                       "the v2 API is not served yet",
 	"other: mcp GET":                    "MCP is not served yet",
 	"other: test api without TEST_MODE": "the reference's own test switch",

@@ -158,6 +158,14 @@ func (q queue) Generation(ctx context.Context, id ulid.ULID, job string) (int, e
 	return ask(q.w, "generation", func() (int, error) { return q.w.backend.Queue().Generation(ctx, id, job) })
 }
 
+func (q queue) Waiting(ctx context.Context, id ulid.ULID, jobs []string) ([]ports.JobWaiting, error) {
+	return ask(q.w, "waiting", func() ([]ports.JobWaiting, error) { return q.w.backend.Queue().Waiting(ctx, id, jobs) })
+}
+
+func (q queue) Depth(ctx context.Context) ([]ports.Depth, error) {
+	return ask(q.w, "depth", func() ([]ports.Depth, error) { return q.w.backend.Queue().Depth(ctx) })
+}
+
 func (q queue) Park(ctx context.Context, l ports.Lease, reason string) error {
 	return q.w.do("park job", func() error { return q.w.backend.Queue().Park(ctx, l, reason) })
 }

@@ -20,6 +20,8 @@ type blocker struct {
 	// ring is who waits: functions take turns, the first of each function's cells comes first.
 	ring  ring
 	woken *cell
+	// pace is how fast it lets jobs through.
+	pace *pace
 	// throttle says that the key is the name of a bucket, which has a token at the time until.
 	throttle bool
 	until    int64
@@ -30,6 +32,13 @@ type blocker struct {
 func (b *blocker) before(other *blocker) bool { return b.until < other.until }
 
 func (b *blocker) at() *int { return &b.index }
+
+// pace is how fast jobs get past a blocker. It outlives the blocker as long as a cell that has just got past it has more jobs: who alone
+// waits for a key is its blocker's only reason to be.
+type pace struct {
+	key string
+	flow.Pace
+}
 
 // waitKey names who waits under a blocker for a function.
 type waitKey struct {
@@ -178,8 +187,43 @@ func (q *queue) block(c *cell, b *blocker) {
 	}
 	t.limit = q.needsOf(c).limit(b.key)
 	c.blocked = b
+	c.lane.noRoom += len(c.jobs)
 	b.ring.add(t, c)
+	if b.pace == nil {
+		b.pace = c.pace
+	}
+	if b.pace == nil || b.pace.key != b.key {
+		b.pace = &pace{key: b.key, Pace: flow.Pace{Since: q.cfg.Clock.Now()}}
+	}
+	c.pace = nil
+	if q.cfg.Meter != nil {
+		q.cfg.Meter.Limited(c.lane.function, b.kind())
+	}
 	q.tried(c)
+}
+
+// kind is the kind of limit that a blocker stands for.
+func (b *blocker) kind() flow.LimitKind {
+	if b.throttle {
+		return flow.LimitThrottle
+	}
+	return flow.KindOf(b.key)
+}
+
+// passed notes that a job of a cell is handed out, and says whether a limit had kept it, or those before it. The caller holds mu; the job is
+// taken out of the cell afterwards.
+func (c *cell) passed() bool {
+	if c.woken != nil {
+		c.pace = c.woken.pace
+	}
+	limited := c.pace != nil
+	if limited {
+		c.pace.Passed++
+	}
+	if len(c.jobs) == 1 {
+		c.pace = nil
+	}
+	return limited
 }
 
 // unblock takes a cell out of those who wait under its blocker. The caller holds mu.
@@ -187,6 +231,7 @@ func (q *queue) unblock(c *cell) {
 	b, t := c.blocked, c.turn
 	b.ring.remove(c)
 	c.blocked = nil
+	c.lane.noRoom -= len(c.jobs)
 	if len(t.cells) == 0 {
 		delete(q.waits, waitKey{b, c.lane})
 	}

@@ -39,6 +39,8 @@ type cell struct {
 	blocked *blocker
 	// woken is what it waited under before it was told that there is room, until it has been tried.
 	woken *blocker
+	// pace is that of the last blocker whose room one of its jobs got, nil if it has had no job due in between, or needed no room.
+	pace  *pace
 	index int
 }
 
@@ -171,8 +173,12 @@ func (q *queue) enter(it *item) {
 	switch {
 	case c.turn == nil:
 		q.ready.add(&c.lane.ready, c)
+		return
 	case it.index == 0:
 		c.turn.cells.fix(c)
+	}
+	if c.blocked != nil {
+		c.lane.noRoom++
 	}
 }
 
@@ -185,10 +191,14 @@ func (q *queue) exit(it *item) {
 		if first {
 			c.turn.cells.fix(c)
 		}
+		if c.blocked != nil {
+			c.lane.noRoom--
+		}
 		return
 	}
 	q.unplace(c)
 	c.jobs.remove(it)
+	c.pace = nil
 	q.tried(c)
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -269,6 +271,79 @@ func (m *queueModel) done(j *modelJob) {
 	}
 }
 
+// counts holds what the queue counts of each function against its jobs.
+func (m *queueModel) counts() {
+	want := map[uuid.UUID]ports.Depth{}
+	for _, it := range m.q.items {
+		id := it.cell.lane.function
+		depth := want[id]
+		depth.Function = id
+		switch {
+		case it.state == itemLeased || it.state == itemSettling:
+			depth.InHand++
+		case it.state == itemWaiting:
+			depth.Later++
+		case it.cell.blocked != nil:
+			depth.NoRoom++
+		default:
+			depth.Ready++
+		}
+		want[id] = depth
+	}
+	all, err := m.q.Depth(context.Background())
+	if err != nil {
+		m.Fatal(err)
+	}
+	got := map[uuid.UUID]ports.Depth{}
+	for _, depth := range all {
+		got[depth.Function] = depth
+	}
+	if !maps.Equal(got, want) {
+		m.Fatalf("the depth is %+v, want %+v", got, want)
+	}
+}
+
+// reasons holds why jobs wait against the model, once everything that has room is in hand.
+func (m *queueModel) reasons() {
+	for _, j := range m.jobs(func(*modelJob) bool { return true }) {
+		why, err := m.q.Waiting(context.Background(), j.run.state.ID, []string{j.it.id})
+		if err != nil || len(why) != 1 {
+			m.Fatalf("job %s waits for %v, %v", j.it.id, why, err)
+		}
+		got, want := why[0], flow.DueLater
+		switch key := m.room(j); {
+		case j.leased:
+			want = flow.InHand
+		case !m.due(j):
+		case strings.HasPrefix(j.it.cell.blocked.key, throttleBucket):
+			want = flow.ForToken
+		case key != "":
+			want = flow.ForRoom
+		}
+		if got.Reason != want {
+			m.Fatalf("job %s waits for %s, want %s", j.it.id, got.Reason, want)
+		}
+		if !m.due(j) {
+			continue
+		}
+		ahead := m.jobs(func(other *modelJob) bool {
+			return m.due(other) && other.it.cell.turn == j.it.cell.turn && other.it.before(j.it)
+		})
+		if got.Ahead != len(ahead) || got.AtLeast {
+			m.Fatalf("%d jobs, more %t, come before job %s, want %d", got.Ahead, got.AtLeast, j.it.id, len(ahead))
+		}
+		functions := map[uuid.UUID]bool{}
+		for _, other := range m.jobs(m.due) {
+			if other.it.cell.blocked == j.it.cell.blocked {
+				functions[other.run.state.FunctionID] = true
+			}
+		}
+		if got.Functions != len(functions) {
+			m.Fatalf("%d functions take turns with job %s, want %d", got.Functions, j.it.id, len(functions))
+		}
+	}
+}
+
 func (m *queueModel) end(r *modelRun) {
 	r.state.Jobs = map[string]run.Kind{}
 	for _, j := range r.jobs {
@@ -343,9 +418,11 @@ func TestQueue_LimitsHoldAndNobodyWaitsInVain(t *testing.T) {
 				clock.now = clock.now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(r, "passes")) * time.Millisecond)
 				q.wake()
 			}
+			m.counts()
 		}
 		for m.take() {
 		}
+		m.reasons()
 		for len(m.runs) > 0 { // and nothing is left of what has ended
 			m.end(m.runs[0])
 			for m.take() {

@@ -35,6 +35,9 @@ type Config struct {
 	// Steps are the limits of steps that hold for every function with settings (ports.Queue.Limit) without being asked for. Default: none.
 	Steps flow.Defaults
 
+	// Meter is told what the queue hands out, and which limits it meets. Default: nobody is.
+	Meter ports.Meter
+
 	// fault is called before each write; tests make it fail.
 	fault func() error
 	// busy is how long a statement waits for another process that has locked the file. Default: 5 seconds.

@@ -32,10 +32,12 @@ func underTest(t *testing.T, cfg Config) portstest.Ports {
 	t.Helper()
 	injected := &faults{}
 	cfg.fault = injected.check
+	metered := &portstest.Metered{}
+	cfg.Meter = metered
 	e := mustOpen(t, cfg)
 	p := portstest.Ports{
 		EventLog: e.EventLog(), Store: e.Store(), Queue: e.Queue(), Catalog: e.Catalog(), History: e.History(), Metadata: e.Metadata(),
-		Cancellations: e.Cancellations(), Holds: e.Holds(),
+		Cancellations: e.Cancellations(), Holds: e.Holds(), Metered: metered,
 		Now: time.Now, Pass: pass, Settle: synctest.Wait, FailWrite: injected.set,
 	}
 	if cfg.Dir != "" {

@@ -135,6 +135,7 @@ func (q *queue) place(it *item) {
 		return
 	}
 	it.state, it.order = itemWaiting, from
+	it.cell.lane.later++
 	q.waiting.push(it)
 }
 
@@ -144,9 +145,11 @@ func (q *queue) forget(it *item) {
 	case itemReady:
 		q.exit(it)
 	case itemWaiting:
+		it.cell.lane.later--
 		q.waiting.remove(it)
 	case itemLeased, itemSettling:
 		it.token = 0
+		it.cell.lane.inHand--
 		q.release(it)
 	}
 	if it.unwritten {
@@ -159,6 +162,7 @@ func (q *queue) forget(it *item) {
 // giveUp makes a job that is in hand no longer one, and wait for its time. The caller holds mu and calls settleDue afterwards.
 func (q *queue) giveUp(it *item) {
 	it.token = 0
+	it.cell.lane.inHand--
 	q.release(it)
 	if it.admitted && it.cell.class == classFirst {
 		first := it.cell
@@ -175,6 +179,7 @@ func (q *queue) settleDue() {
 		now := q.cfg.Clock.Now().UnixNano()
 		for len(q.waiting) > 0 && q.waiting[0].order <= now {
 			it := q.waiting.pop()
+			it.cell.lane.later--
 			it.order = it.score(now)
 			q.enter(it)
 		}
@@ -228,6 +233,8 @@ func (q *queue) take() *item {
 func (q *queue) handOut(c *cell, n *needs) *item {
 	t := c.turn
 	it := c.jobs[0]
+	it.limited = c.passed()
+	c.lane.inHand++
 	q.ready.turn = t.next
 	if len(c.jobs) == 1 {
 		q.ready.remove(c)
@@ -268,6 +275,7 @@ func (q *queue) Lease(ctx context.Context) (ports.Lease, error) {
 		}
 		lease, err := q.lease(it)
 		if err == nil {
+			q.meter(it, lease)
 			return lease, nil
 		}
 		// A record that cannot be read would come back for ever. An operator sees it; the other jobs go on.
@@ -339,6 +347,13 @@ func (q *queue) lease(it *item) (ports.Lease, error) {
 	defer q.mu.Unlock()
 	job.At, job.Attempt = fromNanos(it.due), int(it.attempt)
 	return ports.Lease{Job: job, Generation: int(it.generation), Token: it.token}, err
+}
+
+// meter tells of a job that is handed out. Only who has it in hand changes what is read here.
+func (q *queue) meter(it *item, l ports.Lease) {
+	if q.cfg.Meter != nil {
+		q.cfg.Meter.HandedOut(l.Job.FunctionID, l.Job.Kind, max(q.cfg.Clock.Now().Sub(l.Job.At), 0), it.limited)
+	}
 }
 
 // Generation implements ports.Queue.

@@ -43,6 +43,8 @@ type item struct {
 	state      itemState
 	// admitted says that the job has what the first of its run needs once; unwritten, that this is not durable yet.
 	admitted, unwritten bool
+	// limited says that the job in hand came from where a limit had kept it, or those before it.
+	limited bool
 }
 
 // before orders items by their place in the queue, then by due time, then by age.
@@ -178,8 +180,9 @@ type lane struct {
 	own cell
 	// ready are the cells with jobs due that nothing is known to block.
 	ready turn
-	// items counts all items of the lane, due or not.
-	items int
+	// items counts all items of the lane, due or not. Of these, later are not due yet, noRoom are in cells that are blocked, and inHand are
+	// leased; the others are in cells that are ready.
+	items, later, noRoom, inHand int
 }
 
 // turn is the cells of one function in a ring, by their first jobs.
@@ -191,9 +194,10 @@ type turn struct {
 	next, previous *turn
 }
 
-// ring is functions that take turns.
+// ring is functions that take turns, and how many there are.
 type ring struct {
-	turn *turn
+	turn  *turn
+	count int
 }
 
 // add puts a cell into its function's turn, and that, if it was empty, last.
@@ -203,6 +207,7 @@ func (r *ring) add(t *turn, c *cell) {
 	if len(t.cells) > 1 {
 		return
 	}
+	r.count++
 	if r.turn == nil {
 		t.next, t.previous = t, t
 		r.turn = t
@@ -223,6 +228,7 @@ func (r *ring) remove(c *cell) {
 }
 
 func (r *ring) unlink(t *turn) {
+	r.count--
 	if t.next == t {
 		r.turn = nil
 	} else {

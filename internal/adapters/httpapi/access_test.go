@@ -89,6 +89,7 @@ var probes = map[string]probe{
 	"POST /v1/realtime/publish":     {path: "/v1/realtime/publish", let: 200},
 	"POST /v1/realtime/publish/tee": {path: "/v1/realtime/publish/tee", let: 400},
 
+	"GET /metrics":                  {path: "/metrics", let: 200},
 	"GET /debug":                    {path: "/debug", let: 301},
 	"GET /debug/vars":               {path: "/debug/vars", let: 200},
 	"GET /debug/pprof":              {path: "/debug/pprof", let: 301},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -113,6 +114,7 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 			Advance: advance.New(f.backend, in, nil, log, advance.Pause(f.clock)), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
 			Tracker: in, Limits: limits.Limits, Jobs: f.backend.Queue(), Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,
 		}), Store: f.backend, History: f.backend, Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Tokens: signer, Clock: f.clock, IDs: ids, Log: log,
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "depth 1\n") }),
 	}
 	for _, change := range edit {
 		change(&f.deps)

@@ -28,9 +28,9 @@ type route struct {
 }
 
 // routes is everything that is served. Unlike the reference, /invoke wants the signing key: starting functions is not
-// public.
+// public. So does /metrics, which names functions and says how busy they are.
 func (a *api) routes() []route {
-	return slices.Concat(a.sessionRoutes(), a.debugRoutes(), a.realtimeRoutes(), a.checkpointRoutes(), a.v2Routes(), []route{
+	return slices.Concat(a.sessionRoutes(), a.debugRoutes(), a.metricsRoutes(), a.realtimeRoutes(), a.checkpointRoutes(), a.v2Routes(), []route{
 		{http.MethodPost, "/e/:key", open, a.receiveEvents},
 		{http.MethodGet, "/health", open, a.health},
 
@@ -62,6 +62,14 @@ func (a *api) routes() []route {
 		{http.MethodDelete, "/v1/cancellations/:id", managed, a.deleteCancellation},
 		{http.MethodPost, "/v1/signals", managed, a.signal},
 	})
+}
+
+// metricsRoutes is what an operator's monitoring asks for. Spec 17 §1.
+func (a *api) metricsRoutes() []route {
+	if a.Metrics == nil {
+		return nil
+	}
+	return []route{{http.MethodGet, "/metrics", managed, echo.WrapHandler(a.Metrics)}}
 }
 
 // router builds the routes. Middleware is put around handlers here, once, where the library would do it per request;

@@ -97,10 +97,12 @@ type Deps struct {
 	Limits        Limits
 	// Realtime serves the realtime routes; nil serves none.
 	Realtime *Realtime
-	Tokens   ports.Tokens
-	Clock    ports.Clock
-	IDs      ports.IDs
-	Log      *slog.Logger
+	// Metrics serves GET /metrics; nil serves none.
+	Metrics http.Handler
+	Tokens  ports.Tokens
+	Clock   ports.Clock
+	IDs     ports.IDs
+	Log     *slog.Logger
 }
 
 type api struct {

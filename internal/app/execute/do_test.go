@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/advance"
@@ -267,6 +268,65 @@ func TestDo_FailsTheRunVisiblyWhenItCannotBeCalled(t *testing.T) {
 			if w.app.count() != 0 || w.published(event.FunctionFailed) != 1 {
 				t.Errorf("%d calls and %d failed events", w.app.count(), w.published(event.FunctionFailed))
 			}
+		})
+	}
+}
+
+// meter notes what it is told.
+type meter struct {
+	ports.NoMeter
+	told []string
+}
+
+func (m *meter) RunStarted(uuid.UUID) { m.told = append(m.told, "run started") }
+
+func (m *meter) CallStarted(uuid.UUID) { m.told = append(m.told, "call started") }
+
+func (m *meter) CallEnded(_ uuid.UUID, result ports.CallResult) {
+	m.told = append(m.told, "call ended: "+result.String())
+}
+
+// TestDo_TellsTheMeterOfCalls: a run starts once, and each call that starts ends.
+func TestDo_TellsTheMeterOfCalls(t *testing.T) {
+	t.Parallel()
+	refuses := func(context.Context, ports.Call) (sdk.Response, error) {
+		response := reply(400, `{}`)
+		response.Header["X-Inngest-No-Retry"] = "true"
+		return response, nil
+	}
+	for name, c := range map[string]struct {
+		answers []answer
+		change  func(w *world)
+		want    []string
+	}{
+		"that succeed": {[]answer{says(200, `"done"`)}, nil, []string{"run started", "call started", "call ended: success"}},
+		"that may succeed later": {
+			[]answer{says(500, `{}`), says(200, `"done"`)}, nil,
+			[]string{"run started", "call started", "call ended: errored", "call started", "call ended: success"},
+		},
+		"that are not to be made again": {[]answer{refuses}, nil, []string{"run started", "call started", "call ended: failed"}},
+		"that cannot be made": {
+			nil, func(w *world) { w.functions.err = ports.ErrUnavailable }, []string{"run started", "call started", "call ended: errored"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				told := &meter{}
+				w := setup(t, func(w *world) { w.deps.Meter = told })
+				if c.change != nil {
+					c.change(w)
+				}
+				w.app.answers = c.answers
+				w.start()
+				for range max(len(c.answers), 1) {
+					w.executor().Do(t.Context(), w.lease())
+					time.Sleep(time.Minute)
+				}
+				if diff := cmp.Diff(c.want, told.told); diff != "" {
+					t.Errorf("-want +got:\n%s", diff)
+				}
+			})
 		})
 	}
 }

@@ -57,6 +57,7 @@ type Executor struct {
 	limits    LimitsOf
 	clock     ports.Clock
 	random    ports.Random
+	meter     ports.Meter
 	log       *slog.Logger
 	pause     func(ctx context.Context, n int)
 	config    Config
@@ -81,7 +82,9 @@ type Deps struct {
 	Limits  LimitsOf
 	Clock   ports.Clock
 	Random  ports.Random
-	Log     *slog.Logger
+	// Meter is told of calls; nil for nobody.
+	Meter ports.Meter
+	Log   *slog.Logger
 	// Pause waits after the n-th failure in a row, n from 1, or until ctx ends. Nil waits 20 ms, doubled each time, to 5 s.
 	Pause func(ctx context.Context, n int)
 }
@@ -97,9 +100,12 @@ func New(d Deps, config Config) *Executor {
 	if d.Pause == nil {
 		d.Pause = advance.Pause(d.Clock)
 	}
+	if d.Meter == nil {
+		d.Meter = ports.NoMeter{}
+	}
 	return &Executor{
 		advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause), queue: d.Queue, worker: d.Worker, functions: d.Functions,
-		gateways: d.Gateway, waits: d.Waits, streams: d.Streams, limits: d.Limits, clock: d.Clock, random: d.Random, log: d.Log, pause: d.Pause, config: config,
+		gateways: d.Gateway, waits: d.Waits, streams: d.Streams, limits: d.Limits, clock: d.Clock, random: d.Random, meter: d.Meter, log: d.Log, pause: d.Pause, config: config,
 	}
 }
 
@@ -189,6 +195,9 @@ func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {
 	if err != nil || due.Call == nil {
 		return err
 	}
+	if state.StartedAt.IsZero() {
+		x.meter.RunStarted(job.FunctionID)
+	}
 	var outcome run.Input
 	if due.Call.Gateway != nil {
 		outcome, err = x.gateway(ctx, lease, state, *due.Call.Gateway, limits)
@@ -212,7 +221,9 @@ func (x *Executor) do(ctx context.Context, lease ports.Lease) (err error) {
 
 // reply calls the app and says what it answered.
 func (x *Executor) reply(ctx context.Context, lease ports.Lease, state run.State, call run.Call, limits run.Limits) (run.Input, error) {
-	calledAt := x.clock.Now()
+	calledAt, result := x.clock.Now(), ports.CallErrored
+	x.meter.CallStarted(lease.Job.FunctionID)
+	defer func() { x.meter.CallEnded(lease.Job.FunctionID, result) }()
 	response, err := x.call(ctx, lease, state, call, calledAt)
 	if err != nil {
 		return nil, err
@@ -222,9 +233,20 @@ func (x *Executor) reply(ctx context.Context, lease ports.Lease, state run.State
 	if state.Endpoint != nil {
 		interpret = sdk.InterpretEndpoint
 	}
-	return run.Replied{
-		Job: lease.Job, Reply: interpret(response, now), CalledAt: calledAt, Now: now, Limits: limits, Backoff: x.backoff(),
-	}, nil
+	reply := interpret(response, now)
+	result = resultOf(reply)
+	return run.Replied{Job: lease.Job, Reply: reply, CalledAt: calledAt, Now: now, Limits: limits, Backoff: x.backoff()}, nil
+}
+
+// resultOf is what a call that was answered counts as. Spec 17 §1.
+func resultOf(reply sdk.Reply) ports.CallResult {
+	switch {
+	case reply.Failure == nil:
+		return ports.CallSucceeded
+	case reply.Failure.NoRetry:
+		return ports.CallFailed
+	}
+	return ports.CallErrored
 }
 
 func (x *Executor) backoff() run.Backoff {

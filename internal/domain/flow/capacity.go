@@ -52,6 +52,18 @@ func (c *Capacity) TryTake(constraints []Constraint) (blockedBy string, ok bool)
 	return blockedBy, ok
 }
 
+// Refuses is the constraint that TryTake would refuse, with its limit as it is for these constraints; false when it would take them.
+func (c *Capacity) Refuses(constraints []Constraint) (Constraint, bool) {
+	var refused Constraint
+	found := false
+	for _, one := range constraints {
+		if limit := c.limitOf(one); c.Held(one.Key) >= limit {
+			refused, found = Constraint{Key: one.Key, Limit: limit}, true
+		}
+	}
+	return refused, found
+}
+
 // Hold takes a place in each of the constraints, with or without room: for what runs already when the server starts.
 func (c *Capacity) Hold(constraints []Constraint) {
 	for at, one := range constraints {

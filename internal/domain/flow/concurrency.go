@@ -122,12 +122,21 @@ func (s *Settings) functionLimit(defaults Defaults) int {
 
 // stepLimit is the current limit of a key, 0 if there is none.
 func (s *Settings) stepLimit(key ConcurrencyKey) int {
-	for _, limit := range s.Steps {
-		if letter, _ := scopeName(limit.Scope, s.Function); limit.key != nil && limit.Hash == key.Hash && strings.HasPrefix(key.Key, letter+":") {
-			return limit.Limit
-		}
+	if limit := s.limitOf(key); limit != nil {
+		return limit.Limit
 	}
 	return 0
+}
+
+// limitOf is the limit that a key is for, nil if there is none.
+func (s *Settings) limitOf(key ConcurrencyKey) *StepLimit {
+	for i := range s.Steps {
+		limit := &s.Steps[i]
+		if letter, _ := scopeName(limit.Scope, s.Function); limit.key != nil && limit.Hash == key.Hash && strings.HasPrefix(key.Key, letter+":") {
+			return limit
+		}
+	}
+	return nil
 }
 
 // counter is what is counted: the name of the reference's set, "<f|e|a>:<entity><<hash>:<hash of the value>>".

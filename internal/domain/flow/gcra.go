@@ -67,6 +67,18 @@ func (b Bucket) Peek(tat, now time.Time) Taken {
 	return found
 }
 
+// After is when there is a token for somebody with so many before them, if each takes one as soon as there is one and nobody else takes any.
+func (b Bucket) After(tat, now time.Time, ahead int) time.Time {
+	if int64(ahead) > int64(horizon/b.emission) {
+		return now.Add(horizon)
+	}
+	before, wait := time.Duration(ahead)*b.emission, b.debt(tat, now)-(b.tolerance-b.emission)
+	if wait > horizon-before { // their sum may be more than there is
+		return now.Add(horizon)
+	}
+	return now.Add(max(wait+before, 0))
+}
+
 // debt is how far the TAT is ahead of now, which is never less than nothing.
 func (b Bucket) debt(tat, now time.Time) time.Duration {
 	if tat.IsZero() {

@@ -35,6 +35,14 @@ func (k *key) value(s *expr.Subject) (any, error) {
 	return k.program.Value(s)
 }
 
+// source is the expression as it was written, empty for none.
+func (k *key) source() string {
+	if k == nil {
+		return ""
+	}
+	return k.text
+}
+
 // hash identifies the expression; what it counts is counted anew when it changes.
 func (k *key) hash() string {
 	if k == nil {

@@ -257,6 +257,21 @@ func (m *MockQueue) EXPECT() *MockQueueMockRecorder {
 	return m.recorder
 }
 
+// Depth mocks base method.
+func (m *MockQueue) Depth(ctx context.Context) ([]ports.Depth, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Depth", ctx)
+	ret0, _ := ret[0].([]ports.Depth)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Depth indicates an expected call of Depth.
+func (mr *MockQueueMockRecorder) Depth(ctx any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Depth", reflect.TypeOf((*MockQueue)(nil).Depth), ctx)
+}
+
 // Generation mocks base method.
 func (m *MockQueue) Generation(ctx context.Context, arg1 ulid.ULID, job string) (int, error) {
 	m.ctrl.T.Helper()
@@ -325,6 +340,21 @@ func (m *MockQueue) Return(ctx context.Context, l ports.Lease, at time.Time) err
 func (mr *MockQueueMockRecorder) Return(ctx, l, at any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Return", reflect.TypeOf((*MockQueue)(nil).Return), ctx, l, at)
+}
+
+// Waiting mocks base method.
+func (m *MockQueue) Waiting(ctx context.Context, arg1 ulid.ULID, jobs []string) ([]ports.JobWaiting, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Waiting", ctx, arg1, jobs)
+	ret0, _ := ret[0].([]ports.JobWaiting)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Waiting indicates an expected call of Waiting.
+func (mr *MockQueueMockRecorder) Waiting(ctx, arg1, jobs any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Waiting", reflect.TypeOf((*MockQueue)(nil).Waiting), ctx, arg1, jobs)
 }
 
 // MockCatalog is a mock of Catalog interface.

@@ -39,6 +39,8 @@ type Ports struct {
 	History       ports.History
 	Metadata      ports.Metadata
 	Cancellations ports.Cancellations
+	// Metered is the meter that the backend's queue tells what happens.
+	Metered *Metered
 
 	// Now is the backend's time.
 	Now func() time.Time
@@ -70,6 +72,7 @@ func Test(t *testing.T, run Runner) {
 	t.Run("Admission", func(t *testing.T) { t.Parallel(); TestAdmission(t, run) })
 	t.Run("Holds", func(t *testing.T) { t.Parallel(); TestHolds(t, run) })
 	t.Run("Queue", func(t *testing.T) { t.Parallel(); TestQueue(t, run) })
+	t.Run("QueueWaiting", func(t *testing.T) { t.Parallel(); TestQueueWaiting(t, run) })
 	t.Run("QueueLimits", func(t *testing.T) { t.Parallel(); TestQueueLimits(t, run) })
 	t.Run("Catalog", func(t *testing.T) { t.Parallel(); TestCatalog(t, run) })
 	t.Run("History", func(t *testing.T) { t.Parallel(); TestHistory(t, run) })

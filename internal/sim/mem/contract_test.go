@@ -17,9 +17,11 @@ func TestContract(t *testing.T) {
 	portstest.Test(t, func(t *testing.T, test func(t *testing.T, p portstest.Ports)) {
 		synctest.Test(t, func(t *testing.T) {
 			b := mem.New(testkit.Clock{})
+			metered := &portstest.Metered{}
+			b.Meter(metered)
 			p := portstest.Ports{
 				EventLog: b.EventLog(), Store: b.Store(), Queue: b.Queue(), Catalog: b.Catalog(), History: b.History(), Metadata: b.Metadata(),
-				Cancellations: b.Cancellations(), Holds: b.Holds(),
+				Cancellations: b.Cancellations(), Holds: b.Holds(), Metered: metered,
 				Now: time.Now, Settle: synctest.Wait,
 				Pass: func(d time.Duration) {
 					time.Sleep(d)

@@ -49,6 +49,9 @@ type Backend struct {
 	// limits are what the jobs of functions are limited by, started the runs in progress whose first job was handed out.
 	limits  map[uuid.UUID]*flow.Settings
 	started map[ulid.ULID]bool
+	// paces are how fast limits let jobs through for which others wait, by the keys of the limits.
+	paces map[string]flow.Pace
+	meter ports.Meter
 
 	// fences are the times before which no run of a function may have been decided on.
 	fences map[uuid.UUID]time.Time
@@ -84,6 +87,8 @@ type job struct {
 	// places are the constraints that it holds while somebody has it; admitted says that it has had its throttle's token.
 	places   map[string]bool
 	admitted bool
+	// refused is the limit that keeps it back, as far as anybody has tried; empty for none.
+	refused string
 }
 
 type usedKey struct {
@@ -103,7 +108,7 @@ func New(clock ports.Clock) *Backend {
 		runs: map[ulid.ULID]run.State{}, keys: map[string]usedKey{},
 		locks: map[string]ulid.ULID{}, tats: map[string]time.Time{},
 		begun: map[ulid.ULID]run.State{}, memos: map[ulid.ULID][]run.Step{}, answers: map[ulid.ULID]*sdk.HTTPResult{},
-		limits: map[uuid.UUID]*flow.Settings{}, started: map[ulid.ULID]bool{},
+		limits: map[uuid.UUID]*flow.Settings{}, started: map[ulid.ULID]bool{}, paces: map[string]flow.Pace{}, meter: ports.NoMeter{},
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
 		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
@@ -134,6 +139,13 @@ func (b *Backend) History() ports.History { return b }
 // Metadata returns the backend as that port.
 func (b *Backend) Metadata() ports.Metadata { return attachments{b} }
 
+// Meter has the meter told from now on.
+func (b *Backend) Meter(m ports.Meter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.meter = m
+}
+
 // Crash forgets what a process only knows while it runs: who has which job, which event and which hold, what was fenced off, and what
 // functions are limited by.
 func (b *Backend) Crash() {
@@ -150,6 +162,7 @@ func (b *Backend) Crash() {
 	}
 	clear(b.fences)
 	clear(b.limits)
+	clear(b.paces)
 	b.awaken()
 }
 

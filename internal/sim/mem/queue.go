@@ -57,12 +57,17 @@ func (b *Backend) NextDue() time.Time {
 
 func (b *Backend) lease() (ports.Lease, time.Time, bool) {
 	best, next := b.next()
+	defer b.meet()
 	if best == nil {
 		return ports.Lease{}, next, false
 	}
+	now := b.clock.Now()
+	b.meter.HandedOut(best.FunctionID, best.Kind, max(now.Sub(best.At), 0), best.refused != "")
+	best.refused = ""
+	b.passes(best)
 	b.token++
 	b.served(best)
-	b.occupy(best, b.clock.Now())
+	b.occupy(best, now)
 	best.token = b.token
 	best.generation++
 	return ports.Lease{Job: best.Job, Generation: best.generation, Token: best.token}, next, true
