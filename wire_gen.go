@@ -58,7 +58,7 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registry, router, ingestIngest, updates, overrides, broadcast, tokens, clock, iDs, log)
 	metadata := metadataOf(engine)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, history, metadata, registry, overrides, httpapiRealtime, tokens, meter, queue, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, rerun, router, canceller, pauser, checkpoint, store, catalog, history, metadata, registry, overrides, httpapiRealtime, tokens, meter, queue, clock, iDs, log)
 	scheduler := newScheduler(store, catalog, registry, ingestIngest, updates, clock, iDs, log)
 	holds := holdsOf(engine)
 	starter := newHolds(holds, store, registry, ingestIngest, updates, clock, iDs, log)

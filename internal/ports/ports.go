@@ -249,6 +249,9 @@ type Queue interface {
 // JobWaiting is why a job waits.
 type JobWaiting struct {
 	Job string
+	// At is when the job was to be done first, Attempt is the attempt that it waits for or that is in hand, from zero.
+	At      time.Time
+	Attempt int
 	flow.Waiting
 }
 
@@ -280,6 +283,9 @@ type Catalog interface {
 	Apps(ctx context.Context) ([]function.App, error)
 	// AppByName returns the app with the name, archived or not, with its active functions; ErrNotFound when there is none.
 	AppByName(ctx context.Context, name string) (function.App, []function.Function, error)
+	// FunctionTimes returns when each active function of an app was stored first, by the clock of the server that stored it; none for
+	// an app that is not known.
+	FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error)
 	// AppByURL returns the active app with exactly this URL.
 	AppByURL(ctx context.Context, url string) (function.App, error)
 	// Ticks returns where the schedules of a function are, of all functions when it is uuid.Nil, in no order: up to which

@@ -70,6 +70,8 @@ func TestGolden(t *testing.T) {
 		"v1_events":    {devConfig, sayV1Events},
 		"v1_runs":      {devConfig, sayV1Runs},
 		"v1_waits":     {devConfig, sayWaits},
+		"v1_jobs":      {devConfig, sayJobs},
+		"v1_apps":      {devConfig, sayApps},
 		"v1_endpoints": {devConfig, sayEndpoints},
 		"v2":           {devConfig, sayV2},
 		"v1_metadata":  {devConfig, sayMetadata},

@@ -84,6 +84,7 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 	log := slog.New(slog.NewTextHandler(f.log, nil))
 	ids := &counter{}
 	reg := registry.New(f.backend, log)
+	reg.Observe(registry.NewLimits(reg, f.backend.Queue()))
 	f.broadcast = broadcast.New(broadcast.Config{})
 	tb.Cleanup(f.broadcast.Close)
 	signer, err := tokens.New(config.SigningKey)
@@ -113,7 +114,7 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 		Checkpoints: checkpoint.New(checkpoint.Deps{
 			Advance: advance.New(f.backend, in, nil, log, advance.Pause(f.clock)), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
 			Tracker: in, Limits: limits.Limits, Jobs: f.backend.Queue(), Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,
-		}), Store: f.backend, History: f.backend, Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Tokens: signer, Clock: f.clock, IDs: ids, Log: log,
+		}), Store: f.backend, Queue: f.backend.Queue(), Catalog: f.backend, History: f.backend, Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Tokens: signer, Clock: f.clock, IDs: ids, Log: log,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "depth 1\n") }),
 	}
 	for _, change := range edit {

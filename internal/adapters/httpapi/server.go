@@ -91,6 +91,8 @@ type Deps struct {
 	Pauses        Pauses
 	Checkpoints   Checkpoints
 	Store         ports.Store
+	Queue         ports.Queue
+	Catalog       ports.Catalog
 	History       ports.History
 	Metadata      ports.Metadata
 	Functions     Functions

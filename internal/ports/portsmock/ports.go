@@ -442,6 +442,21 @@ func (mr *MockCatalogMockRecorder) Function(ctx, id any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Function", reflect.TypeOf((*MockCatalog)(nil).Function), ctx, id)
 }
 
+// FunctionTimes mocks base method.
+func (m *MockCatalog) FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "FunctionTimes", ctx, app)
+	ret0, _ := ret[0].(map[uuid.UUID]time.Time)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// FunctionTimes indicates an expected call of FunctionTimes.
+func (mr *MockCatalogMockRecorder) FunctionTimes(ctx, app any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "FunctionTimes", reflect.TypeOf((*MockCatalog)(nil).FunctionTimes), ctx, app)
+}
+
 // Functions mocks base method.
 func (m *MockCatalog) Functions(ctx context.Context) ([]function.Function, error) {
 	m.ctrl.T.Helper()
