@@ -191,7 +191,7 @@ func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *a
 		Functions: reg, Limits: limits, Realtime: live, Tokens: signer, Metrics: m.Handler(queue, log), Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), SigningKeyFallback: cfg.SigningKeyFallback.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
-		NoMetadata: !cfg.Metadata, StartOptions: startOptions(cfg),
+		NoMetadata: !cfg.Metadata, TestMode: cfg.TestMode, StartOptions: startOptions(cfg),
 	})
 }
 

@@ -110,6 +110,8 @@ type Config struct {
 	FeatureFlags string
 	// Metadata keeps what is attached to runs and steps. Default true; false when $EXPERIMENTAL_STEP_METADATA is "false".
 	Metadata bool
+	// TestMode serves the API below /test. Default false; true when $TEST_MODE is "true".
+	TestMode bool
 	// DispatchValidation refuses checkpoints of calls that were made again meanwhile. Default false; true when
 	// $EXPERIMENTAL_ASYNC_DISPATCH_VALIDATION is "true".
 	DispatchValidation bool

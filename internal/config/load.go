@@ -83,6 +83,8 @@ func Load(mode Mode, sources Sources, log *slog.Logger) (Config, error) {
 	cfg.FeatureFlags, _ = lookupEnv(sources.Environ, envFeatureFlags)
 	metadata, _ := lookupEnv(sources.Environ, envStepMetadata)
 	cfg.Metadata = metadata != "false"
+	test, _ := lookupEnv(sources.Environ, envTestMode)
+	cfg.TestMode = test == "true"
 	validation, _ := lookupEnv(sources.Environ, envDispatchValidation)
 	cfg.DispatchValidation = validation == "true"
 	metrics, _ := lookupEnv(sources.Environ, envPromMetrics)

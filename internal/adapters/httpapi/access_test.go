@@ -92,6 +92,12 @@ var probes = map[string]probe{
 	"POST /v1/realtime/publish":     {path: "/v1/realtime/publish", let: 200},
 	"POST /v1/realtime/publish/tee": {path: "/v1/realtime/publish/tee", let: 400},
 
+	"GET /test/":                          {path: "/test/", let: 200},
+	"POST /test/reset":                    {path: "/test/reset", let: 200},
+	"GET /test/queue/function-queue-size": {path: "/test/queue/function-queue-size", let: 400},
+	"POST /test/function/pause":           {path: "/test/function/pause", let: 400},
+	"POST /test/function/runs/cancel":     {path: "/test/function/runs/cancel", let: 400},
+
 	"GET /metrics":                  {path: "/metrics", let: 200},
 	"GET /debug":                    {path: "/debug", let: 301},
 	"GET /debug/vars":               {path: "/debug/vars", let: 200},
@@ -126,6 +132,7 @@ const (
 // withAll is a fixture with every route that there can be.
 func withAll(t *testing.T, config httpapi.Config) *fixture {
 	t.Helper()
+	config.TestMode = true
 	live := broadcast.New(broadcast.Config{})
 	t.Cleanup(live.Close)
 	return newFixture(t, config, func(d *httpapi.Deps) {
@@ -202,8 +209,9 @@ func TestAccess(t *testing.T) {
 // TestAccess_IsOfAllRoutes makes sure that TestAccess forgets no route, and that none is open without a reason.
 func TestAccess_IsOfAllRoutes(t *testing.T) {
 	t.Parallel()
-	f := withAll(t, startConfig)
-	all, needKey := httpapi.Routes(startConfig, f.deps)
+	config := startConfig
+	config.TestMode = true
+	all, needKey := httpapi.Routes(config, withAll(t, startConfig).deps)
 	slices.Sort(all)
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(probes)), all); diff != "" {
 		t.Errorf("routes that the table has (-) and that are served (+):\n%s", diff)

@@ -131,6 +131,33 @@ func TestJobs_StorageFailure(t *testing.T) {
 	}
 }
 
+// TestTestMode_StorageFailure: tests see that something is wrong, and nothing of where.
+func TestTestMode_StorageFailure(t *testing.T) {
+	t.Parallel()
+	const fn = "79813634-2759-5dbb-838f-b956de7e12f5"
+	for path, edit := range map[string]func(*httpapi.Deps){
+		"POST /test/reset": func(d *httpapi.Deps) { d.Runs = broken{} },
+		"POST /test/function/runs/cancel?accountId=" + fn + "&fnId=" + fn + "&runId=" + unknownID: func(d *httpapi.Deps) { d.Runs = broken{} },
+		"GET /test/queue/function-queue-size?accountId=" + fn + "&fnId=" + fn:                     func(d *httpapi.Deps) { d.Queue = brokenQueue{} },
+	} {
+		f := newFixture(t, httpapi.Config{Kind: httpapi.KindDev, TestMode: true}, edit)
+		f.send(http.MethodPost, "/fn/register", registration(""))
+		f.send(http.MethodPost, "/e/k", `{"name":"app/event"}`)
+		f.route()
+		method, path, _ := strings.Cut(path, " ")
+		if w := f.send(method, path, ""); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: status %d, %s", path, w.Code, w.Body)
+		}
+	}
+	if w := newFixture(t, devConfig).send(http.MethodGet, "/test/", ""); w.Code != http.StatusNotFound {
+		t.Errorf("without test mode: status %d", w.Code)
+	}
+}
+
+type brokenQueue struct{ ports.Queue }
+
+func (brokenQueue) Depth(context.Context) ([]ports.Depth, error) { return nil, errBroken }
+
 // TestActions_OfARerun has inputs for two steps, of which one has run since.
 func TestActions_OfARerun(t *testing.T) {
 	t.Parallel()

@@ -72,6 +72,7 @@ func TestGolden(t *testing.T) {
 		"v1_waits":     {devConfig, sayWaits},
 		"v1_jobs":      {devConfig, sayJobs},
 		"v1_apps":      {devConfig, sayApps},
+		"test":         {httpapi.Config{Kind: httpapi.KindDev, TestMode: true}, sayTest},
 		"v1_endpoints": {devConfig, sayEndpoints},
 		"v2":           {devConfig, sayV2},
 		"v1_metadata":  {devConfig, sayMetadata},

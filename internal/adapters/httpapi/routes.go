@@ -30,7 +30,7 @@ type route struct {
 // routes is everything that is served. Unlike the reference, /invoke wants the signing key: starting functions is not
 // public. So does /metrics, which names functions and says how busy they are.
 func (a *api) routes() []route {
-	return slices.Concat(a.sessionRoutes(), a.debugRoutes(), a.metricsRoutes(), a.realtimeRoutes(), a.checkpointRoutes(), a.v2Routes(), []route{
+	return slices.Concat(a.sessionRoutes(), a.debugRoutes(), a.metricsRoutes(), a.testRoutes(), a.realtimeRoutes(), a.checkpointRoutes(), a.v2Routes(), []route{
 		{http.MethodPost, "/e/:key", open, a.receiveEvents},
 		{http.MethodGet, "/health", open, a.health},
 

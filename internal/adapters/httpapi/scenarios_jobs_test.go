@@ -47,6 +47,40 @@ func sayJobs(s *transcript) {
 	get("of no run", "/v1/runs/nope/jobs")
 }
 
+func sayTest(s *transcript) {
+	const size, fn = "/test/queue/function-queue-size", "79813634-2759-5dbb-838f-b956de7e12f5"
+	get := func(title, path string) { s.tb.Helper(); s.say(title, http.MethodGet, path, "") }
+	post := func(title, path string) { s.tb.Helper(); s.say(title, http.MethodPost, path, "") }
+	s.send(http.MethodPost, "/fn/register", registration(""))
+	start := func() string {
+		s.send(http.MethodPost, "/e/k", `{"name":"app/event"}`)
+		s.route()
+		runs := s.backend.Runs()
+		return runs[len(runs)-1].RunID.String()
+	}
+	run := start()
+	start()
+	get("is it there", "/test/")
+	get("jobs of a function", size+"?accountId="+unknownUUID+"&fnId="+fn)
+	get("jobs of another function", size+"?accountId="+unknownUUID+"&fnId="+unknownUUID)
+	get("jobs of no account", size+"?accountId=x&fnId="+fn)
+	get("jobs of no function", size+"?accountId="+unknownUUID)
+	post("a run is cancelled", "/test/function/runs/cancel?accountId="+unknownUUID+"&fnId="+fn+"&runId="+run)
+	get("the run", "/v1/runs/"+run)
+	get("jobs left", size+"?accountId="+unknownUUID+"&fnId="+fn)
+	post("a run is cancelled again", "/test/function/runs/cancel?accountId="+unknownUUID+"&fnId="+fn+"&runId="+run)
+	post("no run is cancelled", "/test/function/runs/cancel?accountId="+unknownUUID+"&fnId="+fn+"&runId=x")
+	post("a run of an unknown function", "/test/function/runs/cancel?accountId="+unknownUUID+"&fnId="+unknownUUID+"&runId="+run)
+	post("a function is paused", "/test/function/pause?fnId="+fn)
+	post("an unknown function is paused", "/test/function/pause?fnId="+unknownUUID)
+	post("no function is paused", "/test/function/pause")
+	post("reset", "/test/reset")
+	get("jobs after the reset", size+"?accountId="+unknownUUID+"&fnId="+fn)
+	get("runs after the reset", "/v1/runs/"+s.backend.Runs()[1].RunID.String())
+}
+
+const unknownUUID = "00000000-0000-4000-a000-000000000000"
+
 func sayApps(s *transcript) {
 	get := func(title, path string) { s.tb.Helper(); s.say(title, http.MethodGet, path, "") }
 	s.send(http.MethodPost, "/fn/register", registration(""))

@@ -43,6 +43,8 @@ type Config struct {
 	SigningKeyFallback string
 	// EventKeys are accepted by the event API; none accepts every key.
 	EventKeys []string
+	// TestMode serves the routes below /test.
+	TestMode bool
 	// NoMetadata refuses metadata of runs and steps.
 	NoMetadata bool
 	// Version is reported by /dev.
