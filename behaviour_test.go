@@ -3,6 +3,7 @@ package ingot
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -52,6 +53,8 @@ func TestInvoke_EveryEndReachesTheInvoker(t *testing.T) {
 		"slow":      {answer: always(ops(`{"op":"Sleep","id":"n","name":"1h"}`))},
 		"impatient": {answer: invokes(`{"function_id":"app-slow","payload":{},"timeout":"20ms"}`)},
 		"again":     {answer: invokes(`{"function_id":"app-null","payload":{"id":"once"},"timeout":"1h"}`)},
+		"quiet":     {answer: always(done(`"quiet"`)), settings: `,"debounce":{"period":"1s"}`},
+		"noisy":     {answer: invokes(`{"function_id":"app-quiet","payload":{},"timeout":"1h"}`)},
 	}
 	cases := map[string]struct{ invoked, want string }{
 		"result":       {"app-gives", `{"data":{"got":1}}`},
@@ -85,6 +88,21 @@ func TestInvoke_EveryEndReachesTheInvoker(t *testing.T) {
 			`"name":"InngestInvokeTimeoutError","message":"Timed out waiting for invoked function to complete"}}`
 		if status, output := p.finished(p.send("any", named("app/impatient", "{}"))); status != "Completed" || output != want {
 			t.Errorf("the invoker ended as %s with %s", status, output)
+		}
+	})
+	t.Run("superseded in a debounce", func(t *testing.T) {
+		got := map[string]int{}
+		sent := []string{p.send("any", named("app/noisy", "{}")), p.send("any", named("app/noisy", "{}"))}
+		for _, id := range sent {
+			_, output := p.finished(id)
+			got[output]++
+		}
+		want := map[string]int{
+			`{"data":"quiet"}`: 1,
+			`{"error":{"name":"Error","message":"invoked function was not started: superseded by a later event in its debounce"}}`: 1,
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("the invokers ended with %v", got)
 		}
 	})
 	t.Run("not started for its id", func(t *testing.T) {

@@ -164,7 +164,7 @@ func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, hist
 }
 
 func newRerun(store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *rerun.Rerun {
-	starter := starting.Starter{Store: store, Advance: advance.New(store, in, updates, log, advance.Pause(clock)), Clock: clock}
+	starter := starting.Starter{Store: store, Advance: advance.New(store, in, updates, log, advance.Pause(clock)), Tracker: in, Clock: clock}
 	return rerun.New(starter, history, reg, ids, log)
 }
 

@@ -59,6 +59,17 @@ func (e *LockedError) Error() string {
 	return "lock " + e.Lock + " is held by run " + e.Holder.String()
 }
 
+// SupersededError says that a debounce would drop an event that somebody waits for (flow.Outcome.Awaited), the run's own or an earlier one
+// of the function, and that NewRun.Answers has nothing for it. Nothing was written; schedule again with an answer, or an empty one.
+type SupersededError struct {
+	Function uuid.UUID
+	Event    event.Tracked
+}
+
+func (e *SupersededError) Error() string {
+	return "event " + e.Event.InternalID.String() + ", which is awaited, is superseded for function " + e.Function.String()
+}
+
 // EventLog accepts events durably and hands each of them out for routing until it is settled.
 type EventLog interface {
 	// Append stores the events, all or none, and returns when they are durable. An event whose InternalID is stored
@@ -84,8 +95,8 @@ type Store interface {
 	// order of the runs. Runs of one call are of different functions.
 	//
 	// ErrConflict: the event or the hold is settled already, the hold has changed, or a schedule is not where the caller thinks.
-	// ErrOutdated: a run is on the far side of a fence. *LockedError: a run is to take over the lock of another. Each writes
-	// nothing.
+	// ErrOutdated: a run is on the far side of a fence. *LockedError: a run is to take over the lock of another.
+	// *SupersededError: an event is superseded without an answer. Each writes nothing.
 	Schedule(ctx context.Context, s Schedule) ([]Scheduled, error)
 	// Fence makes Schedule refuse runs of the function whose IDs are of a time before that one, as long as the process
 	// lives: whoever decided on them did not know what the caller knows. Runs that Schedule created before are there when
@@ -187,6 +198,9 @@ type NewRun struct {
 	Paused bool
 	// Instead are events that are accepted when the run does not start, by what becomes of it, complete with IDs.
 	Instead map[flow.Result][]event.Tracked
+	// Answers are events that are accepted when a debounce supersedes the run's event, or supersedes an earlier one by it: by the internal ID of
+	// the superseded event, complete with IDs. See SupersededError.
+	Answers map[ulid.ULID][]event.Tracked
 	// Batch is the batch that the run is of; zero for none.
 	Batch ulid.ULID
 	// Cron is the schedule that started the run, empty for none.
@@ -201,9 +215,6 @@ type Scheduled struct {
 	RunID ulid.ULID
 	// RetryAt is when a rate limit would let another through; of flow.RateLimited only.
 	RetryAt time.Time
-	// Superseded is the event that will start no run of the function because of this one or of an earlier one: of
-	// flow.IntoDebounce, when there is one.
-	Superseded ulid.ULID
 }
 
 // Commit is a transition to be made true. See Store.Commit.

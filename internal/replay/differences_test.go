@@ -80,7 +80,7 @@ var differences = []difference{
 	{recording: "http-cases", where: "other: dev", field: "body.functions. ", reason: "an empty checkpoint request, which is not served, made this function"},
 	{recording: "http-cases", where: "other: dev", field: "body.functions.hc-app-11-f1.*", reason: laterWins},
 	{recording: "http-cases", where: "register: duplicate function ids", field: "*", reason: laterWins},
-	{recording: "http-cases", where: "register: *", field: "body.message", reason: notApplied},
+	{recording: "http-cases", where: "register: *", field: "body.message", reason: notUsable},
 	{recording: "http-cases", where: "v1: signal no id", field: "*", reason: signalName},
 	{recording: "http-cases", where: "v1: metadata unknown run", field: "*", reason: noSuchRun},
 	{recording: "http-cases", where: "v1: metadata bad kind", field: "*", reason: noSuchRun},
@@ -109,7 +109,7 @@ const (
 	exactNumbers   = "numbers keep their text: integers beyond 2^53 stay exact, 1.0 stays 1.0"
 	jsonType       = "JSON answers say that they are JSON, empty ones have no type; the reference lets its library guess"
 	noCache        = "GET answers under /v1 are not cached, so nothing is said of a cache"
-	notApplied     = "a registration names the settings that this version stores but does not apply"
+	notUsable      = "a registration that is accepted names the settings that cannot be used; the reference is silent about them"
 	completeOutput = "the output of a run that a RunComplete op ended is shown; the reference shows an empty text"
 	batchTold      = "a run of a batch says which batch it is of, as the API is documented"
 	exactBody      = "a provider gets the step's own text; the reference sorts its members"

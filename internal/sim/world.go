@@ -174,7 +174,7 @@ func (w *World) boot(ctx context.Context) error {
 		Catalog: catalog{w.backend, w}, Functions: reg, Waits: w.router, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
 	})
 	w.reruns = rerun.New(start.Starter{
-		Store: ports, Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Clock: w.clock,
+		Store: ports, Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Tracker: w.ingest, Clock: w.clock,
 	}, history{w.backend, w}, reg, entropy{w}, log)
 	w.canceller = cancel.New(cancel.Deps{
 		Cancellations: orders{w.backend.Cancellations(), w}, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,

@@ -1,10 +1,13 @@
 package crash
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestApp_SeesBrokenPromises shows that the checks of the crash test find what they are for.
@@ -80,4 +83,36 @@ func TestSeededIDs_AreThoseOfTheVectors(t *testing.T) {
 	if want := "01JQDAE4RQF8MBCR55T5AK4KXS 01JQDAE4RQF8MBCR55T5AK4KXT"; got != want {
 		t.Errorf("ids are %s, want %s", got, want)
 	}
+}
+
+// TestApp_CountsACallUntilItIsAnsweredOrCut: a call whose server is killed does not count on while the app works on it.
+func TestApp_CountsACallUntilItIsAnsweredOrCut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		theApp := newCrashApp()
+		call := callRequest{}
+		call.Event.Data = payload{Key: "k", Kind: featureSteps, Group: "g"}
+		call.Ctx.RunID, call.Events = "r", []callEvent{call.Event}
+		ctx, kill := context.WithCancel(t.Context())
+		begin := time.Now()
+		answered := theApp.enter(ctx, call, begin)
+		time.Sleep(time.Second)
+		answered()
+		leave := theApp.enter(ctx, call, begin)
+		time.Sleep(time.Second)
+		kill()
+		synctest.Wait()
+		time.Sleep(time.Second)
+		leave()
+		runs, calls := theApp.seen(featureSteps, time.Now())
+		if len(runs) != 1 || len(calls) != 2 {
+			t.Fatalf("saw %d runs and %d calls", len(runs), len(calls))
+		}
+		if first := calls[0]; first.cut || first.left.Sub(begin) != time.Second {
+			t.Errorf("the first call left after %s, cut: %t", first.left.Sub(begin), first.cut)
+		}
+		if second := calls[1]; !second.cut || second.left.Sub(begin) != 2*time.Second {
+			t.Errorf("the second call left after %s, cut: %t", second.left.Sub(begin), second.cut)
+		}
+	})
 }

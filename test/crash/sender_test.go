@@ -12,7 +12,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -20,20 +19,18 @@ import (
 
 // sender sends batches of events as SDKs do: with a seed that fixes the ids, and again when no answer came.
 type sender struct {
-	url   string
-	index int
-	rng   *rand.Rand
-
-	mu       *sync.Mutex
-	accepted map[string]string // internal event id by key; shared by all senders
-	resent   *int
-	sent     *int
+	url    string
+	rng    *rand.Rand
+	ledger *ledger
+	// build makes the n-th batch; an empty one is not sent.
+	build func(n int) []event
 }
 
 // event is one event of a batch as it is sent.
 type event struct {
 	ID   string  `json:"id,omitempty"`
 	Name string  `json:"name"`
+	TS   int64   `json:"ts,omitempty"`
 	Data payload `json:"data"`
 }
 
@@ -62,53 +59,32 @@ func (s *sender) run(begin, drain context.Context, pause time.Duration) error {
 // its events may have runs or not, but never two, and never one without an end.
 func (s *sender) batch(ctx context.Context, n int) error {
 	events := s.build(n)
+	if len(events) == 0 {
+		return nil
+	}
 	seed, ids := seedOf(s.rng, len(events))
 	body, err := json.Marshal(events)
 	if err != nil {
 		return fmt.Errorf("encode events: %w", err)
 	}
-	s.mu.Lock()
-	*s.sent += len(events)
-	s.mu.Unlock()
+	s.ledger.send(events)
 	for {
 		err := s.post(ctx, body, seed, ids)
 		switch {
 		case err == nil:
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			for i, ev := range events {
-				s.accepted[ev.Data.Key] = ids[i]
-			}
+			s.ledger.accept(events, ids)
 			return nil
 		case errors.Is(err, errRefused), ctx.Err() != nil:
 			return err
 		case n%10 == 9:
 			return nil
 		}
-		s.mu.Lock()
-		*s.resent++
-		s.mu.Unlock()
+		s.ledger.resend()
 		select {
 		case <-ctx.Done():
 		case <-time.After(50 * time.Millisecond): // what SDKs do, shorter
 		}
 	}
-}
-
-// build makes one to five events. Two of three batches carry ids of their own, the third leaves them to the server.
-func (s *sender) build(n int) []event {
-	var events []event
-	for i := range 1 + s.rng.IntN(5) {
-		key := fmt.Sprintf("s%d-b%d-e%d", s.index, n, i)
-		ev := event{Name: "crash/go", Data: payload{
-			Key: key, Kind: kinds[s.rng.IntN(len(kinds))], Nap: fmt.Sprintf("%dms", 200+s.rng.IntN(800)),
-		}}
-		if n%3 > 0 {
-			ev.ID = "own-" + key
-		}
-		events = append(events, ev)
-	}
-	return events
 }
 
 // post sends a batch once. Nil means a 200 with exactly the ids that the seed fixes.

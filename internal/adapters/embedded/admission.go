@@ -6,6 +6,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -27,6 +28,8 @@ type admission struct {
 	// bucket is where the rate limit's state is; newBucket says that it has no row yet.
 	bucket    string
 	newBucket bool
+	// answer is for whoever waits for the event that is superseded.
+	answer []event.Tracked
 	// skipped is the run if it does not start and is recorded.
 	skipped *ports.SkippedRun
 }
@@ -79,6 +82,13 @@ func (p *plannedRun) decide(t *tx, settled ulid.ULID) error {
 		return rejected{err}
 	}
 	p.admission.outcome = outcome
+	if awaited := outcome.Awaited(); awaited != nil {
+		answer, answered := p.answers[awaited.InternalID]
+		if !answered {
+			return &ports.SupersededError{Function: p.state.FunctionID, Event: *awaited}
+		}
+		p.admission.answer = answer
+	}
 	switch {
 	case !outcome.Cancel.IsZero():
 		return &ports.LockedError{Lock: outcome.Lock, Holder: outcome.Cancel}
@@ -87,7 +97,7 @@ func (p *plannedRun) decide(t *tx, settled ulid.ULID) error {
 	case outcome.Result == flow.Skipped:
 		p.admission.skipped = &ports.SkippedRun{
 			RunID: p.state.ID, FunctionID: p.state.FunctionID, Event: p.firstEvent(), Cron: p.cron,
-			End: run.Skip(run.SkipReason(outcome.Reason), p.admission.now),
+			End: run.Skip(outcome.Reason, p.admission.now),
 		}
 	}
 	return nil
@@ -178,9 +188,6 @@ func (st *store) carryOut(ctx context.Context, t *tx, sc *scheduling, p *planned
 	case flow.IntoBatch:
 		return answer, p.intoBatch(t, sc)
 	case flow.IntoDebounce:
-		if superseded := a.outcome.Superseded; superseded != nil {
-			answer.Superseded = superseded.InternalID
-		}
 		return answer, p.intoDebounce(ctx, t, sc)
 	case flow.RateLimited:
 		answer.RetryAt = a.outcome.RetryAt
@@ -218,14 +225,18 @@ func (p *plannedRun) writeHeldBatch(t *tx, sc *scheduling, batch flow.OpenBatch,
 	if before == nil || before.id != batch.ID {
 		return sc.held.note(newHold{
 			id: batch.ID, function: p.state.FunctionID, kind: ports.HoldBatch, key: p.request.Values.BatchKey, open: open, due: due,
-			bytes: batch.Bytes,
+			event: p.request.Event.InternalID, bytes: batch.Bytes,
 		}.insert(t, p.record))
 	}
 	put := p.admission.outcome.Batch.Put[0] == batch.ID
-	if err := sc.held.note(before.update(t, open, due, batch.Events, batch.Bytes)); err != nil || !put {
+	change, err := before.update(t, open, due, batch.Events, batch.Bytes)
+	if put {
+		change.event = p.request.Event.InternalID
+	}
+	if err := sc.held.note(change, err); err != nil || !put {
 		return err
 	}
-	_, err := t.exec(t.statements.insertHoldEvent, batch.ID[:], before.events, p.record)
+	_, err = t.exec(t.statements.insertHoldEvent, batch.ID[:], before.events, p.record)
 	return err
 }
 
@@ -245,15 +256,17 @@ func (p *plannedRun) intoDebounce(ctx context.Context, t *tx, sc *scheduling) er
 	case a.open == nil:
 		return sc.held.note(newHold{
 			id: next.ID, function: p.state.FunctionID, kind: ports.HoldDebounce, key: p.request.Values.DebounceKey, open: true,
-			due: nanos(next.Due), maxAt: nanos(next.MaxAt), bytes: p.request.Size,
+			due: nanos(next.Due), maxAt: nanos(next.MaxAt), event: next.Event.InternalID, bytes: p.request.Size,
 		}.insert(t, p.record))
 	case a.waiting == next.Event.InternalID:
 		return nil
 	}
-	if err := sc.held.note(a.open.update(t, true, nanos(next.Due), 1, p.request.Size)); err != nil {
+	change, err := a.open.update(t, true, nanos(next.Due), 1, p.request.Size)
+	change.event, change.alone = next.Event.InternalID, true
+	if err := sc.held.note(change, err); err != nil {
 		return err
 	}
-	_, err := t.exec(t.statements.replaceHoldEvent, p.record, a.open.id[:])
+	_, err = t.exec(t.statements.replaceHoldEvent, p.record, a.open.id[:])
 	return err
 }
 

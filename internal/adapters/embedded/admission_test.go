@@ -209,7 +209,7 @@ func TestSchedule_NothingGoesIntoTheHoldThatItSettles(t *testing.T) {
 		}
 		next := asking(settings, flow.FromEvent, benchEvent())
 		answer, err := e.Store().Schedule(t.Context(), ports.Schedule{Hold: h.HoldRef, Runs: []ports.NewRun{next}})
-		if err != nil || !answer[0].Superseded.IsZero() {
+		if err != nil || answer[0].Result != flow.IntoDebounce {
 			t.Fatalf("%+v, %v", answer, err)
 		}
 		got, err := e.Holds().Take(t.Context())

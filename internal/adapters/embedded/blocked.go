@@ -182,24 +182,78 @@ func (q *queue) block(c *cell, b *blocker) {
 	key := waitKey{b, c.lane}
 	t := q.waits[key]
 	if t == nil {
-		t = &turn{lane: c.lane}
+		t = &turn{lane: c.lane, blocker: b}
 		q.waits[key] = t
 	}
-	t.limit = q.needsOf(c).limit(b.key)
-	c.blocked = b
+	n := q.needsOf(c)
+	t.limit = n.limit(b.key)
 	c.lane.noRoom += len(c.jobs)
 	b.ring.add(t, c)
-	if b.pace == nil {
-		b.pace = c.pace
-	}
-	if b.pace == nil || b.pace.key != b.key {
-		b.pace = &pace{key: b.key, Pace: flow.Pace{Since: q.cfg.Clock.Now()}}
-	}
-	c.pace = nil
+	c.group.add(n)
+	q.follow(c)
+	b.keepPace(c, q.cfg.Clock.Now())
 	if q.cfg.Meter != nil {
 		q.cfg.Meter.Limited(c.lane.function, b.kind())
 	}
 	q.tried(c)
+}
+
+// keepPace has a blocker for which somebody waits know how fast it lets jobs through, from what the cell that comes knows of it, or from now on.
+func (b *blocker) keepPace(c *cell, now time.Time) {
+	if b.pace == nil {
+		b.pace = c.pace
+	}
+	if b.pace == nil || b.pace.key != b.key {
+		b.pace = &pace{key: b.key, Pace: flow.Pace{Since: now}}
+	}
+	c.pace = nil
+}
+
+// add notes what the cell needs that was added last.
+func (g *group) add(n *needs) {
+	if keys := n.keys(); len(g.cells) == 1 {
+		g.common = keys
+	} else {
+		g.keep(keys)
+	}
+}
+
+// keep forgets that all need what is not among the keys.
+func (g *group) keep(keys []string) {
+	g.common = slices.DeleteFunc(g.common, func(key string) bool { return !slices.Contains(keys, key) })
+}
+
+// follow has those who wait where a cell was woken wait where it waits now, if they need that too: they have no room there either. Otherwise
+// each would be woken to find that out, again each time that one is free and the other is not. The caller holds mu.
+func (q *queue) follow(c *cell) {
+	g := c.group
+	from, to := c.woken, g.turn
+	if from == nil || from == to.blocker {
+		return
+	}
+	left := q.waits[waitKey{from, c.lane}]
+	if left == nil {
+		return
+	}
+	at := left.placeOf(c)
+	others := left.groups[at]
+	if others == nil || !slices.Contains(others.common, to.blocker.key) {
+		return
+	}
+	left.groups[at] = nil
+	if left.first() == nil {
+		from.ring.unlink(left)
+		delete(q.waits, waitKey{from, c.lane})
+	}
+	if len(g.cells) < len(others.cells) { // what is moved one by one is the smaller part
+		g, others = others, g
+		g.turn, to.groups[at] = to, g
+	}
+	for _, other := range others.cells {
+		other.group = g
+		g.cells.push(other)
+	}
+	g.keep(others.common)
 }
 
 // kind is the kind of limit that a blocker stands for.
@@ -228,14 +282,13 @@ func (c *cell) passed() bool {
 
 // unblock takes a cell out of those who wait under its blocker. The caller holds mu.
 func (q *queue) unblock(c *cell) {
-	b, t := c.blocked, c.turn
-	b.ring.remove(c)
-	c.blocked = nil
+	t := c.group.turn
+	t.blocker.ring.remove(c)
 	c.lane.noRoom -= len(c.jobs)
-	if len(t.cells) == 0 {
-		delete(q.waits, waitKey{b, c.lane})
+	if t.first() == nil {
+		delete(q.waits, waitKey{t.blocker, c.lane})
 	}
-	q.tidy(b)
+	q.tidy(t.blocker)
 }
 
 // tidy forgets a blocker that nobody needs. The caller holds mu.
@@ -271,7 +324,7 @@ func (q *queue) wakeNext(b *blocker) {
 		return
 	}
 	b.ring.turn = t.next
-	c := t.cells[0]
+	c := t.first()
 	c.woken, b.woken = b, c // before it is taken out, so that the blocker stays
 	q.unblock(c)
 	q.ready.add(&c.lane.ready, c)
@@ -378,7 +431,7 @@ func (q *queue) Limit(function uuid.UUID, settings *flow.Settings) {
 // retry makes a cell ready whose needs have changed. The caller holds mu.
 func (q *queue) retry(c *cell) {
 	c.needs = nil
-	if c.blocked != nil {
+	if c.blocker() != nil {
 		q.unblock(c)
 		q.ready.add(&c.lane.ready, c)
 	}

@@ -34,9 +34,8 @@ type cell struct {
 	items int
 	// needs is what its jobs need at present, nil when that is not known yet.
 	needs *needs
-	// turn is where it waits, nil when it has no job due: under blocked if that is set, else among the cells of its lane that are ready.
-	turn    *turn
-	blocked *blocker
+	// group is where it waits, nil when it has no job due: under a blocker, or among the cells of its lane that are ready.
+	group *group
 	// woken is what it waited under before it was told that there is room, until it has been tried.
 	woken *blocker
 	// pace is that of the last blocker whose room one of its jobs got, nil if it has had no job due in between, or needed no room.
@@ -47,6 +46,14 @@ type cell struct {
 func (c *cell) before(other *cell) bool { return c.jobs[0].before(other.jobs[0]) }
 
 func (c *cell) at() *int { return &c.index }
+
+// blocker is what the cell waits under, nil for nothing.
+func (c *cell) blocker() *blocker {
+	if c.group == nil {
+		return nil
+	}
+	return c.group.turn.blocker
+}
 
 // needs is what a job of a cell has to have to be handed out. It is never changed.
 type needs struct {
@@ -63,6 +70,18 @@ type needs struct {
 var nothing = &needs{}
 
 func (n *needs) isNothing() bool { return len(n.all) == 0 && n.throttle == nil }
+
+// keys are those of what has to have room.
+func (n *needs) keys() []string {
+	keys := make([]string, 0, len(n.all)+1)
+	for _, one := range n.all {
+		keys = append(keys, one.Key)
+	}
+	if n.throttle != nil {
+		keys = append(keys, n.bucket)
+	}
+	return keys
+}
 
 // limit is how many may hold a key for a job with the needs to be among them.
 func (n *needs) limit(key string) int {
@@ -171,13 +190,13 @@ func (q *queue) enter(it *item) {
 	it.state = itemReady
 	c.jobs.push(it)
 	switch {
-	case c.turn == nil:
+	case c.group == nil:
 		q.ready.add(&c.lane.ready, c)
 		return
 	case it.index == 0:
-		c.turn.cells.fix(c)
+		c.group.cells.fix(c)
 	}
-	if c.blocked != nil {
+	if c.blocker() != nil {
 		c.lane.noRoom++
 	}
 }
@@ -189,9 +208,9 @@ func (q *queue) exit(it *item) {
 		first := it.index == 0
 		c.jobs.remove(it)
 		if first {
-			c.turn.cells.fix(c)
+			c.group.cells.fix(c)
 		}
-		if c.blocked != nil {
+		if c.blocker() != nil {
 			c.lane.noRoom--
 		}
 		return
@@ -204,7 +223,7 @@ func (q *queue) exit(it *item) {
 
 // unplace takes a cell out of where it waits. Its jobs are still there. The caller holds mu.
 func (q *queue) unplace(c *cell) {
-	if c.blocked != nil {
+	if c.blocker() != nil {
 		q.unblock(c)
 		return
 	}

@@ -56,10 +56,11 @@ func keysFor(settings *flow.Settings, k string) *flow.Keys {
 // variants are settings of a function that differ in what is limited, the first with everything.
 func variants(tb testing.TB, id uuid.UUID) []*flow.Settings {
 	tb.Helper()
-	made := func(unkeyed, keyed, shared, runs, throttle int) *flow.Settings {
+	const key = "event.data.k"
+	made := func(unkeyed, keyed, shared, runs, throttle int, by string) *flow.Settings {
 		var c function.Concurrency
 		if keyed > 0 {
-			c.Step = append(c.Step, function.StepLimit{Limit: keyed, Key: "event.data.k", Scope: function.ScopeFunction})
+			c.Step = append(c.Step, function.StepLimit{Limit: keyed, Key: key, Scope: function.ScopeFunction})
 		}
 		if shared > 0 {
 			c.Step = append(c.Step, function.StepLimit{Limit: shared, Key: "'all'", Scope: function.ScopeAccount})
@@ -68,17 +69,17 @@ func variants(tb testing.TB, id uuid.UUID) []*flow.Settings {
 			c.Step = append(c.Step, function.StepLimit{Limit: unkeyed, Scope: function.ScopeFunction})
 		}
 		if runs > 0 {
-			c.Run = append(c.Run, function.RunLimit{Limit: runs, Key: "event.data.k"})
+			c.Run = append(c.Run, function.RunLimit{Limit: runs, Key: by})
 		}
 		settings := function.Settings{Concurrency: &c}
 		if throttle > 0 {
-			settings.Throttle = &function.Throttle{Limit: throttle, Period: function.Duration(10 * time.Second), Key: "event.data.k"}
+			settings.Throttle = &function.Throttle{Limit: throttle, Period: function.Duration(10 * time.Second), Key: by}
 		}
 		return controls(tb, id, settings)
 	}
 	return []*flow.Settings{
-		made(0, 2, 3, 4, 3), made(0, 1, 2, 2, 0), made(3, 1, 0, 0, 2), made(0, 0, 2, 0, 0), made(0, 0, 5, 3, 1), made(2, 0, 1, 1, 0), made(1, 0, 0, 0, 0),
-		made(0, 3, 1, 0, 1),
+		made(0, 2, 3, 4, 3, key), made(0, 1, 2, 2, 0, key), made(3, 1, 0, 0, 2, key), made(0, 0, 2, 0, 0, key), made(0, 0, 5, 3, 1, key),
+		made(2, 0, 1, 1, 0, key), made(1, 0, 0, 0, 0, key), made(0, 3, 1, 0, 1, key), made(1, 1, 0, 2, 0, ""), made(2, 1, 0, 3, 2, ""), made(0, 1, 1, 2, 0, ""),
 	}
 }
 
@@ -283,7 +284,7 @@ func (m *queueModel) counts() {
 			depth.InHand++
 		case it.state == itemWaiting:
 			depth.Later++
-		case it.cell.blocked != nil:
+		case it.cell.blocker() != nil:
 			depth.NoRoom++
 		default:
 			depth.Ready++
@@ -315,7 +316,7 @@ func (m *queueModel) reasons() {
 		case j.leased:
 			want = flow.InHand
 		case !m.due(j):
-		case strings.HasPrefix(j.it.cell.blocked.key, throttleBucket):
+		case strings.HasPrefix(j.it.cell.blocker().key, throttleBucket):
 			want = flow.ForToken
 		case key != "":
 			want = flow.ForRoom
@@ -327,14 +328,14 @@ func (m *queueModel) reasons() {
 			continue
 		}
 		ahead := m.jobs(func(other *modelJob) bool {
-			return m.due(other) && other.it.cell.turn == j.it.cell.turn && other.it.before(j.it)
+			return m.due(other) && other.it.cell.group.turn == j.it.cell.group.turn && other.it.before(j.it)
 		})
 		if got.Ahead != len(ahead) || got.AtLeast {
 			m.Fatalf("%d jobs, more %t, come before job %s, want %d", got.Ahead, got.AtLeast, j.it.id, len(ahead))
 		}
 		functions := map[uuid.UUID]bool{}
 		for _, other := range m.jobs(m.due) {
-			if other.it.cell.blocked == j.it.cell.blocked {
+			if other.it.cell.blocker() == j.it.cell.blocker() {
 				functions[other.run.state.FunctionID] = true
 			}
 		}
@@ -370,7 +371,7 @@ func TestQueue_LimitsHoldAndNobodyWaitsInVain(t *testing.T) {
 	settings, keys := map[uuid.UUID][]*flow.Settings{}, map[uuid.UUID][]*flow.Keys{}
 	for _, id := range functions {
 		settings[id] = append(variants(t, id), nil)
-		for _, k := range []string{"a", "b"} {
+		for _, k := range []string{"a", "b", "c", "d"} {
 			for _, of := range settings[id][:len(settings[id])-1] {
 				for _, factor := range []int{0, 5, -1} {
 					made := keysFor(of, k)
@@ -525,5 +526,36 @@ func TestQueue_ForgetsFullBuckets(t *testing.T) {
 	}
 	if len(q.unwritten) > 0 || len(q.lanes) > 0 {
 		t.Errorf("left over: %d admissions, %d lanes", len(q.unwritten), len(q.lanes))
+	}
+}
+
+// TestQueue_WaitersMoveTogether has two limits become free in turns while the other is full: who waits is not looked at one by one, and is
+// handed out as soon as both have room.
+func TestQueue_WaitersMoveTogether(t *testing.T) {
+	t.Parallel()
+	two := newTwoKeys(t, 100)
+	waiting := func() *group {
+		var found *group
+		for _, turn := range two.q.waits {
+			for _, g := range turn.groups {
+				if g != nil && (found == nil || len(g.cells) > len(found.cells)) {
+					found = g
+				}
+			}
+		}
+		return found
+	}
+	together, blockers := waiting(), map[string]bool{}
+	for range 10 {
+		for _, step := range []func(){two.sleep, two.nothing, two.end, two.take, two.end, two.nothing, two.sleep, two.take} {
+			step()
+			if waiting() != together || len(together.cells) < 90 {
+				t.Fatalf("%d of 100 cells wait where they did", len(together.cells))
+			}
+			blockers[together.turn.blocker.key] = true
+		}
+	}
+	if len(blockers) != 2 {
+		t.Errorf("they waited under %v, not for both limits in turns", blockers)
 	}
 }

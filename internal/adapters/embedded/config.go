@@ -25,8 +25,8 @@ type Config struct {
 	// Default: 16 MiB. Negative: all are read back.
 	EventBufferBytes int
 
-	// KeepRuns and KeepEvents are how many finished runs, and events that no run in progress needs, are kept; older ones
-	// are deleted. Default: everything on disk; 10,000 runs and 20,000 events in memory. Negative: everything.
+	// KeepRuns and KeepEvents are how many finished runs, and events that neither a run in progress nor a hold needs, are kept; older
+	// ones are deleted. Default: everything on disk; 10,000 runs and 20,000 events in memory. Negative: everything.
 	KeepRuns, KeepEvents int
 	// KeepKeys is how many idempotency keys are kept within their 24 hours. Default: all on disk, 50,000 in memory, where
 	// they would fill it. Negative: all.

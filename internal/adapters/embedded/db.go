@@ -222,6 +222,7 @@ func isPortError(err error) bool {
 			return true
 		}
 	}
-	taken, locked, decided := (*ports.SignalTakenError)(nil), (*ports.LockedError)(nil), rejected{}
-	return errors.As(err, &taken) || errors.As(err, &locked) || errors.As(err, &decided)
+	taken, locked, superseded := (*ports.SignalTakenError)(nil), (*ports.LockedError)(nil), (*ports.SupersededError)(nil)
+	decided := rejected{}
+	return errors.As(err, &taken) || errors.As(err, &locked) || errors.As(err, &superseded) || errors.As(err, &decided)
 }

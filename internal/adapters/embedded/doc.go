@@ -23,7 +23,8 @@
 //     polls. A caller who finds no job waits in line and is given one directly.
 //   - Who waits for room (cells.go, blocked.go). Jobs of a function that need the same room are a cell; a cell whose first job has
 //     none waits under the key that has none, and is woken when a place is given back there. So a backlog behind a limit costs nothing
-//     until there is room, and is in nobody's way.
+//     until there is room, and is in nobody's way. If it turns out that there is a place there but none in another limit, all cells of
+//     the function that need both wait for the other from then on, in one step; so what a release costs does not grow with the cells.
 //   - Leases, and the places in the limits of steps that jobs in hand have. A crash frees them all, which is right: their holders
 //     died with it. What the first job of a run needs once, a token of the throttle and a place for the run, is durable before the
 //     job is handed out (first.go).
@@ -83,6 +84,7 @@
 //	open with 100,000 sleeping runs                           0.21 s
 //	memory per waiting job                      about 300 bytes
 //	a million jobs behind 10,000 limits of 1                  23,000 queued, 33,000 worked off a second; 330 bytes per job
+//	two runs under two limits, one always full    6 us, with 100 and 10,000 keys that wait
 //	resident, after 20,000 and 100,000 runs     50 and 56 MB
 //
 // The driver was chosen by the statements of a run without steps, 64 runs a transaction:

@@ -38,6 +38,8 @@ type hold struct {
 	item
 	revision int64
 	taken    bool
+	// events are those in it, as far as the retention has to know of them.
+	events []ulid.ULID
 }
 
 func newHolds(cfg Config, w *writer, d *database) *holds {
@@ -65,8 +67,29 @@ func (h *holds) restore(ctx context.Context, queries *db.Queries) error {
 			continue
 		}
 		h.put(holdChange{id: id, revision: row.Revision, due: row.DueAt})
+		if err := h.restoreEvents(ctx, queries, h.known[id]); err != nil {
+			return err
+		}
 	}
 	h.wakeDue()
+	return nil
+}
+
+// restoreEvents notes the events of a hold that was there at start.
+func (h *holds) restoreEvents(ctx context.Context, queries *db.Queries, it *hold) error {
+	if h.cfg.KeepEvents < 0 {
+		return nil
+	}
+	records, err := queries.ListHoldEvents(ctx, it.run[:])
+	if err != nil {
+		return translate(err)
+	}
+	for _, record := range records {
+		if held, err := heldEventFrom(record); err == nil { // one that cannot be read is reported by who takes it
+			it.events = append(it.events, held.InternalID)
+		}
+	}
+	h.writer.keep.held(it.events, nil)
 	return nil
 }
 
@@ -74,6 +97,9 @@ func (h *holds) restore(ctx context.Context, queries *db.Queries) error {
 type holdChange struct {
 	id            ulid.ULID
 	revision, due int64
+	// event is what was put into it, zero for nothing; alone says that it took the place of what was there.
+	event ulid.ULID
+	alone bool
 	// gone says that there is no such hold any more.
 	gone bool
 }
@@ -83,22 +109,36 @@ func (h *holds) apply(changes []holdChange) {
 	if len(changes) == 0 {
 		return
 	}
+	var in, out []ulid.ULID
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, change := range changes {
+		if old := h.known[change.id]; old != nil && (change.gone || change.alone) {
+			out = append(out, old.events...)
+			old.events = nil
+		}
 		if change.gone {
 			h.forget(change.id)
-		} else {
-			h.put(change)
+			continue
+		}
+		h.put(change)
+		if h.cfg.KeepEvents >= 0 && !change.event.IsZero() {
+			in = append(in, change.event)
+			it := h.known[change.id]
+			it.events = append(it.events, change.event)
 		}
 	}
+	h.writer.keep.held(in, out)
 	h.wakeDue()
 }
 
 // put makes a hold wait as it is now, also one that somebody has in hand as it was. The caller holds mu.
 func (h *holds) put(change holdChange) {
-	h.forget(change.id)
 	next := &hold{item: item{run: change.id, due: change.due}, revision: change.revision}
+	if old := h.known[change.id]; old != nil {
+		next.events = old.events
+	}
+	h.forget(change.id)
 	h.known[change.id] = next
 	h.wait(next)
 }

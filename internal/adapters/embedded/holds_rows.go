@@ -77,7 +77,8 @@ type newHold struct {
 	open     bool
 	// due and maxAt are in nanoseconds since the epoch; maxAt is 0 for none.
 	due, maxAt int64
-	// bytes is the size of its event.
+	// event is its first, bytes the size of that.
+	event ulid.ULID
 	bytes int
 }
 
@@ -91,7 +92,7 @@ func (n newHold) insert(t *tx, record []byte) (holdChange, error) {
 	if err == nil {
 		_, err = t.exec(t.statements.insertHoldEvent, n.id[:], 0, record)
 	}
-	return holdChange{id: n.id, revision: 1, due: n.due}, err
+	return holdChange{id: n.id, revision: 1, due: n.due, event: n.event}, err
 }
 
 // update writes a hold whose events are written beside it.

@@ -108,8 +108,7 @@ func (q *queue) insert(it *item, function uuid.UUID, keys *flow.Keys) {
 	}
 	l := q.lanes[function]
 	if l == nil {
-		l = &lane{function: function}
-		l.ready.lane = l
+		l = newLane(function)
 		q.lanes[function] = l
 	}
 	if keys != nil {
@@ -216,7 +215,7 @@ func (q *queue) wake() {
 // take leases the next job that is due and has room, nil when there is none. The caller holds mu.
 func (q *queue) take() *item {
 	for q.ready.turn != nil {
-		c := q.ready.turn.cells[0]
+		c := q.ready.turn.first()
 		n := q.needsOf(c)
 		if n != nothing {
 			if b := q.admit(c, n, q.cfg.Clock.Now()); b != nil {
@@ -231,17 +230,16 @@ func (q *queue) take() *item {
 
 // handOut leases the first job of a cell, which has what it needs. The caller holds mu.
 func (q *queue) handOut(c *cell, n *needs) *item {
-	t := c.turn
 	it := c.jobs[0]
 	it.limited = c.passed()
 	c.lane.inHand++
-	q.ready.turn = t.next
+	q.ready.turn = q.ready.turn.next
 	if len(c.jobs) == 1 {
 		q.ready.remove(c)
 		c.jobs.pop()
 	} else {
 		c.jobs.pop()
-		t.cells.fix(c)
+		c.group.cells.fix(c)
 	}
 	q.token++
 	it.state, it.token = itemLeased, q.token

@@ -178,20 +178,57 @@ type lane struct {
 	keyed       map[string]*cell
 	// own is where plain is: most functions have no other, and come and go with each of their jobs.
 	own cell
-	// ready are the cells with jobs due that nothing is known to block.
+	// ready are the cells with jobs due that nothing is known to block; cells is where they are.
 	ready turn
+	cells group
 	// items counts all items of the lane, due or not. Of these, later are not due yet, noRoom are in cells that are blocked, and inHand are
 	// leased; the others are in cells that are ready.
 	items, later, noRoom, inHand int
 }
 
-// turn is the cells of one function in a ring, by their first jobs.
+func newLane(function uuid.UUID) *lane {
+	l := &lane{function: function}
+	l.ready.lane, l.ready.groups[0], l.cells.turn = l, &l.cells, &l.ready
+	return l
+}
+
+// turn is the cells of one function in a ring.
 type turn struct {
-	lane  *lane
-	cells heap[*cell]
+	lane *lane
+	// blocker is what the ring waits for, nil for nothing.
+	blocker *blocker
+	// groups are its cells: of those that wait, calls are in one and the first of runs in the other; nil for none.
+	groups [2]*group
 	// limit is how many may hold the key that the ring waits for, for this function to be among them.
 	limit          int
 	next, previous *turn
+}
+
+// group is cells of a turn, by their first jobs. It moves as a whole when none of them has room somewhere else.
+type group struct {
+	turn  *turn
+	cells heap[*cell]
+	// common are keys and buckets that all of them need. Of what is ready nothing is said.
+	common []string
+}
+
+// placeOf is where the group of a cell is.
+func (t *turn) placeOf(c *cell) int {
+	if t.blocker != nil && c.class == classFirst {
+		return 1
+	}
+	return 0
+}
+
+// first is the cell that comes first, nil for none.
+func (t *turn) first() *cell {
+	var first *cell
+	for _, g := range t.groups {
+		if g != nil && len(g.cells) > 0 && (first == nil || g.cells[0].before(first)) {
+			first = g.cells[0]
+		}
+	}
+	return first
 }
 
 // ring is functions that take turns, and how many there are.
@@ -202,11 +239,18 @@ type ring struct {
 
 // add puts a cell into its function's turn, and that, if it was empty, last.
 func (r *ring) add(t *turn, c *cell) {
-	t.cells.push(c)
-	c.turn = t
-	if len(t.cells) > 1 {
-		return
+	if t.first() == nil {
+		r.link(t)
 	}
+	at := t.placeOf(c)
+	if t.groups[at] == nil {
+		t.groups[at] = &group{turn: t}
+	}
+	c.group = t.groups[at]
+	c.group.cells.push(c)
+}
+
+func (r *ring) link(t *turn) {
 	r.count++
 	if r.turn == nil {
 		t.next, t.previous = t, t
@@ -219,10 +263,14 @@ func (r *ring) add(t *turn, c *cell) {
 
 // remove takes a cell out of its turn.
 func (r *ring) remove(c *cell) {
-	t := c.turn
-	t.cells.remove(c)
-	c.turn = nil
-	if len(t.cells) == 0 {
+	g := c.group
+	t := g.turn
+	g.cells.remove(c)
+	c.group = nil
+	if len(g.cells) == 0 && t.blocker != nil {
+		t.groups[t.placeOf(c)] = nil
+	}
+	if t.first() == nil {
 		r.unlink(t)
 	}
 }

@@ -66,7 +66,7 @@ func TestRing_TakesTurns(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		var ready ring
-		turns := []*turn{{}, {}, {}, {}}
+		turns := []*turn{{}, {}, {blocker: &blocker{}}, {blocker: &blocker{}}}
 		var line []*turn // the model: who has cells, next in turn first
 		cells := map[*turn][]*cell{}
 		seq := uint64(0)
@@ -80,7 +80,7 @@ func TestRing_TakesTurns(t *testing.T) {
 			case 0, 1:
 				t := rapid.SampledFrom(turns).Draw(r, "turn")
 				seq++
-				c := &cell{jobs: heap[*item]{{seq: seq}}}
+				c := &cell{jobs: heap[*item]{{seq: seq}}, class: rapid.SampledFrom([]class{classCall, classFirst}).Draw(r, "class")}
 				ready.add(t, c)
 				if len(cells[t]) == 0 {
 					line = append(line, t)
@@ -103,11 +103,11 @@ func TestRing_TakesTurns(t *testing.T) {
 					continue
 				}
 				t := line[0]
-				if ready.turn != t || t.cells[0] != cells[t][0] {
+				if ready.turn != t || t.first() != cells[t][0] {
 					r.Fatalf("it is the turn of %+v, want %+v", ready.turn, t)
 				}
 				ready.turn = t.next
-				ready.remove(t.cells[0])
+				ready.remove(t.first())
 				cells[t] = cells[t][1:]
 				line = append(line[1:], t)
 				drop(t)

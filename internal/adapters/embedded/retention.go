@@ -24,7 +24,7 @@ const (
 	expiryInterval = time.Minute
 )
 
-// retention deletes what is older than the configuration wants kept: finished runs, events that no run in progress needs,
+// retention deletes what is older than the configuration wants kept: finished runs, events that neither a run in progress nor a hold needs,
 // idempotency keys, and buckets that are full. It works on the writer's goroutine, in small transactions between the batches, and knows from
 // memory what there is to delete.
 type retention struct {
@@ -35,7 +35,7 @@ type retention struct {
 	// finished and events are in the order of age; kept only when there is a bound.
 	finished fifo[ulid.ULID]
 	events   fifo[ulid.ULID]
-	// needed counts the runs in progress that an event started.
+	// needed counts the runs in progress that an event started, and the holds that it waits in.
 	needed map[ulid.ULID]int
 	// aside are events whose time has come but that are needed; freed are those that are no longer. Neither is in events.
 	aside map[ulid.ULID]struct{}
@@ -160,11 +160,30 @@ func (r *retention) ended(s run.State) {
 		return
 	}
 	for i := range s.Events {
-		id := s.Events[i].InternalID
-		if r.needed[id]--; r.needed[id] <= 0 {
-			delete(r.needed, id)
-			r.free(id)
-		}
+		r.release(s.Events[i].InternalID)
+	}
+}
+
+// held notes events that were put into holds, and such that are in them no longer.
+func (r *retention) held(in, out []ulid.ULID) {
+	if len(in)+len(out) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range in {
+		r.needed[id]++
+	}
+	for _, id := range out {
+		r.release(id)
+	}
+}
+
+// release counts an event out that is needed once less. The caller holds mu.
+func (r *retention) release(id ulid.ULID) {
+	if r.needed[id]--; r.needed[id] <= 0 {
+		delete(r.needed, id)
+		r.free(id)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/flow"
+	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -163,6 +164,71 @@ func TestRetention_KeepsTheNewest(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRetention_KeepsWhatIsHeld keeps the rows of events that wait in batches and debounces, until they do not any more.
+func TestRetention_KeepsWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cfg := Config{Dir: dir, KeepRuns: 100, KeepEvents: 100}
+	e := mustOpen(t, cfg)
+	batched, debounced := batching(t, 3), controlled(t, function.Settings{Debounce: &function.Debounce{Period: "1h"}})
+	hold := func(settings *flow.Settings) event.Tracked {
+		t.Helper()
+		held := benchEvent()
+		if err := e.EventLog().Append(t.Context(), []event.Tracked{held}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Store().Schedule(t.Context(), ports.Schedule{Event: held.InternalID, Runs: []ports.NewRun{asking(settings, flow.FromEvent, held)}}); err != nil {
+			t.Fatal(err)
+		}
+		return held
+	}
+	stored := func(when string, want bool, events ...event.Tracked) {
+		t.Helper()
+		for range 4 { // more than is kept, and time to delete in between
+			newer := make([]event.Tracked, pruneBatch)
+			for i := range newer {
+				newer[i] = benchEvent()
+			}
+			if err := e.EventLog().Append(t.Context(), newer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, one := range events {
+			if _, err := e.History().Event(t.Context(), one.InternalID); (err == nil) != want {
+				t.Errorf("%s: event %s: %v", when, one.InternalID, err)
+			}
+		}
+	}
+	first, second, dropped := hold(batched), hold(batched), hold(debounced)
+	stored("while they wait", true, first, second, dropped)
+	waiting := hold(debounced)
+	stored("superseded", false, dropped)
+	e = mustOpen(t, Config{Dir: crashed(t, dir), KeepRuns: 100, KeepEvents: 100})
+	stored("after a restart", true, first, second, waiting)
+
+	third := hold(batched)
+	full, err := e.Holds().Take(t.Context())
+	if err != nil || len(full.Events) != 3 {
+		t.Fatalf("took %+v, %v", full, err)
+	}
+	schedule := ofHold(batched, full)
+	if _, err := e.Store().Schedule(t.Context(), schedule); err != nil {
+		t.Fatal(err)
+	}
+	stored("their run is in progress", true, first, second, third)
+	_, err = e.Store().Commit(t.Context(), ports.Commit{
+		State: schedule.Runs[0].State, Transition: run.Transition{Finish: &run.Finish{Status: run.Cancelled, At: time.Now()}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored("their run has ended", false, first, second, third)
+	stored("it waits still", true, waiting)
+	if held := len(e.keep.needed); held != 1 {
+		t.Errorf("%d events are needed", held)
 	}
 }
 
@@ -351,7 +417,7 @@ func TestRetention_SkippedRuns(t *testing.T) {
 	for range 3 {
 		var schedule ports.Schedule
 		for range 200 {
-			skipped := ports.SkippedRun{RunID: ulid.Make(), FunctionID: benchFunction, End: run.Skip(run.FunctionPaused, time.Now())}
+			skipped := ports.SkippedRun{RunID: ulid.Make(), FunctionID: benchFunction, End: run.Skip(flow.SkippedByPause, time.Now())}
 			schedule.Skipped = append(schedule.Skipped, skipped)
 			all = append(all, skipped.RunID)
 		}

@@ -86,6 +86,11 @@ func (st *store) schedule(ctx context.Context, t *tx, sc *scheduling) (err error
 		if sc.published, err = st.log.insert(t, sc.planned[i].instead[scheduled.Result], sc.published); err != nil {
 			return err
 		}
+		if a := sc.planned[i].admission; a != nil {
+			if sc.published, err = st.log.insert(t, a.answer, sc.published); err != nil {
+				return err
+			}
+		}
 		sc.answer = append(sc.answer, scheduled)
 	}
 	return writeSkipped(t, sc.Skipped)
@@ -157,6 +162,7 @@ type plannedRun struct {
 	// replaced tells that the key took the place of an expired one, so that no more keys are stored than before.
 	replaced bool
 	instead  map[flow.Result][]event.Tracked
+	answers  map[ulid.ULID][]event.Tracked
 	// steps are the memos of the state, with their names.
 	steps    []run.Step
 	original ulid.ULID
@@ -168,11 +174,16 @@ type plannedRun struct {
 }
 
 func planRun(next ports.NewRun) plannedRun {
-	p := plannedRun{cron: next.Cron, instead: next.Instead, request: next.Request, paused: next.Paused, batch: next.Batch}
+	p := plannedRun{
+		cron: next.Cron, instead: next.Instead, answers: next.Answers, request: next.Request, paused: next.Paused, batch: next.Batch,
+	}
 	if next.IdempotencyKey != "" {
 		p.key = keyHash(next.IdempotencyKey)
 	}
 	for _, events := range next.Instead {
+		p.size += eventsSize(events)
+	}
+	for _, events := range next.Answers {
 		p.size += eventsSize(events)
 	}
 	if values := next.Request; values != nil && (values.Values.Batched || values.Values.Debounced) {

@@ -55,7 +55,7 @@ func (q *queue) whyDue(it *item, now time.Time) flow.Waiting {
 	why.Ahead, why.AtLeast = q.ahead(it, refused.Key, now)
 	switch {
 	case !limited:
-		why.Functions = turns(&q.ready, it.cell.lane.ready.cells)
+		why.Functions = turns(&q.ready, &it.cell.lane.ready)
 		return why
 	case refused.Key == n.bucket:
 		tat := fromNanos(q.tats[n.bucket])
@@ -69,11 +69,7 @@ func (q *queue) whyDue(it *item, now time.Time) flow.Waiting {
 	p := it.cell.pace
 	if b := q.blockers[refused.Key]; b != nil {
 		p = b.pace
-		var own heap[*cell]
-		if t := q.waits[waitKey{b, it.cell.lane}]; t != nil {
-			own = t.cells
-		}
-		why.Functions = turns(&b.ring, own)
+		why.Functions = turns(&b.ring, q.waits[waitKey{b, it.cell.lane}])
 	}
 	if p != nil && p.key == refused.Key {
 		why.Expected = p.Expect(why.Ahead, why.Functions, now)
@@ -81,9 +77,9 @@ func (q *queue) whyDue(it *item, now time.Time) flow.Waiting {
 	return why
 }
 
-// turns is how many functions take turns in a ring, with one whose cells there are these.
-func turns(r *ring, own heap[*cell]) int {
-	if len(own) == 0 {
+// turns is how many functions take turns in a ring, with one whose turn there this is, nil for none.
+func turns(r *ring, own *turn) int {
+	if own == nil || own.first() == nil {
 		return r.count + 1
 	}
 	return r.count
@@ -92,7 +88,7 @@ func turns(r *ring, own heap[*cell]) int {
 // refusal is what keeps a cell back: what it waits under, if that still does; the bucket of the throttle; or one of the limits. The caller
 // holds mu.
 func (q *queue) refusal(c *cell, n *needs, now time.Time) (flow.Constraint, bool) {
-	if b := c.blocked; b != nil && !b.throttle {
+	if b := c.blocker(); b != nil && !b.throttle {
 		if limit := n.limit(b.key); q.capacity.Held(b.key) >= limit {
 			return flow.Constraint{Key: b.key, Limit: limit}, true
 		}
@@ -108,20 +104,20 @@ func (q *queue) refusal(c *cell, n *needs, now time.Time) (flow.Constraint, bool
 // wait for something else. The caller holds mu.
 func (q *queue) ahead(it *item, key string, now time.Time) (count int, more bool) {
 	a := &ahead{it: it, left: flow.MostAhead, same: func(c *cell) bool {
-		if key != "" && c.blocked != nil && c.blocked.key == key {
+		if b := c.blocker(); key != "" && b != nil && b.key == key {
 			return true
 		}
 		refused, _ := q.refusal(c, q.needsOf(c), now)
 		return refused.Key == key
 	}}
-	ready, own := &it.cell.lane.ready, it.cell.turn
-	a.cells(ready.cells, 0)
+	ready, own := &it.cell.lane.ready, it.cell.group.turn
+	a.turn(ready)
 	if own != ready {
-		a.cells(own.cells, 0)
+		a.turn(own)
 	}
 	if b := q.blockers[key]; b != nil {
 		if t := q.waits[waitKey{b, it.cell.lane}]; t != nil && t != own {
-			a.cells(t.cells, 0)
+			a.turn(t)
 		}
 	}
 	return a.count, a.more
@@ -144,6 +140,15 @@ func (a *ahead) look() bool {
 	}
 	a.left--
 	return true
+}
+
+// turn counts the jobs of a function where it waits.
+func (a *ahead) turn(t *turn) {
+	for _, g := range t.groups {
+		if g != nil {
+			a.cells(g.cells, 0)
+		}
+	}
 }
 
 // cells counts the jobs of the cells of a heap from a place on.

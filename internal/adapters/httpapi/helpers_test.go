@@ -110,7 +110,7 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 	f.deps = httpapi.Deps{
 		Cancellations: f.cancel, Pauses: pausing.New(f.backend, f.backend, reg, f.clock, log),
 		Ingest: in, Sync: appsync.NewSyncer(f.backend, reg, function.Checks{Expression: compiles, Condition: compiles}, log),
-		Runs: f.executor, Reruns: rerun.New(start.Starter{Store: f.backend, Advance: advance.New(f.backend, in, nil, log, advance.Pause(f.clock)), Clock: f.clock}, f.backend, reg, ids, log), Signals: f.router,
+		Runs: f.executor, Reruns: rerun.New(start.Starter{Store: f.backend, Advance: advance.New(f.backend, in, nil, log, advance.Pause(f.clock)), Tracker: in, Clock: f.clock}, f.backend, reg, ids, log), Signals: f.router,
 		Checkpoints: checkpoint.New(checkpoint.Deps{
 			Advance: advance.New(f.backend, in, nil, log, advance.Pause(f.clock)), Store: f.backend, History: f.backend, Catalog: f.backend, Functions: reg,
 			Tracker: in, Limits: limits.Limits, Jobs: f.backend.Queue(), Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,

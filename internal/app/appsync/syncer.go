@@ -13,6 +13,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
 
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/ports"
 )
@@ -46,7 +47,7 @@ type Result struct {
 	AppID uuid.UUID
 	// Modified is false when the app is as it was.
 	Modified bool
-	// Message warns of settings that are stored but not applied; empty when all are.
+	// Message names the settings that cannot be used as they are; empty when all can.
 	Message string
 }
 
@@ -95,7 +96,7 @@ func (s *Syncer) Apply(ctx context.Context, request function.Request) (Result, e
 		s.log.InfoContext(ctx, "app synced", "app_name", request.AppName, "app_id", result.AppID.String(), "count", len(plan.Put))
 	}
 	if result.Message != "" {
-		s.log.WarnContext(ctx, "app uses settings that are not applied", "app_name", request.AppName, "reason", result.Message)
+		s.log.WarnContext(ctx, "app has settings that cannot be used", "app_name", request.AppName, "reason", result.Message)
 	}
 	return result, nil
 }
@@ -174,16 +175,22 @@ func (s *Syncer) Remove(ctx context.Context, url string) error {
 	return nil
 }
 
-// notes tell of the settings of functions that are stored but not applied, empty when there are none.
+// notes name the settings of functions that are accepted but cannot be used, empty when there are none. Other servers accept them
+// without a word, so a registration must not fail for them (spec 01 §4.6); flow.Compile and function.Unreadable say what they do.
 func notes(functions []function.Function) string {
 	var found []string
 	for _, fn := range functions {
-		if names := function.Unreadable(fn); len(names) > 0 {
+		names := function.Unreadable(fn)
+		_, faults := flow.Compile(fn)
+		for _, fault := range faults {
+			names = append(names, fault.Error())
+		}
+		if len(names) > 0 {
 			found = append(found, fn.Slug+": "+strings.Join(names, ", "))
 		}
 	}
 	if len(found) == 0 {
 		return ""
 	}
-	return "the following timeouts cannot be read and are not applied: " + strings.Join(found, "; ")
+	return "the following settings cannot be used: " + strings.Join(found, "; ")
 }

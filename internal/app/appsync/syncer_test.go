@@ -124,23 +124,45 @@ func TestRegister_Refusals(t *testing.T) {
 	}
 }
 
-func TestRegister_NamesSettingsThatAreNotApplied(t *testing.T) {
+func TestRegister_NamesSettingsThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	plain := declared("app", appURL, "a", "")
 	body := strings.Replace(string(registration("app", appURL, "a")), plain, declared("app", appURL, "a", `,"retries":1`)+","+
-		declared("app", appURL, "b", `,"timeouts":{"start":"soon","finish":"late"}`)+","+declared("app", appURL, "c", `,"concurrency":3,"timeouts":{"finish":"never"}`), 1)
+		declared("app", appURL, "b", `,"timeouts":{"start":"soon","finish":"late"}`)+","+declared("app", appURL, "c", `,"concurrency":3,"timeouts":{"finish":"never"}`)+","+
+		declared("app", appURL, "d", `,"throttle":{"limit":1,"period":"0s","key":"event.data.k"},"debounce":{"period":"1s","timeout":"late"}`)+","+
+		declared("app", appURL, "e", `,"rateLimit":{"limit":1,"period":"-1s"},"concurrency":{"limit":0,"key":"event.data.k"}`), 1)
 	got := w.register([]byte(body))
-	want := `the following timeouts cannot be read and are not applied: app-b: timeouts.start "soon" is no duration, ` +
-		`timeouts.finish "late" is no duration; app-c: timeouts.finish "never" is no duration`
+	want := `the following settings cannot be used: app-b: timeouts.start "soon" is no duration, ` +
+		`timeouts.finish "late" is no duration; app-c: timeouts.finish "never" is no duration; ` +
+		`app-d: debounce.timeout: time: invalid duration "late", throttle.period: must be positive; ` +
+		`app-e: rateLimit.period: must be positive, concurrency: concurrency limit must be > 0`
 	if got.Message != want {
 		t.Errorf("message is %q, want %q", got.Message, want)
 	}
-	if !strings.Contains(w.logged.String(), "settings that are not applied") {
+	if !strings.Contains(w.logged.String(), "settings that cannot be used") {
 		t.Errorf("logged %s", w.logged)
 	}
 	if again := w.register([]byte(body)); again.Message != "" || again.Modified {
 		t.Errorf("an unchanged app is told %+v", again)
+	}
+}
+
+// TestRegister_NamesKeysThatDoNotCompile: the functions are there all the same, as other servers have them.
+func TestRegister_NamesKeysThatDoNotCompile(t *testing.T) {
+	t.Parallel()
+	for setting, members := range map[string]string{
+		"throttle.key":  `,"throttle":{"limit":1,"period":"1m","key":"event.data.x =="}`,
+		"singleton.key": `,"singleton":{"mode":"skip","key":"event.data.x =="}`,
+	} {
+		w := setup(t)
+		got := w.register([]byte(strings.Replace(string(registration("app", appURL, "a")), declared("app", appURL, "a", ""), declared("app", appURL, "a", members), 1)))
+		if !strings.HasPrefix(got.Message, "the following settings cannot be used: app-a: "+setting+": ") {
+			t.Errorf("%s: message is %q", setting, got.Message)
+		}
+		if diff := cmp.Diff([]string{"app-a"}, w.slugs()); diff != "" {
+			t.Errorf("%s: functions -want +got:\n%s", setting, diff)
+		}
 	}
 }
 

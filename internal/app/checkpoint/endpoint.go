@@ -12,6 +12,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/realtime"
@@ -147,7 +148,7 @@ func (c *Checkpoint) begin(ctx context.Context, fn function.Function, request ne
 	case !errors.Is(err, ports.ErrNotFound):
 		return fmt.Errorf("run %s: %w", request.RunID, err)
 	}
-	if c.functions.Standing(fn.ID).Skip() != run.NotSkipped {
+	if c.functions.Standing(fn.ID).Skip() != flow.NotSkipped {
 		return &InvalidError{Run: request.RunID, Reason: "the function is paused"}
 	}
 	started := request.event

@@ -113,7 +113,7 @@ func New(d Deps) *Scheduler {
 	if d.AtOnce <= 0 {
 		d.AtOnce = atOnce
 	}
-	starter := start.Starter{Store: d.Store, Advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, advance.Pause(d.Clock)), Clock: d.Clock}
+	starter := start.Starter{Store: d.Store, Advance: advance.New(d.Store, d.Tracker, d.Watcher, d.Log, advance.Pause(d.Clock)), Tracker: d.Tracker, Clock: d.Clock}
 	return &Scheduler{d: d, starter: starter, wake: make(chan struct{}, 1), functions: map[uuid.UUID]*timed{}, unread: map[uuid.UUID]bool{}}
 }
 

@@ -55,7 +55,7 @@ func New(d Deps) *Starter {
 		d.Pause = advance.Pause(d.Clock)
 	}
 	advancer := advance.New(d.Store, d.Tracker, d.Watcher, d.Log, d.Pause)
-	return &Starter{d: d, advance: advancer, starter: start.Starter{Store: d.Store, Advance: advancer, Clock: d.Clock}}
+	return &Starter{d: d, advance: advancer, starter: start.Starter{Store: d.Store, Advance: advancer, Tracker: d.Tracker, Clock: d.Clock}}
 }
 
 // inFlight bounds the holds being worked on. A hold has up to some megabytes of events.
@@ -120,17 +120,17 @@ func (s *Starter) decide(fn function.Function, held ports.Hold) ports.Schedule {
 	case ports.HoldDebounce:
 		spec.Key = flow.DebounceKey(held.Events[0])
 	}
-	next.Spec, next.Waiter = spec, s.waiter(held.Events, spec.Now)
+	next.Spec, next.Waiter = spec, s.waiter(fn, held.Events, spec.Now)
 	schedule := ports.Schedule{Hold: held.HoldRef}
 	start.Plan(&schedule, s.d.Functions, next, s.d.Log)
 	return schedule
 }
 
 // waiter tells all who wait for the run why there is none; nil when nobody does.
-func (s *Starter) waiter(events []event.Tracked, now time.Time) func(reason string) []event.Tracked {
+func (s *Starter) waiter(fn function.Function, events []event.Tracked, now time.Time) func(reason string) []event.Tracked {
 	var correlations []string
 	for _, e := range events {
-		if _, correlation := event.Target(e.Event); correlation != "" {
+		if correlation := start.Awaits(fn.Slug, fn.ID, e.Event); correlation != "" {
 			correlations = append(correlations, correlation)
 		}
 	}

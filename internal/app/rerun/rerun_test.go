@@ -71,7 +71,7 @@ func setup(t *testing.T, change ...func(*world)) *world {
 func newRerun(store ports.Store, history ports.History, functions rerun.Functions) *rerun.Rerun {
 	log, clock := slog.New(slog.DiscardHandler), testkit.Clock{}
 	in := ingest.New(nil, clock, testkit.IDs{})
-	return rerun.New(start.Starter{Store: store, Advance: advance.New(store, in, nil, log, advance.Pause(clock)), Clock: clock}, history, functions, testkit.IDs{}, log)
+	return rerun.New(start.Starter{Store: store, Advance: advance.New(store, in, nil, log, advance.Pause(clock)), Tracker: in, Clock: clock}, history, functions, testkit.IDs{}, log)
 }
 
 func TestRun_StartsAgainWithAllEvents(t *testing.T) {

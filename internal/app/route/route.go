@@ -81,7 +81,7 @@ func New(d Deps) *Router {
 	return &Router{
 		log: d.EventLog, store: d.Store, functions: d.Functions, events: d.Events, tracker: d.Tracker, clock: d.Clock, ids: d.IDs,
 		logger: d.Log, pause: d.Pause, atOnce: d.ResumesAtOnce, advance: advancer,
-		starter: start.Starter{Store: d.Store, Advance: advancer, Clock: d.Clock}, programs: programs{cache: expr.NewCache(programsKept)},
+		starter: start.Starter{Store: d.Store, Advance: advancer, Tracker: d.Tracker, Clock: d.Clock}, programs: programs{cache: expr.NewCache(programsKept)},
 	}
 }
 

@@ -2,11 +2,13 @@ package start_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/advance"
@@ -37,7 +39,7 @@ func (r *refusing) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Sche
 func starter(store ports.Store) start.Starter {
 	clock := testkit.Clock{}
 	in := ingest.New(nil, clock, testkit.IDs{})
-	return start.Starter{Store: store, Advance: advance.New(store, in, nil, slog.New(slog.DiscardHandler), advance.Pause(clock)), Clock: clock}
+	return start.Starter{Store: store, Advance: advance.New(store, in, nil, slog.New(slog.DiscardHandler), advance.Pause(clock)), Tracker: in, Clock: clock}
 }
 
 func TestSchedule_DecidesAgain(t *testing.T) {
@@ -111,5 +113,46 @@ func TestSchedule_WhenTheHolderCannotBeCancelled(t *testing.T) {
 	use := starter(closed{})
 	if _, _, err := use.Schedule(t.Context(), func() ports.Schedule { return ports.Schedule{} }); !errors.Is(err, ports.ErrClosed) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestSchedule_AnswersWhoeverIsSuperseded: of a debounced function's invocations only the last starts a run; who waits for another is told,
+// unless it invokes another function.
+func TestSchedule_AnswersWhoeverIsSuperseded(t *testing.T) {
+	t.Parallel()
+	fn, settings := withSettings(t, `{"debounce":{"period":"10s"}}`)
+	backend := mem.New(testkit.Clock{})
+	use := starter(backend)
+	known := functions{settings: settings}
+	for _, target := range []string{fn.Slug, "app-other", fn.ID.String(), fn.Slug} {
+		now := time.Now()
+		e := event.Tracked{InternalID: testkit.IDs{}.ULID(now), Event: event.Event{
+			Name: event.FunctionInvoked, Data: json.RawMessage(`{"_inngest":{"fn_id":"` + target + `","correlation_id":"for ` + target + `"}}`),
+		}}
+		_, answers, err := use.Schedule(t.Context(), func() ports.Schedule {
+			spec := start.Spec(fn, known, e)
+			spec.ID, spec.Key, spec.Now = testkit.IDs{}.ULID(now), e.InternalID.String(), now
+			var schedule ports.Schedule
+			start.Plan(&schedule, known, start.Run{Function: fn, Spec: spec, From: flow.FromEvent}, slog.New(slog.DiscardHandler))
+			return schedule
+		})
+		if err != nil || len(answers) != 1 || answers[0].Result != flow.IntoDebounce {
+			t.Fatalf("%v, %v", answers, err)
+		}
+	}
+	accepted, err := backend.Take(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, e := range accepted {
+		told = append(told, e.Name+" "+string(e.Data))
+	}
+	want := func(correlation string) string {
+		return `inngest/function.finished {"function_id":"","run_id":"","correlation_id":"` + correlation + `","error":{"name":"Error",` +
+			`"message":"invoked function was not started: superseded by a later event in its debounce"}}`
+	}
+	if diff := cmp.Diff([]string{want("for " + fn.Slug), want("for " + fn.ID.String())}, told); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }

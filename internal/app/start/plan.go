@@ -52,7 +52,7 @@ func Plan(schedule *ports.Schedule, functions Functions, r Run, log *slog.Logger
 	switch {
 	case err != nil:
 		r.refuse(schedule, run.Refuse(fmt.Sprintf("flow control of the function failed: %s", err), r.Spec.Now), err.Error())
-	case request == nil && skip != run.NotSkipped:
+	case request == nil && skip != flow.NotSkipped:
 		r.refuse(schedule, run.Skip(skip, r.Spec.Now), skip.Sentence())
 	default:
 		schedule.Runs = append(schedule.Runs, r.newRun(request, skip))
@@ -92,10 +92,10 @@ func size(e event.Event) int {
 	return len(text)
 }
 
-func (r *Run) newRun(request *flow.Request, skip run.SkipReason) ports.NewRun {
+func (r *Run) newRun(request *flow.Request, skip flow.SkipReason) ports.NewRun {
 	next := r.Record
 	state, jobs := run.New(r.Spec)
-	next.State, next.Start, next.More, next.Request, next.Paused = state, jobs[0], jobs[1:], request, skip != run.NotSkipped
+	next.State, next.Start, next.More, next.Request, next.Paused = state, jobs[0], jobs[1:], request, skip != flow.NotSkipped
 	if r.Unique {
 		next.IdempotencyKey = state.Idempotency
 	}
@@ -106,7 +106,7 @@ func (r *Run) newRun(request *flow.Request, skip run.SkipReason) ports.NewRun {
 }
 
 // instead are the events for whoever waits for the run, by what may become of it.
-func (r *Run) instead(request *flow.Request, skip run.SkipReason) map[flow.Result][]event.Tracked {
+func (r *Run) instead(request *flow.Request, skip flow.SkipReason) map[flow.Result][]event.Tracked {
 	events := map[flow.Result][]event.Tracked{}
 	if r.Unique {
 		events[flow.Duplicate] = r.Waiter(duplicateReason)
@@ -117,8 +117,8 @@ func (r *Run) instead(request *flow.Request, skip run.SkipReason) map[flow.Resul
 	if request.Values.RateLimit != nil {
 		events[flow.RateLimited] = r.Waiter(flow.InvokedRateLimited)
 	}
-	if skip == run.NotSkipped {
-		skip = run.Singleton
+	if skip == flow.NotSkipped {
+		skip = flow.SkippedBySingleton
 	}
 	events[flow.Skipped] = r.Waiter(skip.Sentence())
 	return events

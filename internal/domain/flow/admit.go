@@ -63,15 +63,6 @@ func (r Result) String() string {
 	return [...]string{"success", "success", "rate_limited", "debounced", "skipped", "idempotency"}[r]
 }
 
-// SkipReason is why a run is skipped, as it is recorded.
-type SkipReason string
-
-// The reasons.
-const (
-	SkippedBySingleton SkipReason = "Singleton"
-	SkippedByPause     SkipReason = "FunctionPaused"
-)
-
 // Outcome is what must become true, all of it or nothing, in the transaction in which Known was read.
 type Outcome struct {
 	Result Result
@@ -96,6 +87,20 @@ type Outcome struct {
 	Reason SkipReason
 	// Existing is the run that stands in the way: the lock's holder for Skipped, the key's run for Duplicate; otherwise zero.
 	Existing ulid.ULID
+}
+
+// InvokedSuperseded is the message of the error that an invoking step ends with when its event is superseded.
+const InvokedSuperseded = "invoked function was not started: superseded by a later event in its debounce"
+
+// Awaited is the superseded event if it is an invocation that somebody waits for, else nil. They have to be told: no run will do it.
+func (o Outcome) Awaited() *event.Tracked {
+	if o.Superseded == nil || o.Superseded.Name != event.FunctionInvoked {
+		return nil
+	}
+	if _, correlation := event.Target(o.Superseded.Event); correlation == "" {
+		return nil
+	}
+	return o.Superseded
 }
 
 // Admit decides what becomes of a request: batch, rate limit, debounce, singleton, pause and idempotency key, in this order. The first that

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -189,6 +190,28 @@ func TestAdmit_FiftyAtOnce(t *testing.T) {
 		}
 		if runs != c.runs || len(running) != c.running {
 			t.Errorf("%s: %d runs, %d are left, want %d and %d", name, runs, len(running), c.runs, c.running)
+		}
+	}
+}
+
+func TestOutcome_Awaited(t *testing.T) {
+	t.Parallel()
+	invoked := func(name, data string) *event.Tracked {
+		return &event.Tracked{Event: event.Event{Name: name, Data: json.RawMessage(data)}}
+	}
+	const correlated = `{"_inngest":{"fn_id":"app-fn","correlation_id":"run.step"}}`
+	for name, c := range map[string]struct {
+		superseded *event.Tracked
+		want       bool
+	}{
+		"nothing is superseded":   {nil, false},
+		"an event":                {invoked("x", correlated), false},
+		"an invocation":           {invoked(event.FunctionInvoked, correlated), true},
+		"one that nobody awaits":  {invoked(event.FunctionInvoked, `{"_inngest":{"fn_id":"app-fn"}}`), false},
+		"one without its members": {invoked(event.FunctionInvoked, `{}`), false},
+	} {
+		if got := (Outcome{Superseded: c.superseded}).Awaited(); (got != nil) != c.want || got != nil && got != c.superseded {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

@@ -54,6 +54,8 @@ func TestDecode_RefusesInTheWordsOfTheReference(t *testing.T) {
 		"mode's kind":    {`{"functions":[{"singleton":{"mode":[]}}]}`, `SingletonMode should be a string, got []`},
 		"throttle":       {`{"functions":[{"throttle":{"limit":1,"period":"1x"}}]}`, `time: unknown unit "x" in duration "1x"`},
 		"empty period":   {`{"functions":[{"throttle":{"limit":1,"period":""}}]}`, `time: invalid duration ""`},
+		"no period":      {`{"functions":[{"throttle":{"limit":1}}]}`, `time: invalid duration ""`},
+		"null period":    {`{"functions":[{"throttle":{"limit":1,"period":null}}]}`, `time: invalid duration ""`},
 		"days":           {`{"functions":[{"throttle":{"limit":1,"period":"1dd"}}]}`, `time: invalid duration "1dd"`},
 		"too long":       {`{"functions":[{"throttle":{"limit":1,"period":"99999w"}}]}`, `time: invalid duration "99999w"`},
 		"checkpoint":     {`{"functions":[{"checkpoint":{"batch_interval":true}}]}`, `time: invalid duration true`},

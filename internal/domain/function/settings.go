@@ -127,14 +127,14 @@ func (m SingletonMode) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(m))
 }
 
-// UnmarshalJSON reads a throttle; its period must be a duration when there is one.
+// UnmarshalJSON reads a throttle. It must have a period: without one it would let nothing start (spec 11 §1.3).
 func (t *Throttle) UnmarshalJSON(raw []byte) error {
 	type plain Throttle
 	if err := json.Unmarshal(raw, (*plain)(t)); err != nil {
 		return err
 	}
 	var spelled struct{ Period *string }
-	if json.Unmarshal(raw, &spelled) == nil && spelled.Period != nil && *spelled.Period == "" {
+	if json.Unmarshal(raw, &spelled) == nil && (spelled.Period == nil || *spelled.Period == "") {
 		return fmt.Errorf("time: invalid duration %q", "")
 	}
 	return nil

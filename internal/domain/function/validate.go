@@ -43,8 +43,9 @@ func ErrorText(complaints []string) string {
 	return fmt.Sprintf("%d errors occurred: * %s", len(complaints), strings.Join(complaints, " * "))
 }
 
-// validate finds everything wrong with a declared function and its converted form. Timeouts, the keys of throttles and
-// singletons, upper bounds of batches and the like are deliberately not looked at (spec 01 §4.6).
+// validate finds everything that a declared function and its converted form are refused for. Timeouts, the keys of throttles and
+// singletons, upper bounds of batches and the like are deliberately not looked at (spec 01 §4.6): no more is refused than apps
+// are used to. Whoever registers names such settings.
 func validate(d Declared, f Function, steps []Step, checks Checks) []string {
 	var found complaints
 	if f.Name == "" {

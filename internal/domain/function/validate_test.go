@@ -54,7 +54,7 @@ func TestConvert_Complains(t *testing.T) {
 		"debounce without a period":  {`{"debounce":{"key":"bad"}}`, []string{"Debounce expression is invalid: not so: bad", `The debounce period of '' is invalid: time: invalid duration ""`, "The debounce period of '' is less than the min of: 1s"}},
 		"rate limit, all wrong":      {`{"rateLimit":{"limit":-1,"key":"bad"}}`, []string{"limit must be greater than 0", "key is invalid: not so: bad", "period must be specified"}},
 		"cancel with a call":         {`{"cancel":[{"event":"e","if":"size(a)"}]}`, []string{"Cancellation expression is invalid: not so: size(a)"}},
-		"not validated": {`{"timeouts":{"start":"soon"},"throttle":{"limit":1,"key":"bad"},"singleton":{"key":"bad","mode":"skip"},
+		"not validated": {`{"timeouts":{"start":"soon"},"throttle":{"limit":1,"key":"bad","period":"0s"},"singleton":{"key":"bad","mode":"skip"},
 			"debounce":{"period":"1s","timeout":"soon"},"cancel":[{"event":"","timeout":"soon"}],"concurrency":-1}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -217,7 +217,7 @@ func rateLimitAtOnce(t *testing.T, p Ports) {
 }
 
 // isSkipped fails the test unless history has the run as skipped, and nothing else has it.
-func isSkipped(t *testing.T, p Ports, next ports.NewRun, reason run.SkipReason, at time.Time) {
+func isSkipped(t *testing.T, p Ports, next ports.NewRun, reason flow.SkipReason, at time.Time) {
 	t.Helper()
 	record, err := p.History.Run(t.Context(), next.State.ID)
 	must(t, err)
@@ -243,7 +243,7 @@ func singletonSkips(t *testing.T, p Ports) {
 	same(t, route(t, p, e, skipped), ports.Scheduled{Result: flow.Skipped, RunID: skipped.State.ID})
 	at := p.Now().UTC()
 	p.Pass(time.Second)
-	survives(t, p, func(p Ports) { isSkipped(t, p, skipped, run.Singleton, at) })
+	survives(t, p, func(p Ports) { isSkipped(t, p, skipped, flow.SkippedBySingleton, at) })
 	records, err := p.History.EventRuns(t.Context(), e.InternalID)
 	must(t, err)
 	same(t, len(records), 1)
@@ -346,7 +346,7 @@ func pausedSkips(t *testing.T, p Ports) {
 	skipped := asks(p, settings, e, whilePaused)
 	same(t, route(t, p, e, skipped), ports.Scheduled{Result: flow.Skipped, RunID: skipped.State.ID})
 	at := p.Now().UTC()
-	survives(t, p, func(p Ports) { isSkipped(t, p, skipped, run.FunctionPaused, at) })
+	survives(t, p, func(p Ports) { isSkipped(t, p, skipped, flow.SkippedByPause, at) })
 	if leaseSoon(t, p) != nil {
 		t.Fatal("a skipped run has a job")
 	}
@@ -364,7 +364,7 @@ func pausedBatch(t *testing.T, p Ports) {
 	same(t, answer, []ports.Scheduled{{Result: flow.Skipped, RunID: skipping.Runs[0].State.ID}})
 	at := p.Now().UTC()
 	survives(t, p, func(p Ports) {
-		isSkipped(t, p, skipping.Runs[0], run.FunctionPaused, at)
+		isSkipped(t, p, skipping.Runs[0], flow.SkippedByPause, at)
 		noHold(t, p)
 	})
 }

@@ -1,6 +1,7 @@
 package portstest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -28,6 +29,8 @@ func TestHolds(t *testing.T, run Runner) {
 		"Debounce/of each function and key is one":             debounceKeys,
 		"Debounce/that is due takes another event":             debounceJoins,
 		"Debounce/of an event that is published with it":       debouncePublished,
+		"Debounce/wants an answer for who waits":               debounceAwaited,
+		"Debounce/answers who waits or changes nothing":        debounceAnswerCut,
 		"Take/waits until a hold is due":                       takeHoldWaits,
 		"Take/wakes up for a hold that fills up":               takeHoldWakes,
 		"Take/returns what is due earliest":                    takeHoldOrder,
@@ -210,7 +213,7 @@ func debounceQuiet(t *testing.T, p Ports) {
 	p.Pass(9 * time.Second)
 	p = restarted(p)
 	later, answer := ask(t, p, settings)
-	same(t, answer, ports.Scheduled{Result: flow.IntoDebounce, Superseded: e.InternalID})
+	same(t, answer, ports.Scheduled{Result: flow.IntoDebounce})
 	due := p.Now().UTC().Add(10 * time.Second)
 	p.Pass(9 * time.Second)
 	noHold(t, p)
@@ -245,8 +248,8 @@ func debounceOlder(t *testing.T, p Ports) {
 	kept := intoHold(t, p, settings, 1)
 	p.Pass(5 * time.Second)
 	p = restarted(p)
-	older, answer := ask(t, p, settings, func(e *event.Tracked) { e.TS = kept[0].TS - 1 })
-	same(t, answer, ports.Scheduled{Result: flow.IntoDebounce, Superseded: older.InternalID})
+	_, answer := ask(t, p, settings, func(e *event.Tracked) { e.TS = kept[0].TS - 1 })
+	same(t, answer, ports.Scheduled{Result: flow.IntoDebounce})
 	p.Pass(5 * time.Second)
 	got := takeHold(t, p)
 	same(t, got.Events, kept)
@@ -276,8 +279,7 @@ func debounceKeys(t *testing.T, p Ports) {
 func debounceJoins(t *testing.T, p Ports) {
 	settings := debouncing(t, "1m", "", "")
 	taken := aDueHold(t, p, settings)
-	later, answer := ask(t, p, settings)
-	same(t, answer.Superseded, taken.Events[0].InternalID)
+	later := becomes(t, p, settings, flow.IntoDebounce)
 	is(t, p.Holds.Release(t.Context(), taken.HoldRef, p.Now()), ports.ErrNotFound)
 	is(t, p.Holds.Park(t.Context(), taken.HoldRef, "reason"), ports.ErrNotFound)
 	refused := starting(p, settings, taken)
@@ -306,6 +308,69 @@ func debouncePublished(t *testing.T, p Ports) {
 	p = restarted(p)
 	p.Pass(10 * time.Second)
 	same(t, takeHold(t, p).Events, []event.Tracked{e})
+}
+
+// invoking makes an event the invocation of a function by a step that waits.
+func invoking(e *event.Tracked) {
+	e.Name, e.Data = event.FunctionInvoked, []byte(`{"_inngest":{"fn_id":"app-fn","correlation_id":"run.step"}}`)
+}
+
+// answering is the schedule of an event that has an answer for who waits for another.
+func answering(p Ports, settings *flow.Settings, e, superseded event.Tracked, answer ...event.Tracked) ports.Schedule {
+	next := asks(p, settings, e)
+	next.Answers = map[ulid.ULID][]event.Tracked{superseded.InternalID: answer}
+	return ports.Schedule{Event: e.InternalID, Runs: []ports.NewRun{next}}
+}
+
+func debounceAwaited(t *testing.T, p Ports) {
+	settings := debouncing(t, "10s", "", "")
+	waiting := becomes(t, p, settings, flow.IntoDebounce, invoking)
+	refuses := func(e, want event.Tracked) {
+		t.Helper()
+		_, err := p.Store.Schedule(t.Context(), ports.Schedule{Event: e.InternalID, Runs: []ports.NewRun{asks(p, settings, e)}})
+		var superseded *ports.SupersededError
+		if !errors.As(err, &superseded) {
+			t.Fatalf("error is %v", err)
+		}
+		same(t, *superseded, ports.SupersededError{Function: settings.Function, Event: want})
+		_, err = p.Store.Schedule(t.Context(), answering(p, settings, e, anEvent(p), anEvent(p)))
+		if !errors.As(err, &superseded) {
+			t.Fatalf("with an answer for another event, error is %v", err)
+		}
+		unsettled(t, p, e)
+	}
+	older := accepted(t, p, invoking, func(e *event.Tracked) { e.TS = waiting.TS - 1 })
+	refuses(older, older)
+	answer := anEvent(p)
+	_, err := p.Store.Schedule(t.Context(), answering(p, settings, older, older, answer))
+	must(t, err)
+	same(t, takeSoon(t, p, 10), []event.Tracked{answer})
+
+	later := accepted(t, p)
+	refuses(later, waiting)
+	_, err = p.Store.Schedule(t.Context(), answering(p, settings, later, waiting)) // an empty one is one
+	must(t, err)
+	_, err = p.Store.Schedule(t.Context(), answering(p, settings, accepted(t, p), later, anEvent(p))) // nobody waits for the later one
+	must(t, err)
+	if left := takeSoon(t, p, 10); len(left) > 0 {
+		t.Errorf("accepted %v", left)
+	}
+}
+
+func debounceAnswerCut(t *testing.T, p Ports) {
+	settings := debouncing(t, "10s", "", "")
+	waiting := becomes(t, p, settings, flow.IntoDebounce, invoking)
+	later, answer := accepted(t, p), anEvent(p)
+	cut(t, p, func() error {
+		_, err := p.Store.Schedule(t.Context(), answering(p, settings, later, waiting, answer))
+		return err
+	}, func(t *testing.T) { unsettled(t, p, later) })
+	if p.FailWrite == nil {
+		return
+	}
+	same(t, takeSoon(t, p, 10), []event.Tracked{answer})
+	p.Pass(10 * time.Second)
+	same(t, takeHold(t, p).Events, []event.Tracked{later})
 }
 
 // waitingForHold takes a hold in the background.

@@ -26,6 +26,11 @@ func (b *Backend) decide(runs []ports.NewRun) ([]flow.Outcome, error) {
 		if !out.Cancel.IsZero() {
 			return nil, &ports.LockedError{Lock: out.Lock, Holder: out.Cancel}
 		}
+		if awaited := out.Awaited(); awaited != nil {
+			if _, answered := r.Answers[awaited.InternalID]; !answered {
+				return nil, &ports.SupersededError{Function: r.State.FunctionID, Event: *awaited}
+			}
+		}
 		if out.Result == flow.Started && r.IdempotencyKey != "" {
 			started[r.IdempotencyKey] = r.State.ID
 		}
@@ -78,9 +83,6 @@ func (b *Backend) carryOut(r ports.NewRun, out flow.Outcome) ports.Scheduled {
 	if out.Spent != nil {
 		b.tats[r.Request.Values.RateLimit.State(r.State.FunctionID)] = out.Spent.TAT
 	}
-	if out.Superseded != nil {
-		answer.Superseded = out.Superseded.InternalID
-	}
 	switch out.Result {
 	case flow.Started:
 		answer.RunID, r.Start.At = r.State.ID, out.Start
@@ -96,7 +98,7 @@ func (b *Backend) carryOut(r ports.NewRun, out flow.Outcome) ports.Scheduled {
 		}
 	case flow.Skipped:
 		answer.RunID = r.State.ID
-		end := run.Skip(run.SkipReason(out.Reason), b.clock.Now().UTC())
+		end := run.Skip(out.Reason, b.clock.Now().UTC())
 		record := b.enter(r, end.Status)
 		record.EndedAt, record.Output = end.At, end.Output
 	case flow.Duplicate:
@@ -104,5 +106,8 @@ func (b *Backend) carryOut(r ports.NewRun, out flow.Outcome) ports.Scheduled {
 	case flow.RateLimited:
 	}
 	b.accept(r.Instead[out.Result])
+	if awaited := out.Awaited(); awaited != nil {
+		b.accept(r.Answers[awaited.InternalID])
+	}
 	return answer
 }
