@@ -6,6 +6,7 @@ package ports
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/trace"
 )
 
 // Errors of all ports.
@@ -167,6 +169,8 @@ type SkippedRun struct {
 	// Cron is the schedule that would have started it, empty for none.
 	Cron string
 	End  run.Finish
+	// Spans are what history shows of it.
+	Spans []trace.Span
 }
 
 // RunsQuery selects runs in progress. Zero fields do not select.
@@ -205,6 +209,8 @@ type NewRun struct {
 	Batch ulid.ULID
 	// Cron is the schedule that started the run, empty for none.
 	Cron string
+	// Spans are what history shows of it when it starts; of one that is skipped instead it shows trace.Ended of them.
+	Spans []trace.Span
 }
 
 // Scheduled says what became of a NewRun.
@@ -226,6 +232,8 @@ type Commit struct {
 	Transition run.Transition
 	// Publish are Transition.Publish, complete with IDs.
 	Publish []event.Tracked
+	// Spans are what history shows of it. They are stored with it.
+	Spans []trace.Span
 }
 
 // Queue hands out jobs that are due and for which there is room.
@@ -334,6 +342,12 @@ type History interface {
 	Steps(ctx context.Context, id ulid.ULID) ([]run.Step, error)
 	// Origin returns what started a run, in progress or ended; ErrNotFound when the run or an event of it is not kept any more.
 	Origin(ctx context.Context, id ulid.ULID) (Origin, error)
+	// Spans returns all rows of a run's trace, ordered by start, end and ID, without inputs and outputs, which may be large, but
+	// saying where they are. Those of a run that the server itself wrote tell of everything that was committed; rows of one span
+	// may have been put together (trace.Merge). A run that is not known has none.
+	Spans(ctx context.Context, run ulid.ULID) ([]trace.Span, error)
+	// Payload returns the input and the output of one row, by its ID; nil for none. ErrNotFound: the run has no such row.
+	Payload(ctx context.Context, run ulid.ULID, span string) (input, output json.RawMessage, err error)
 	// Response returns the answer that a durable endpoint has given to its client; nil when it has given none.
 	Response(ctx context.Context, id ulid.ULID) (*sdk.HTTPResult, error)
 }

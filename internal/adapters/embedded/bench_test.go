@@ -16,6 +16,8 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -42,11 +44,24 @@ func benchEvent() event.Tracked {
 }
 
 func benchRun(events ...event.Tracked) ports.NewRun {
-	state, jobs := run.New(run.Spec{
+	spec := run.Spec{
 		ID: ulid.Make(), AppID: benchFunction, FunctionID: benchFunction, FunctionVersion: 1, Slug: "bench-go", MaxAttempts: 5,
 		Events: events, Key: events[0].ID, Now: time.Now(),
-	})
-	return ports.NewRun{State: state, Start: jobs[0], IdempotencyKey: state.Idempotency}
+	}
+	state, jobs := run.New(spec)
+	return ports.NewRun{
+		State: state, Start: jobs[0], IdempotencyKey: state.Idempotency,
+		Spans: trace.Scheduled(trace.Beginning{Spec: spec, Due: spec.Now}),
+	}
+}
+
+// benchReplied is an answer of an app as the executor passes it on.
+func benchReplied(lease ports.Lease, reply sdk.Reply) run.Replied {
+	return run.Replied{Job: lease.Job, Reply: reply, CalledAt: time.Now(), Now: time.Now(), Exchange: run.Exchange{
+		Request: ulid.Make().String(), Status: reply.Status, Size: 4, Header: map[string]string{
+			"Content-Length": "4", "Content-Type": "application/json", "Date": "Mon, 23 Nov 2026 23:18:29 GMT", "X-Inngest-Sdk": "go:v1", "X-Inngest-Req-Version": "2",
+		},
+	}}
 }
 
 func benchFinish(state run.State) event.Tracked {
@@ -100,9 +115,11 @@ func BenchmarkCommit(b *testing.B) {
 				id := fmt.Sprintf("%040x", len(state.Stack))
 				next := lease.Job
 				next.ID, next.Kind = state.ID.String()+id, run.KindEdge
-				_, err = e.Store().Commit(b.Context(), ports.Commit{Lease: lease, State: state, Transition: run.Transition{
-					Steps: []run.Step{{ID: id, Memo: memo}}, Jobs: []run.Job{next}, Current: run.Disposition{Fate: run.FateDone},
-				}})
+				t := run.Transition{
+					Steps: []run.Step{{ID: id, Memo: memo, Op: sdk.OpStepRun}}, Jobs: []run.Job{next}, Current: run.Disposition{Fate: run.FateDone},
+				}
+				in := benchReplied(lease, sdk.Reply{Status: 206, Ops: []sdk.Op{{Op: sdk.OpStepRun, ID: id, Name: "step", UserlandID: "step"}}})
+				_, err = e.Store().Commit(b.Context(), ports.Commit{Lease: lease, State: state, Transition: t, Spans: trace.Advanced(state, in, t, nil)})
 				if err != nil {
 					b.Error(err)
 					return
@@ -176,11 +193,12 @@ func benchWork(ctx context.Context, b *testing.B, e *Engine, finished *atomic.In
 		if err != nil {
 			return errors.Is(err, context.Canceled)
 		}
+		t := run.Transition{
+			Current: run.Disposition{Fate: run.FateDone}, Finish: &run.Finish{Status: run.Completed, Output: json.RawMessage(`"ok"`), At: time.Now()},
+		}
+		in := benchReplied(lease, sdk.Reply{Status: 200, Output: t.Finish.Output})
 		_, err = e.Store().Commit(ctx, ports.Commit{
-			Lease: lease, State: state, Publish: []event.Tracked{benchFinish(state)},
-			Transition: run.Transition{
-				Current: run.Disposition{Fate: run.FateDone}, Finish: &run.Finish{Status: run.Completed, Output: json.RawMessage(`"ok"`), At: time.Now()},
-			},
+			Lease: lease, State: state, Publish: []event.Tracked{benchFinish(state)}, Transition: t, Spans: trace.Advanced(state, in, t, nil),
 		})
 		if err != nil {
 			b.Error(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -103,6 +104,7 @@ func crashChild(dir string) {
 				} else {
 					commit.Transition.Finish = &run.Finish{Status: run.Completed, At: time.Now()}
 				}
+				commit.Spans = []trace.Span{crashSpan(state, len(state.Stack), commit.Transition.Finish != nil)}
 				_, err = e.Store().Commit(ctx, commit)
 				check(err)
 				say(what, state.ID)
@@ -110,6 +112,20 @@ func crashChild(dir string) {
 		}()
 	}
 	select {}
+}
+
+// crashSpan is the row of the n-th commit on a run.
+func crashSpan(s run.State, n int, ends bool) trace.Span {
+	traceID, root := trace.RunIDs(s.ID)
+	row := trace.Span{
+		Run: s.ID, App: s.AppID, Function: s.FunctionID, Trace: traceID, ID: fmt.Sprintf("%016d", n), Parent: root, Dynamic: fmt.Sprintf("%016d", n),
+		Name: trace.NameStep, Start: time.Now(), End: time.Now(), Status: trace.Completed,
+	}
+	if ends {
+		row.Dynamic, row.Parent, row.Name = root, trace.NoParent, trace.NameExtend
+		row.Summary = &trace.Summary{Status: trace.Completed, EndedAt: time.Now()}
+	}
+	return row
 }
 
 // TestKill_LosesNothingAcknowledged kills a process at work, several times on one directory, and looks at what it left.
@@ -135,6 +151,15 @@ func TestKill_LosesNothingAcknowledged(t *testing.T) {
 		}
 	}
 	for _, orphans := range []string{
+		// Of a run that has a row in history there is one root, one row of the step once it is made, and one end.
+		"SELECT 1 FROM function_runs r JOIN trace_runs t USING (run_id) WHERE (SELECT COUNT(*) FROM spans s WHERE s.trace_id = CAST(t.trace_id AS TEXT) AND name = 'executor.run') <> 1",
+		"SELECT 1 FROM function_runs WHERE batch_id = zeroblob(16) AND run_id NOT IN (SELECT run_id FROM trace_runs)",
+		"SELECT 1 FROM function_finishes f JOIN trace_runs t USING (run_id) WHERE t.status <> 300",
+		"SELECT 1 FROM trace_runs WHERE status = 300 AND run_id NOT IN (SELECT run_id FROM function_finishes)",
+		"SELECT 1 FROM ingot_steps p JOIN trace_runs t USING (run_id) WHERE (SELECT COUNT(*) FROM spans s WHERE s.trace_id = CAST(t.trace_id AS TEXT) AND name = 'executor.step') <> 1",
+		"SELECT 1 FROM spans WHERE status = 'Completed' AND dynamic_span_id = span_id AND name = 'executor.step' GROUP BY trace_id HAVING COUNT(*) > 1",
+		"SELECT 1 FROM spans WHERE name = 'EXTEND' AND trace_id NOT IN (SELECT trace_id FROM spans WHERE name = 'executor.run')",
+		"SELECT 1 FROM ingot_history_log",
 		"SELECT 1 FROM ingot_hold_events WHERE hold_id NOT IN (SELECT hold_id FROM ingot_holds)",
 		"SELECT 1 FROM ingot_holds h WHERE events <> (SELECT COUNT(*) FROM ingot_hold_events e WHERE e.hold_id = h.hold_id) OR revision <> events",
 		"SELECT 1 FROM ingot_locks WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",

@@ -74,6 +74,9 @@ func (e *Engine) restore(ctx context.Context) error {
 	if err := e.keep.restore(ctx, queries); err != nil {
 		return fmt.Errorf("restore retention: %w", err)
 	}
+	if err := e.writer.history.restore(ctx, queries); err != nil {
+		return fmt.Errorf("restore history: %w", err)
+	}
 	return nil
 }
 
@@ -100,7 +103,7 @@ func (e *Engine) Cancellations() ports.Cancellations {
 }
 
 // History returns the port of what happened.
-func (e *Engine) History() ports.History { return history{db: e.db} }
+func (e *Engine) History() ports.History { return history{db: e.db, projector: e.writer.history} }
 
 // Metadata returns the port of what is attached to runs and steps.
 func (e *Engine) Metadata() ports.Metadata { return attachments{writer: e.writer, db: e.db} }
@@ -114,6 +117,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		e.queue.shut()
 		e.log.shut()
 		e.holds.shut()
+		e.writer.history.close()
 		closed := make(chan error, 1)
 		go func() { closed <- errors.Join(e.writer.stop(), e.db.close()) }()
 		select {

@@ -16,7 +16,8 @@ const maxEvents = 1000
 
 // history answers from the reference's tables, so it also knows what the reference wrote.
 type history struct {
-	db *database
+	db        *database
+	projector *projector
 }
 
 var _ ports.History = history{}

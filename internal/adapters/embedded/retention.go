@@ -257,6 +257,7 @@ func (r *retention) prune(w *writer) {
 	if todo.empty() {
 		return
 	}
+	w.history.forget(todo.runs)
 	var gone removed
 	apply := func(t *tx) (err error) {
 		gone, err = todo.remove(t, now)
@@ -286,10 +287,13 @@ type removed struct{ oldestKeys, expired, buckets int }
 func (w work) remove(t *tx, now time.Time) (gone removed, err error) {
 	s := t.statements
 	for _, id := range w.runs {
-		for _, stmt := range []*sqlite.Stmt{s.deleteFunctionRun, s.deleteFinish, s.deleteSteps, s.deleteEnded, s.deleteMetadata, s.deleteEventBatch} {
+		for _, stmt := range []*sqlite.Stmt{s.deleteFunctionRun, s.deleteFinish, s.deleteSteps, s.deleteEnded, s.deleteMetadata, s.deleteEventBatch, s.deleteTraceRun} {
 			if _, err := t.exec(stmt, id[:]); err != nil {
 				return gone, err
 			}
+		}
+		if _, err := t.exec(s.deleteSpans, id.String()); err != nil {
+			return gone, err
 		}
 	}
 	for _, id := range w.events {

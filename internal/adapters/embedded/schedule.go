@@ -15,17 +15,29 @@ import (
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
 // Schedule implements ports.Store.
 func (st *store) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
+	if err := st.writer.history.admit(ctx); err != nil {
+		return nil, fmt.Errorf("schedule %d runs for event %s: %w", len(s.Runs), s.Event, err)
+	}
 	sc := &scheduling{Schedule: s, planned: make([]plannedRun, len(s.Runs))}
 	size := eventsSize(s.Publish) + 400*len(s.Skipped) + 100*len(s.Ticks)
 	for i, next := range s.Runs {
 		sc.planned[i] = planRun(next)
-		size += sc.planned[i].size
+		if sc.planned[i].record == nil {
+			sc.planned[i].told = st.record(next.Spans)
+		}
+		size += sc.planned[i].size + len(sc.planned[i].told)
 	}
+	for i := range s.Skipped {
+		sc.skipped = append(sc.skipped, s.Skipped[i].Spans...)
+	}
+	sc.told = st.record(sc.skipped)
+	size += len(sc.told)
 	err := st.writer.do(ctx, &operation{
 		size:      size,
 		apply:     func(t *tx) error { return st.schedule(ctx, t, sc) },
@@ -44,6 +56,9 @@ type scheduling struct {
 	answer    []ports.Scheduled
 	published []event.Tracked
 	held      holdChanges
+	// skipped are the spans of runs that do not start, told is their record.
+	skipped []trace.Span
+	told    []byte
 }
 
 // schedule writes a schedule. All that may refuse it comes before the first write; the last of it is the event's row in the
@@ -93,7 +108,26 @@ func (st *store) schedule(ctx context.Context, t *tx, sc *scheduling) (err error
 		}
 		sc.answer = append(sc.answer, scheduled)
 	}
-	return writeSkipped(t, sc.Skipped)
+	if err := writeSkipped(t, sc.Skipped); err != nil {
+		return err
+	}
+	st.tell(t, sc)
+	return nil
+}
+
+// tell adds what a schedule has for the history of runs.
+func (st *store) tell(t *tx, sc *scheduling) {
+	for i := range sc.planned {
+		switch p := &sc.planned[i]; sc.answer[i].Result {
+		case flow.Started:
+			t.tell(p.spans, p.told)
+		case flow.Skipped:
+			a := p.admission
+			spans := trace.Ended(p.spans, a.skipped.End, a.outcome.Reason, a.outcome.Existing)
+			t.tell(spans, st.record(spans))
+		}
+	}
+	t.tell(sc.skipped, sc.told)
 }
 
 // current refuses a schedule that was decided on what is not so any more. It writes nothing.
@@ -170,12 +204,15 @@ type plannedRun struct {
 	jobs     plannedJobs
 	pauses   plannedPauses
 	parts    []part
-	size     int
+	// spans are what history shows of it when it starts, told is their record.
+	spans []trace.Span
+	told  []byte
+	size  int
 }
 
 func planRun(next ports.NewRun) plannedRun {
 	p := plannedRun{
-		cron: next.Cron, instead: next.Instead, answers: next.Answers, request: next.Request, paused: next.Paused, batch: next.Batch,
+		cron: next.Cron, instead: next.Instead, answers: next.Answers, request: next.Request, paused: next.Paused, batch: next.Batch, spans: next.Spans,
 	}
 	if next.IdempotencyKey != "" {
 		p.key = keyHash(next.IdempotencyKey)

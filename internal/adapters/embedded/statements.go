@@ -39,6 +39,11 @@ type statements struct {
 	getBucket, putBucket, deleteFullBuckets  *sqlite.Stmt
 	getLock, putLock, deleteLock             *sqlite.Stmt
 	insertEventBatch, deleteEventBatch       *sqlite.Stmt
+	insertHistoryLog, deleteHistoryLog       *sqlite.Stmt
+	insertSpan, deleteSpans                  *sqlite.Stmt
+	putTraceRun, deleteTraceRun              *sqlite.Stmt
+	traceRunExists, markTraceRunAI           *sqlite.Stmt
+	runTriggers                              *sqlite.Stmt
 }
 
 // prepare prepares them all on the connection that writes.
@@ -76,6 +81,10 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.getBucket, db.GetBucket}, {&s.putBucket, db.PutBucket}, {&s.deleteFullBuckets, db.DeleteFullBuckets},
 		{&s.getLock, db.GetLock}, {&s.putLock, db.PutLock}, {&s.deleteLock, db.DeleteLock},
 		{&s.insertEventBatch, db.InsertEventBatch}, {&s.deleteEventBatch, db.DeleteEventBatch},
+		{&s.insertHistoryLog, db.InsertHistoryLog}, {&s.deleteHistoryLog, db.DeleteHistoryLog},
+		{&s.insertSpan, db.InsertSpan}, {&s.deleteSpans, db.DeleteSpans},
+		{&s.putTraceRun, db.PutTraceRun}, {&s.deleteTraceRun, db.DeleteTraceRun},
+		{&s.traceRunExists, db.TraceRunExists}, {&s.markTraceRunAI, db.MarkTraceRunAI}, {&s.runTriggers, db.RunTriggers},
 	} {
 		stmt, err := conn.Prepare(entry.query)
 		if err != nil {

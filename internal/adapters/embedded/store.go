@@ -11,6 +11,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -47,8 +48,16 @@ func (st *store) Commit(ctx context.Context, c ports.Commit) (run.State, error) 
 	if err != nil {
 		return run.State{}, fmt.Errorf("commit run %s: %w", c.State.ID, err)
 	}
+	if err := st.writer.history.admit(ctx); err != nil {
+		if current != nil {
+			st.queue.unclaim(current)
+		}
+		return run.State{}, fmt.Errorf("commit run %s: %w", c.State.ID, err)
+	}
 	after := c.State.Apply(c.Lease.Job, c.Transition)
 	p := planCommit(c, after)
+	p.spans = st.record(c.Spans)
+	p.size += len(p.spans)
 	if job := c.Transition.ResetJob; job != "" && st.queue.attempted(c.State.ID, job) {
 		p.reset = job
 	}
@@ -56,7 +65,9 @@ func (st *store) Commit(ctx context.Context, c ports.Commit) (run.State, error) 
 	err = st.writer.do(ctx, &operation{
 		size: p.size,
 		apply: func(t *tx) (err error) {
-			published, err = st.write(t, &p, current, published[:0])
+			if published, err = st.write(t, &p, current, published[:0]); err == nil {
+				t.tell(c.Spans, p.spans)
+			}
 			return err
 		},
 		committed: func() { st.committed(&p, current, published) },
@@ -98,7 +109,17 @@ type plannedCommit struct {
 	ended, response []byte
 	// reset is the job whose attempts are written anew; empty when they are none anyway.
 	reset string
+	// spans is the record of Spans.
+	spans []byte
 	size  int
+}
+
+// record is what is stored of spans until they are written; nil in memory, where nothing outlives the process.
+func (st *store) record(spans []trace.Span) []byte {
+	if st.db.path == "" {
+		return nil
+	}
+	return spansRecord(spans)
 }
 
 func planCommit(c ports.Commit, after run.State) plannedCommit {

@@ -12,6 +12,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/sql/sqlite/db"
 )
@@ -51,12 +52,15 @@ type writer struct {
 	queries    *db.Queries
 	shim       *sql.DB
 	keep       *retention
+	history    *projector
 
 	queue   chan *operation
 	mu      sync.RWMutex // held for reading while sending on queue, so that closing it is safe
 	closed  bool
 	running sync.WaitGroup
 
+	// record is room for what a transaction has for the history of runs.
+	record []byte
 	// current is the open transaction, nil between two.
 	current *tx
 	fault   func() error // see Config
@@ -69,6 +73,7 @@ func newWriter(d *database, cfg Config, keep *retention) (*writer, error) {
 		return nil, fmt.Errorf("prepare statements: %w", translate(err))
 	}
 	w := &writer{db: d, clock: cfg.Clock, logger: cfg.Logger, statements: prepared, keep: keep, fault: cfg.fault, queue: make(chan *operation, backlog)}
+	w.history = newProjector(cfg, w)
 	w.shim = sql.OpenDB(connector{open: func(context.Context) (*session, error) {
 		return &session{conn: d.conn, shared: true, exec: func(stmt *sqlite.Stmt) error { return w.current.write(stmt) }}, nil
 	}})
@@ -140,6 +145,7 @@ func (w *writer) stop() error {
 	}
 	w.mu.Unlock()
 	w.running.Wait()
+	w.history.drain()
 	return w.shim.Close()
 }
 
@@ -202,9 +208,9 @@ func (w *writer) commit(batch []*operation) {
 // transact applies operations in one transaction. An operation that refuses is answered in outcomes and does not disturb
 // the others; an error means that nothing was written.
 func (w *writer) transact(ops []*operation, outcomes []error) error {
-	t := &tx{statements: w.statements, queries: w.queries, conn: w.db.conn, fault: w.fault}
+	t := &tx{statements: w.statements, queries: w.queries, conn: w.db.conn, fault: w.fault, record: w.record[:0]}
 	w.current = t
-	defer func() { w.current = nil }()
+	defer func() { w.current, w.record = nil, t.record }()
 	if err := t.step(w.statements.begin); err != nil {
 		return translate(err)
 	}
@@ -217,10 +223,17 @@ func (w *writer) transact(ops []*operation, outcomes []error) error {
 		}
 		outcomes[i] = translate(outcomes[i])
 	}
+	if len(t.record) > 0 {
+		if _, err := t.exec(w.statements.insertHistoryLog, w.history.next(), t.record); err != nil {
+			w.rollback()
+			return translate(err)
+		}
+	}
 	if err := t.step(w.statements.commit); err != nil {
 		w.rollback()
 		return translate(err)
 	}
+	w.history.committed(t.spans)
 	for i, op := range ops {
 		if outcomes[i] == nil && op.committed != nil {
 			op.committed()
@@ -251,6 +264,18 @@ type tx struct {
 	// failed is the first error of a statement; the transaction is lost with it.
 	failed error
 	fault  func() error
+	// spans are what the transaction has for the history of runs, record is the same as it is stored; nil in memory.
+	spans  [][]trace.Span
+	record []byte
+}
+
+// tell adds to what the transaction has for the history of runs. It is the last thing an operation does, since a refusal takes
+// nothing of it back.
+func (t *tx) tell(spans []trace.Span, record []byte) {
+	if len(spans) > 0 {
+		t.spans = append(t.spans, spans)
+	}
+	t.record = append(t.record, record...)
 }
 
 // exec runs a writing statement with its parameters in order and returns how many rows it changed. Parameters are

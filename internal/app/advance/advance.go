@@ -13,6 +13,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -93,7 +94,10 @@ func (a *Advancer) Apply(ctx context.Context, step Step) (run.State, run.Transit
 			a.tell(ctx, state, t)
 			return state, t, nil
 		}
-		next, err := a.commit(ctx, ports.Commit{Lease: step.Lease, State: state, Transition: t, Publish: a.tracker.Track(t.Publish...)})
+		published := a.tracker.Track(t.Publish...)
+		next, err := a.commit(ctx, ports.Commit{
+			Lease: step.Lease, State: state, Transition: t, Publish: published, Spans: trace.Advanced(state, step.Input, t, published),
+		})
 		if taken := (*ports.SignalTakenError)(nil); errors.As(err, &taken) {
 			step.Input = run.WithConflict(step.Input, taken.Signal)
 			step.Known = &state

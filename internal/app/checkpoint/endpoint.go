@@ -18,6 +18,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/realtime"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -162,7 +163,10 @@ func (c *Checkpoint) begin(ctx context.Context, fn function.Function, request ne
 	spec.Endpoint = &run.Endpoint{Method: request.endpoint.Method, Language: sdk.EndpointLanguage(sdkName)}
 	state, jobs := run.New(spec)
 	_, err = c.store.Schedule(ctx, ports.Schedule{
-		Runs:    []ports.NewRun{{State: state, Start: jobs[0], More: jobs[1:], IdempotencyKey: state.Idempotency}},
+		Runs: []ports.NewRun{{
+			State: state, Start: jobs[0], More: jobs[1:], IdempotencyKey: state.Idempotency,
+			Spans: trace.Scheduled(trace.Beginning{Spec: spec, Due: spec.Now, From: flow.FromRequest}),
+		}},
 		Publish: tracked,
 	})
 	if errors.Is(err, ports.ErrOutdated) {

@@ -11,6 +11,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -65,11 +66,11 @@ func (x *Executor) request(lease ports.Lease, state run.State, call run.Call, fn
 	if err != nil {
 		return ports.Call{}, err
 	}
-	trace := state.Trace()
+	place := trace.Of(state.ID)
 	header := sdk.HeaderInput{
 		RunID: state.ID, FunctionID: state.FunctionID, AppID: state.AppID, Target: call.Target,
 		JobID: job.ID, RequestID: request, GenerationID: lease.Generation, Attempt: call.Attempt, RequestVersion: call.RequestVersion,
-		TraceID: trace.ID, TraceRef: trace.Parent,
+		TraceID: place.ID, TraceRef: place.Parent,
 	}
 	if x.config.SigningKey != "" {
 		if header.Signature, err = sdk.Signature(x.config.SigningKey, body, at.Unix()); err != nil {

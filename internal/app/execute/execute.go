@@ -15,6 +15,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/app/advance"
 	"github.com/ingothq/ingot/internal/domain/function"
+	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
@@ -235,7 +236,13 @@ func (x *Executor) reply(ctx context.Context, lease ports.Lease, state run.State
 	}
 	reply := interpret(response, now)
 	result = resultOf(reply)
-	return run.Replied{Job: lease.Job, Reply: reply, CalledAt: calledAt, Now: now, Limits: limits, Backoff: x.backoff()}, nil
+	return run.Replied{
+		Job: lease.Job, Reply: reply, CalledAt: calledAt, Now: now, Limits: limits, Backoff: x.backoff(),
+		Exchange: run.Exchange{
+			Request: ids.RequestID(calledAt.UnixMilli(), lease.Job.ID, lease.Generation).String(), Status: response.Status,
+			Header: response.Header, Size: len(response.Body),
+		},
+	}, nil
 }
 
 // resultOf is what a call that was answered counts as. Spec 17 §1.

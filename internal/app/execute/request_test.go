@@ -14,6 +14,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -71,7 +72,7 @@ func TestRequest(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if !strings.Contains(got.Header["Traceparent"], state.Trace().ID) || got.Header["Tracestate"] == "" {
+	if !strings.Contains(got.Header["Traceparent"], trace.Of(state.ID).ID) || got.Header["Tracestate"] == "" {
 		t.Errorf("trace headers are %q and %q", got.Header["Traceparent"], got.Header["Tracestate"])
 	}
 }

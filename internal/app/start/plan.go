@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -51,9 +54,9 @@ func Plan(schedule *ports.Schedule, functions Functions, r Run, log *slog.Logger
 	request, err := r.evaluate(functions.Flow(r.Function.ID), log)
 	switch {
 	case err != nil:
-		r.refuse(schedule, run.Refuse(fmt.Sprintf("flow control of the function failed: %s", err), r.Spec.Now), err.Error())
+		r.refuse(schedule, flow.NotSkipped, run.Refuse(fmt.Sprintf("flow control of the function failed: %s", err), r.Spec.Now), err.Error())
 	case request == nil && skip != flow.NotSkipped:
-		r.refuse(schedule, run.Skip(skip, r.Spec.Now), skip.Sentence())
+		r.refuse(schedule, skip, run.Skip(skip, r.Spec.Now), skip.Sentence())
 	default:
 		schedule.Runs = append(schedule.Runs, r.newRun(request, skip))
 	}
@@ -96,6 +99,7 @@ func (r *Run) newRun(request *flow.Request, skip flow.SkipReason) ports.NewRun {
 	next := r.Record
 	state, jobs := run.New(r.Spec)
 	next.State, next.Start, next.More, next.Request, next.Paused = state, jobs[0], jobs[1:], request, skip != flow.NotSkipped
+	next.Spans = r.spans(jobs[0].At)
 	if r.Unique {
 		next.IdempotencyKey = state.Idempotency
 	}
@@ -124,10 +128,18 @@ func (r *Run) instead(request *flow.Request, skip flow.SkipReason) map[flow.Resu
 	return events
 }
 
+// spans are what history shows of the run when it starts.
+func (r *Run) spans(due time.Time) []trace.Span {
+	return trace.Scheduled(trace.Beginning{
+		Spec: r.Spec, Due: due, From: r.From, Batch: r.Record.Batch, Original: r.Record.Original, Cron: r.Record.Cron,
+	})
+}
+
 // refuse records a run that does not start.
-func (r *Run) refuse(schedule *ports.Schedule, end run.Finish, reason string) {
+func (r *Run) refuse(schedule *ports.Schedule, skip flow.SkipReason, end run.Finish, reason string) {
 	schedule.Skipped = append(schedule.Skipped, ports.SkippedRun{
 		RunID: r.Spec.ID, FunctionID: r.Function.ID, Event: r.Spec.Events[0].InternalID, Cron: r.Record.Cron, End: end,
+		Spans: trace.Ended(r.spans(time.Time{}), end, skip, ulid.ULID{}),
 	})
 	if r.Waiter != nil {
 		schedule.Publish = append(schedule.Publish, r.Waiter(reason)...)

@@ -78,3 +78,16 @@ func appendOr(dst []byte, raw json.RawMessage, absent string) []byte {
 	}
 	return append(dst, raw...)
 }
+
+// AppendSessions appends merged sessions as [{"key":…,"id":…}], by key in byte order; nothing for none. Source: spec 15 §8.5.
+func AppendSessions(dst []byte, sessions map[string]string) []byte {
+	if len(sessions) == 0 {
+		return dst
+	}
+	for at, key := range slices.Sorted(maps.Keys(sessions)) {
+		dst = append(dst, "[,"[min(at, 1)])
+		dst = quote(append(dst, `{"key":`...), key)
+		dst = append(quote(append(dst, `,"id":`...), sessions[key]), '}')
+	}
+	return append(dst, ']')
+}

@@ -115,3 +115,50 @@ func Invocation(slug string, raw []byte, now time.Time, newULID func(ms uint64) 
 	event.Data = WithMetadata(event.Data, Metadata{FnID: slug})
 	return event, nil
 }
+
+// Invoker is who waits for the run that an invocation starts.
+type Invoker struct {
+	// App and Function are UUIDs as texts, Correlation is "<run ID>.<hashed step ID>".
+	App, Function, Correlation string
+}
+
+// InvokedBy reads which step of a run invoked the event's function; false when none did.
+func InvokedBy(e Event) (Invoker, bool) {
+	if e.Name != FunctionInvoked {
+		return Invoker{}, false
+	}
+	found, ok := find(e.Data, metadataKey)
+	if !ok {
+		return Invoker{}, false
+	}
+	var metadata struct {
+		App         string `json:"source_app_id"`
+		Function    string `json:"source_fn_id"`
+		Correlation string `json:"correlation_id"`
+	}
+	value := e.Data[found.from+len(`"`+metadataKey+`":`) : found.to]
+	if json.Unmarshal(value, &metadata) != nil || metadata.Correlation == "" {
+		return Invoker{}, false
+	}
+	return Invoker{App: metadata.App, Function: metadata.Function, Correlation: metadata.Correlation}, true
+}
+
+// DeferredBy reads which run asked for the one that the event starts, and the slug of its function; empty for none.
+func DeferredBy(e Event) (run, slug string) {
+	if e.Name != DeferredSchedule {
+		return "", ""
+	}
+	found, ok := find(e.Data, metadataKey)
+	if !ok {
+		return "", ""
+	}
+	var parent struct {
+		Run  string `json:"parent_run_id"`
+		Slug string `json:"parent_fn_slug"`
+	}
+	value := e.Data[found.from+len(`"`+metadataKey+`":`) : found.to]
+	if json.Unmarshal(value, &parent) != nil {
+		return "", ""
+	}
+	return parent.Run, parent.Slug
+}

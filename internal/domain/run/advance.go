@@ -56,6 +56,8 @@ type (
 		Backoff       Backoff
 		// Conflict is a signal of the answer that another run waits for; empty for none.
 		Conflict string
+		// Exchange is what history keeps of the call.
+		Exchange Exchange
 	}
 
 	// Gatewayed says what became of the request that was made for a step: its memo, or a failure to be tried again.
@@ -63,9 +65,12 @@ type (
 		Job     Job
 		Memo    json.RawMessage
 		Failure *sdk.Failure
-		Now     time.Time
-		Limits  Limits
-		Backoff Backoff
+		// CalledAt is when the request was made, Now when its outcome was there.
+		CalledAt, Now time.Time
+		Limits        Limits
+		Backoff       Backoff
+		// Exchange is what history keeps of the request.
+		Exchange Exchange
 	}
 
 	// CancelRequested ends the run as cancelled, whatever it is doing.
@@ -73,6 +78,17 @@ type (
 		Now time.Time
 	}
 )
+
+// Exchange is a call to an app, or a request made for a step, as history keeps it. No decision depends on it.
+type Exchange struct {
+	// Request is the ID of the call; empty for none.
+	Request string
+	// Status is the HTTP status of the response, 0 when there was none.
+	Status int
+	// Header holds the headers of the response by canonical name, Size is the length of its body.
+	Header map[string]string
+	Size   int
+}
 
 func (Due) input()             {}
 func (Replied) input()         {}

@@ -117,7 +117,7 @@ func TestAdvance_RetriesUntilAttemptsAreUsed(t *testing.T) {
 	for attempt := range 4 {
 		job.Attempt = attempt
 		next, _ := answer(t, s, job, broken)
-		want := Disposition{Fate: FateRetry, At: now.Add(Backoff{}.After(attempt)), Attempt: attempt + 1}
+		want := Disposition{Fate: FateRetry, At: now.Add(Backoff{}.After(attempt)), Attempt: attempt + 1, Failure: broken.Failure}
 		if diff := cmp.Diff(want, next.Current); diff != "" {
 			t.Errorf("attempt %d: %s", attempt, diff)
 		}

@@ -8,7 +8,7 @@ func (s State) gatewayed(in Gatewayed) Transition {
 	t := s.unchanged(FateDone)
 	replied := Replied{Job: in.Job, CalledAt: s.StartedAt, Now: in.Now, Limits: in.Limits, Backoff: in.Backoff}
 	if in.Failure != nil && !in.Failure.NoRetry && !in.Job.LastAttempt() {
-		s.retry(&t, replied)
+		s.retry(&t, replied, in.Failure)
 		return t
 	}
 	g := group{in: replied, completedKind: KindEdge}

@@ -32,7 +32,7 @@ func (s State) replied(in Replied) Transition {
 // stays saved.
 func (s State) attemptFailed(t *Transition, in Replied, failure sdk.Failure) {
 	if !failure.NoRetry && !in.Job.LastAttempt() {
-		s.retry(t, in)
+		s.retry(t, in, &failure)
 		return
 	}
 	s.finish(t, outcome{
@@ -40,13 +40,14 @@ func (s State) attemptFailed(t *Transition, in Replied, failure sdk.Failure) {
 	}, in.Now)
 }
 
-// retry gives the job in hand another attempt, when the app asked for it or after the backoff.
-func (s State) retry(t *Transition, in Replied) {
+// retry gives the job in hand another attempt, when the app asked for it or after the backoff. failure is nil when it is a step
+// that failed.
+func (s State) retry(t *Transition, in Replied, failure *sdk.Failure) {
 	at := in.Reply.RetryAt
 	if at.IsZero() {
 		at = in.Now.Add(in.Backoff.After(in.Job.Attempt))
 	}
-	t.Current = Disposition{Fate: FateRetry, At: at, Attempt: in.Job.Attempt + 1}
+	t.Current = Disposition{Fate: FateRetry, At: at, Attempt: in.Job.Attempt + 1, Failure: failure}
 }
 
 // group collects what the ops of one answer add up to.
@@ -298,7 +299,7 @@ func (s State) hasJob(t Transition, id string) bool {
 func (s State) goOn(t *Transition, g *group) {
 	job, now := g.in.Job, g.in.Now
 	if g.retry {
-		s.retry(t, g.in)
+		s.retry(t, g.in, g.refused)
 	}
 	mode := g.completedMode
 	if mode == ModeNone {

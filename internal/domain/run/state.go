@@ -234,6 +234,8 @@ type Disposition struct {
 	// At and Attempt are the job's new time and attempt when Fate is Retry.
 	At      time.Time
 	Attempt int
+	// Failure is why the attempt failed when Fate is Retry; nil when it was a step of it that failed.
+	Failure *sdk.Failure
 }
 
 // Fate of a job.

@@ -162,6 +162,7 @@ func TestInterpret_ReadsEveryMemberOfAnOp(t *testing.T) {
 		{
 			Op: sdk.OpStepRun, ID: "98bf", Name: "first", DisplayName: "First", Mode: "race", UserlandID: "first", UserlandIndex: 3,
 			Opts: raw(`{"type":"step.run","parallelMode":"RACE","stackLine":"x"}`), Data: raw(`{"n":9007199254740993}`), Metadata: raw(`[{"kind":"k"}]`),
+			StartedAt: time.Unix(0, 1).UTC(), EndedAt: time.Unix(0, 3).UTC(),
 		},
 		{
 			Op: sdk.OpStepFailed, Data: raw(`null`),

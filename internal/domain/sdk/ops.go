@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -108,6 +109,8 @@ func (op *Op) parse(raw json.RawMessage) error {
 			err = op.parseUserland(value)
 		case "metadata":
 			op.Metadata = notNull(value)
+		case "timing":
+			op.parseTiming(value)
 		}
 		return err
 	})
@@ -121,6 +124,17 @@ func (op *Op) parse(raw json.RawMessage) error {
 		}
 	}
 	return nil
+}
+
+// parseTiming reads {"a":<start>,"b":<duration>}, both in nanoseconds. It is for people to look at, so what cannot be read is left out.
+func (op *Op) parseTiming(value json.RawMessage) {
+	var timing struct {
+		A, B int64
+	}
+	if json.Unmarshal(value, &timing) == nil && timing.A > 0 && timing.B >= 0 {
+		op.StartedAt = time.Unix(0, timing.A).UTC()
+		op.EndedAt = op.StartedAt.Add(time.Duration(timing.B))
+	}
 }
 
 func parseOpcode(value json.RawMessage) (Opcode, error) {
@@ -193,6 +207,24 @@ func (op *Op) parseUserland(value json.RawMessage) error {
 		}
 		return nil
 	})
+}
+
+// About is what opts says of a step for people to see: the kind that the SDK gives it, such as "step.ai.wrap", and its
+// arguments, a raw JSON value; empty what is absent.
+func (op *Op) About() (kind string, input json.RawMessage) {
+	if len(op.Opts) == 0 || op.Opts[0] != '{' {
+		return "", nil
+	}
+	_ = eachMember(op.Opts, func(name string, value json.RawMessage) error {
+		switch name {
+		case "type":
+			kind = textOf(value)
+		case "input":
+			input = notNull(value)
+		}
+		return nil
+	})
+	return kind, input
 }
 
 // option returns a member of opts as raw JSON, nil when there is none.

@@ -82,6 +82,8 @@ type Op struct {
 	UserlandIndex int
 	// Metadata is what the app attaches to the step or its run, a JSON array (see package metadata); nil when absent.
 	Metadata json.RawMessage
+	// StartedAt and EndedAt are when the app worked on the step, by its own clock; zero when it does not say.
+	StartedAt, EndedAt time.Time
 }
 
 // OpError is the error of a StepError or StepFailed op.

@@ -1,11 +1,13 @@
 package trace
 
 import (
+	"crypto/sha1" //nolint:gosec // it is what version 5 of UUIDs is made of
 	"crypto/sha256"
 	"encoding/hex"
 	"math/rand/v2"
 	"strconv"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 )
 
@@ -57,4 +59,25 @@ func MetadataID(parent, kind string) string {
 	var out [8]byte
 	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(parent + "-metadata-" + kind))).Read(out[:])
 	return hex.EncodeToString(out[:])
+}
+
+// PlannedID is the ID of the row that says that a step is to be run; the one that ends it has the same Dynamic.
+func PlannedID(step string) string { return hashed("planned:" + step) }
+
+// ExtendID is the ID of a row that tells more of a span, by what it tells.
+func ExtendID(dynamic, cause string) string { return hashed("extend:" + dynamic + ":" + cause) }
+
+// hashed is the ID of a row that the reference gives a random one.
+func hashed(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
+}
+
+// GroupID names the attempts of a job, as the reference's groups do: a UUID of version 5.
+func GroupID(job string) string {
+	name := append(make([]byte, 0, 64), uuid.NameSpaceOID[:]...)
+	sum := sha1.Sum(append(name, job...))
+	id := uuid.UUID(sum[:16])
+	id[6], id[8] = id[6]&0x0f|0x50, id[8]&0x3f|0x80
+	return id.String()
 }

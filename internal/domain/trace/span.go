@@ -25,7 +25,7 @@ type Span struct {
 	Start, End time.Time
 	// Status is empty for a row that says nothing of it.
 	Status Status
-	// Attributes is a JSON object of Key… members, empty for none. Times are strings of milliseconds since the epoch.
+	// Attributes is a JSON object of Key… members, empty for none; what has a column of its own may be in there too. Times are strings of milliseconds since the epoch.
 	Attributes json.RawMessage
 	// Input and Output are JSON texts; nil for none.
 	Input, Output json.RawMessage
@@ -33,6 +33,24 @@ type Span struct {
 	EventIDs []ulid.ULID
 	// Deferred says that another run started this one when it ended.
 	Deferred bool
+	// HasInput and HasOutput say that the row has them, where they are not read with it.
+	HasInput, HasOutput bool
+	// AI says that the row is of a step that asks a model.
+	AI bool
+	// Summary is what the row says of the run as a whole; nil for rows that say nothing of it. It is stored beside the rows.
+	Summary *Summary
+}
+
+// Summary is what is known of a run at a time: what lists of runs show.
+type Summary struct {
+	// Status is that of the run's span; Queued until the first call was answered.
+	Status Status
+	// StartedAt and EndedAt are zero until then.
+	StartedAt, EndedAt time.Time
+	// Batch, Cron and Debounced are known from the beginning, and only said there.
+	Batch     ulid.ULID
+	Cron      string
+	Debounced bool
 }
 
 // NoParent is the parent of a run's span.

@@ -10,6 +10,7 @@ package portsmock
 
 import (
 	context "context"
+	json "encoding/json"
 	reflect "reflect"
 	time "time"
 
@@ -19,6 +20,7 @@ import (
 	function "github.com/ingothq/ingot/internal/domain/function"
 	run "github.com/ingothq/ingot/internal/domain/run"
 	sdk "github.com/ingothq/ingot/internal/domain/sdk"
+	trace "github.com/ingothq/ingot/internal/domain/trace"
 	ports "github.com/ingothq/ingot/internal/ports"
 	ulid "github.com/oklog/ulid/v2"
 	gomock "go.uber.org/mock/gomock"
@@ -656,6 +658,22 @@ func (mr *MockHistoryMockRecorder) Origin(ctx, id any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Origin", reflect.TypeOf((*MockHistory)(nil).Origin), ctx, id)
 }
 
+// Payload mocks base method.
+func (m *MockHistory) Payload(ctx context.Context, arg1 ulid.ULID, span string) (json.RawMessage, json.RawMessage, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Payload", ctx, arg1, span)
+	ret0, _ := ret[0].(json.RawMessage)
+	ret1, _ := ret[1].(json.RawMessage)
+	ret2, _ := ret[2].(error)
+	return ret0, ret1, ret2
+}
+
+// Payload indicates an expected call of Payload.
+func (mr *MockHistoryMockRecorder) Payload(ctx, arg1, span any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Payload", reflect.TypeOf((*MockHistory)(nil).Payload), ctx, arg1, span)
+}
+
 // Response mocks base method.
 func (m *MockHistory) Response(ctx context.Context, id ulid.ULID) (*sdk.HTTPResult, error) {
 	m.ctrl.T.Helper()
@@ -684,6 +702,21 @@ func (m *MockHistory) Run(ctx context.Context, id ulid.ULID) (ports.RunRecord, e
 func (mr *MockHistoryMockRecorder) Run(ctx, id any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Run", reflect.TypeOf((*MockHistory)(nil).Run), ctx, id)
+}
+
+// Spans mocks base method.
+func (m *MockHistory) Spans(ctx context.Context, arg1 ulid.ULID) ([]trace.Span, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Spans", ctx, arg1)
+	ret0, _ := ret[0].([]trace.Span)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Spans indicates an expected call of Spans.
+func (mr *MockHistoryMockRecorder) Spans(ctx, arg1 any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Spans", reflect.TypeOf((*MockHistory)(nil).Spans), ctx, arg1)
 }
 
 // Steps mocks base method.

@@ -14,6 +14,7 @@ import (
 // TestHistory is the contract of ports.History. What is written into it is the matter of the other suites.
 func TestHistory(t *testing.T, run Runner) {
 	cases(t, run, endedRunCases)
+	cases(t, run, spanCases)
 	cases(t, run, map[string]func(t *testing.T, p Ports){
 		"Event/of an unknown ID is ErrNotFound":    unknownEvent,
 		"Events/come newest first, page by page":   eventPages,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -101,6 +102,7 @@ func (b *Backend) carryOut(r ports.NewRun, out flow.Outcome) ports.Scheduled {
 		end := run.Skip(out.Reason, b.clock.Now().UTC())
 		record := b.enter(r, end.Status)
 		record.EndedAt, record.Output = end.At, end.Output
+		b.recordSpans(trace.Ended(r.Spans, end, out.Reason, out.Existing))
 	case flow.Duplicate:
 		answer.RunID = out.Existing
 	case flow.RateLimited:

@@ -18,6 +18,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -64,9 +65,11 @@ type Backend struct {
 	answers map[ulid.ULID]*sdk.HTTPResult
 	// attached is the metadata of runs.
 	attached map[ulid.ULID][]metadata.Stored
-	paused   []uuid.UUID
-	apps     map[uuid.UUID]*function.App
-	funcs    map[uuid.UUID]*fn
+	// spans are the rows of their traces.
+	spans  map[ulid.ULID][]trace.Span
+	paused []uuid.UUID
+	apps   map[uuid.UUID]*function.App
+	funcs  map[uuid.UUID]*fn
 	// ticks is where schedules are.
 	ticks map[schedule]time.Time
 }
@@ -113,6 +116,7 @@ func New(clock ports.Clock) *Backend {
 		turn: map[uuid.UUID]uint64{}, signals: map[string]ulid.ULID{},
 		fences: map[uuid.UUID]time.Time{}, orders: map[ulid.ULID]cancellation.Cancellation{},
 		apps: map[uuid.UUID]*function.App{}, funcs: map[uuid.UUID]*fn{}, ticks: map[schedule]time.Time{}, attached: map[ulid.ULID][]metadata.Stored{},
+		spans: map[ulid.ULID][]trace.Span{},
 	}
 }
 

@@ -47,6 +47,7 @@ func (b *Backend) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Sched
 			RunID: r.RunID, StartedAt: ulid.Time(r.RunID.Time()).UTC(), FunctionID: r.FunctionID, EventID: r.Event, Cron: r.Cron,
 			Status: r.End.Status, EndedAt: r.End.At, Output: r.End.Output,
 		})
+		b.recordSpans(r.Spans)
 	}
 	b.accept(s.Publish)
 	return answers, nil
@@ -64,6 +65,7 @@ func (b *Backend) start(r ports.NewRun) {
 		b.jobs = append(b.jobs, &job{Job: more})
 	}
 	b.enter(r, run.Running)
+	b.recordSpans(r.Spans)
 }
 
 // enter puts a run into history.
@@ -119,6 +121,7 @@ func (b *Backend) Commit(ctx context.Context, c ports.Commit) (run.State, error)
 	b.apply(c, next)
 	b.attach(next.ID, metadata.Fit(b.attachedBytes(next.ID), c.Transition.Metadata))
 	b.accept(c.Publish)
+	b.recordSpans(c.Spans)
 	return next, nil
 }
 

@@ -57,6 +57,11 @@ type IngotCancellation struct {
 	EndedAt       int64
 }
 
+type IngotHistoryLog struct {
+	Seq  int64
+	Body []byte
+}
+
 type IngotPause struct {
 	RunID     []byte
 	PauseID   []byte

@@ -1224,6 +1224,323 @@ func (x *Defer) GetStatus() string {
 	return ""
 }
 
+// SpanList is what a transaction has for the history of runs.
+type SpanList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Spans         []*Span                `protobuf:"bytes,1,rep,name=spans" json:"spans,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpanList) Reset() {
+	*x = SpanList{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpanList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpanList) ProtoMessage() {}
+
+func (x *SpanList) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpanList.ProtoReflect.Descriptor instead.
+func (*SpanList) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SpanList) GetSpans() []*Span {
+	if x != nil {
+		return x.Spans
+	}
+	return nil
+}
+
+// Span is a row of the table spans before it is written there.
+type Span struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The 16 bytes of each ID.
+	RunId      []byte `protobuf:"bytes,1,opt,name=run_id,json=runId" json:"run_id,omitempty"`
+	AppId      []byte `protobuf:"bytes,2,opt,name=app_id,json=appId" json:"app_id,omitempty"`
+	FunctionId []byte `protobuf:"bytes,3,opt,name=function_id,json=functionId" json:"function_id,omitempty"`
+	// Hex digits, as the columns have them.
+	TraceId string `protobuf:"bytes,4,opt,name=trace_id,json=traceId" json:"trace_id,omitempty"`
+	SpanId  string `protobuf:"bytes,5,opt,name=span_id,json=spanId" json:"span_id,omitempty"`
+	Parent  string `protobuf:"bytes,6,opt,name=parent" json:"parent,omitempty"`
+	Dynamic string `protobuf:"bytes,7,opt,name=dynamic" json:"dynamic,omitempty"`
+	Name    string `protobuf:"bytes,8,opt,name=name" json:"name,omitempty"`
+	// Nanoseconds since the epoch; end is what is added to start.
+	Start      int64  `protobuf:"varint,9,opt,name=start" json:"start,omitempty"`
+	Duration   int64  `protobuf:"varint,10,opt,name=duration" json:"duration,omitempty"`
+	Status     string `protobuf:"bytes,11,opt,name=status" json:"status,omitempty"`
+	Attributes []byte `protobuf:"bytes,12,opt,name=attributes" json:"attributes,omitempty"`
+	Input      []byte `protobuf:"bytes,13,opt,name=input" json:"input,omitempty"`
+	Output     []byte `protobuf:"bytes,14,opt,name=output" json:"output,omitempty"`
+	// The 16 bytes of each ID, one after the other.
+	EventIds      []byte   `protobuf:"bytes,15,opt,name=event_ids,json=eventIds" json:"event_ids,omitempty"`
+	Deferred      bool     `protobuf:"varint,16,opt,name=deferred" json:"deferred,omitempty"`
+	Ai            bool     `protobuf:"varint,17,opt,name=ai" json:"ai,omitempty"`
+	Summary       *Summary `protobuf:"bytes,18,opt,name=summary" json:"summary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Span) Reset() {
+	*x = Span{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Span) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Span) ProtoMessage() {}
+
+func (x *Span) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Span.ProtoReflect.Descriptor instead.
+func (*Span) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Span) GetRunId() []byte {
+	if x != nil {
+		return x.RunId
+	}
+	return nil
+}
+
+func (x *Span) GetAppId() []byte {
+	if x != nil {
+		return x.AppId
+	}
+	return nil
+}
+
+func (x *Span) GetFunctionId() []byte {
+	if x != nil {
+		return x.FunctionId
+	}
+	return nil
+}
+
+func (x *Span) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *Span) GetSpanId() string {
+	if x != nil {
+		return x.SpanId
+	}
+	return ""
+}
+
+func (x *Span) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Span) GetDynamic() string {
+	if x != nil {
+		return x.Dynamic
+	}
+	return ""
+}
+
+func (x *Span) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Span) GetStart() int64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *Span) GetDuration() int64 {
+	if x != nil {
+		return x.Duration
+	}
+	return 0
+}
+
+func (x *Span) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Span) GetAttributes() []byte {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *Span) GetInput() []byte {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+func (x *Span) GetOutput() []byte {
+	if x != nil {
+		return x.Output
+	}
+	return nil
+}
+
+func (x *Span) GetEventIds() []byte {
+	if x != nil {
+		return x.EventIds
+	}
+	return nil
+}
+
+func (x *Span) GetDeferred() bool {
+	if x != nil {
+		return x.Deferred
+	}
+	return false
+}
+
+func (x *Span) GetAi() bool {
+	if x != nil {
+		return x.Ai
+	}
+	return false
+}
+
+func (x *Span) GetSummary() *Summary {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+// Summary is what a row says of its run as a whole.
+type Summary struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Status string                 `protobuf:"bytes,1,opt,name=status" json:"status,omitempty"`
+	// Nanoseconds since the epoch; absent when unknown.
+	StartedAt *int64 `protobuf:"varint,2,opt,name=started_at,json=startedAt" json:"started_at,omitempty"`
+	EndedAt   *int64 `protobuf:"varint,3,opt,name=ended_at,json=endedAt" json:"ended_at,omitempty"`
+	// The 16 bytes of the ID; absent for none.
+	Batch         []byte `protobuf:"bytes,4,opt,name=batch" json:"batch,omitempty"`
+	Cron          string `protobuf:"bytes,5,opt,name=cron" json:"cron,omitempty"`
+	Debounced     bool   `protobuf:"varint,6,opt,name=debounced" json:"debounced,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Summary) Reset() {
+	*x = Summary{}
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Summary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Summary) ProtoMessage() {}
+
+func (x *Summary) ProtoReflect() protoreflect.Message {
+	mi := &file_ingot_engine_v1_engine_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Summary.ProtoReflect.Descriptor instead.
+func (*Summary) Descriptor() ([]byte, []int) {
+	return file_ingot_engine_v1_engine_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Summary) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *Summary) GetStartedAt() int64 {
+	if x != nil && x.StartedAt != nil {
+		return *x.StartedAt
+	}
+	return 0
+}
+
+func (x *Summary) GetEndedAt() int64 {
+	if x != nil && x.EndedAt != nil {
+		return *x.EndedAt
+	}
+	return 0
+}
+
+func (x *Summary) GetBatch() []byte {
+	if x != nil {
+		return x.Batch
+	}
+	return nil
+}
+
+func (x *Summary) GetCron() string {
+	if x != nil {
+		return x.Cron
+	}
+	return ""
+}
+
+func (x *Summary) GetDebounced() bool {
+	if x != nil {
+		return x.Debounced
+	}
+	return false
+}
+
 var File_ingot_engine_v1_engine_proto protoreflect.FileDescriptor
 
 const file_ingot_engine_v1_engine_proto_rawDesc = "" +
@@ -1336,7 +1653,40 @@ const file_ingot_engine_v1_engine_proto_rawDesc = "" +
 	"\x05Defer\x12\x12\n" +
 	"\x04slug\x18\x01 \x01(\tR\x04slug\x12\x14\n" +
 	"\x05input\x18\x02 \x01(\fR\x05input\x12\x16\n" +
-	"\x06status\x18\x03 \x01(\tR\x06statusB@Z7github.com/ingothq/ingot/proto/ingot/engine/v1;enginev1\x92\x03\x04\b\x02 \x03b\beditionsp\xe8\a"
+	"\x06status\x18\x03 \x01(\tR\x06status\"7\n" +
+	"\bSpanList\x12+\n" +
+	"\x05spans\x18\x01 \x03(\v2\x15.ingot.engine.v1.SpanR\x05spans\"\xf2\x03\n" +
+	"\x04Span\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\fR\x05runId\x12\x15\n" +
+	"\x06app_id\x18\x02 \x01(\fR\x05appId\x12\x1f\n" +
+	"\vfunction_id\x18\x03 \x01(\fR\n" +
+	"functionId\x12\x19\n" +
+	"\btrace_id\x18\x04 \x01(\tR\atraceId\x12\x17\n" +
+	"\aspan_id\x18\x05 \x01(\tR\x06spanId\x12\x16\n" +
+	"\x06parent\x18\x06 \x01(\tR\x06parent\x12\x18\n" +
+	"\adynamic\x18\a \x01(\tR\adynamic\x12\x12\n" +
+	"\x04name\x18\b \x01(\tR\x04name\x12\x14\n" +
+	"\x05start\x18\t \x01(\x03R\x05start\x12\x1a\n" +
+	"\bduration\x18\n" +
+	" \x01(\x03R\bduration\x12\x16\n" +
+	"\x06status\x18\v \x01(\tR\x06status\x12\x1e\n" +
+	"\n" +
+	"attributes\x18\f \x01(\fR\n" +
+	"attributes\x12\x1b\n" +
+	"\x05input\x18\r \x01(\fB\x05\xaa\x01\x02\b\x01R\x05input\x12\x1d\n" +
+	"\x06output\x18\x0e \x01(\fB\x05\xaa\x01\x02\b\x01R\x06output\x12\x1b\n" +
+	"\tevent_ids\x18\x0f \x01(\fR\beventIds\x12\x1a\n" +
+	"\bdeferred\x18\x10 \x01(\bR\bdeferred\x12\x0e\n" +
+	"\x02ai\x18\x11 \x01(\bR\x02ai\x122\n" +
+	"\asummary\x18\x12 \x01(\v2\x18.ingot.engine.v1.SummaryR\asummary\"\xb1\x01\n" +
+	"\aSummary\x12\x16\n" +
+	"\x06status\x18\x01 \x01(\tR\x06status\x12$\n" +
+	"\n" +
+	"started_at\x18\x02 \x01(\x03B\x05\xaa\x01\x02\b\x01R\tstartedAt\x12 \n" +
+	"\bended_at\x18\x03 \x01(\x03B\x05\xaa\x01\x02\b\x01R\aendedAt\x12\x14\n" +
+	"\x05batch\x18\x04 \x01(\fR\x05batch\x12\x12\n" +
+	"\x04cron\x18\x05 \x01(\tR\x04cron\x12\x1c\n" +
+	"\tdebounced\x18\x06 \x01(\bR\tdebouncedB@Z7github.com/ingothq/ingot/proto/ingot/engine/v1;enginev1\x92\x03\x04\b\x02 \x03b\beditionsp\xe8\a"
 
 var (
 	file_ingot_engine_v1_engine_proto_rawDescOnce sync.Once
@@ -1350,7 +1700,7 @@ func file_ingot_engine_v1_engine_proto_rawDescGZIP() []byte {
 	return file_ingot_engine_v1_engine_proto_rawDescData
 }
 
-var file_ingot_engine_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_ingot_engine_v1_engine_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_ingot_engine_v1_engine_proto_goTypes = []any{
 	(*RunHead)(nil),        // 0: ingot.engine.v1.RunHead
 	(*FlowKeys)(nil),       // 1: ingot.engine.v1.FlowKeys
@@ -1367,8 +1717,11 @@ var file_ingot_engine_v1_engine_proto_goTypes = []any{
 	(*Gateway)(nil),        // 12: ingot.engine.v1.Gateway
 	(*Pause)(nil),          // 13: ingot.engine.v1.Pause
 	(*Defer)(nil),          // 14: ingot.engine.v1.Defer
-	nil,                    // 15: ingot.engine.v1.Response.HeadersEntry
-	nil,                    // 16: ingot.engine.v1.Sessions.ValuesEntry
+	(*SpanList)(nil),       // 15: ingot.engine.v1.SpanList
+	(*Span)(nil),           // 16: ingot.engine.v1.Span
+	(*Summary)(nil),        // 17: ingot.engine.v1.Summary
+	nil,                    // 18: ingot.engine.v1.Response.HeadersEntry
+	nil,                    // 19: ingot.engine.v1.Sessions.ValuesEntry
 }
 var file_ingot_engine_v1_engine_proto_depIdxs = []int32{
 	7,  // 0: ingot.engine.v1.RunHead.events:type_name -> ingot.engine.v1.RunEvent
@@ -1377,17 +1730,19 @@ var file_ingot_engine_v1_engine_proto_depIdxs = []int32{
 	2,  // 3: ingot.engine.v1.FlowKeys.concurrency:type_name -> ingot.engine.v1.ConcurrencyKey
 	3,  // 4: ingot.engine.v1.FlowKeys.run:type_name -> ingot.engine.v1.RunKey
 	4,  // 5: ingot.engine.v1.FlowKeys.throttle:type_name -> ingot.engine.v1.BucketKey
-	15, // 6: ingot.engine.v1.Response.headers:type_name -> ingot.engine.v1.Response.HeadersEntry
+	18, // 6: ingot.engine.v1.Response.headers:type_name -> ingot.engine.v1.Response.HeadersEntry
 	9,  // 7: ingot.engine.v1.RunEvent.embedded:type_name -> ingot.engine.v1.Event
 	10, // 8: ingot.engine.v1.RunEvent.sessions:type_name -> ingot.engine.v1.Sessions
 	10, // 9: ingot.engine.v1.Event.sessions:type_name -> ingot.engine.v1.Sessions
-	16, // 10: ingot.engine.v1.Sessions.values:type_name -> ingot.engine.v1.Sessions.ValuesEntry
+	19, // 10: ingot.engine.v1.Sessions.values:type_name -> ingot.engine.v1.Sessions.ValuesEntry
 	12, // 11: ingot.engine.v1.Job.gateway:type_name -> ingot.engine.v1.Gateway
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	16, // 12: ingot.engine.v1.SpanList.spans:type_name -> ingot.engine.v1.Span
+	17, // 13: ingot.engine.v1.Span.summary:type_name -> ingot.engine.v1.Summary
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_ingot_engine_v1_engine_proto_init() }
@@ -1406,7 +1761,7 @@ func file_ingot_engine_v1_engine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ingot_engine_v1_engine_proto_rawDesc), len(file_ingot_engine_v1_engine_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,72 @@
+package mem
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/ingothq/ingot/internal/domain/trace"
+	"github.com/ingothq/ingot/internal/ports"
+)
+
+// recordSpans keeps spans as they came.
+func (b *Backend) recordSpans(spans []trace.Span) {
+	for _, s := range spans {
+		s.Start, s.End = s.Start.UTC(), s.End.UTC()
+		b.spans[s.Run] = append(b.spans[s.Run], s)
+	}
+}
+
+// Spans implements ports.History.
+func (b *Backend) Spans(ctx context.Context, id ulid.ULID) ([]trace.Span, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rows := make([]trace.Span, 0, len(b.spans[id]))
+	for _, s := range b.spans[id] {
+		s.HasInput, s.HasOutput = s.Input != nil, s.Output != nil
+		s.Input, s.Output, s.Summary, s.AI = nil, nil, nil, false
+		rows = append(rows, s)
+	}
+	slices.SortStableFunc(rows, func(x, y trace.Span) int {
+		if order := x.Start.Compare(y.Start); order != 0 {
+			return order
+		}
+		if order := x.End.Compare(y.End); order != 0 {
+			return order
+		}
+		return strings.Compare(x.ID, y.ID)
+	})
+	return rows, nil
+}
+
+// Payload implements ports.History.
+func (b *Backend) Payload(ctx context.Context, id ulid.ULID, span string) (input, output json.RawMessage, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.spans[id] {
+		if s.ID == span {
+			return s.Input, s.Output, nil
+		}
+	}
+	return nil, nil, ports.ErrNotFound
+}
+
+// AllSpans returns the spans of all runs, each run's in the order in which they came.
+func (b *Backend) AllSpans() map[ulid.ULID][]trace.Span {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make(map[ulid.ULID][]trace.Span, len(b.spans))
+	for id, spans := range b.spans {
+		all[id] = slices.Clone(spans)
+	}
+	return all
+}

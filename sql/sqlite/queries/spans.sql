@@ -1,0 +1,55 @@
+-- name: InsertHistoryLog :exec
+INSERT INTO ingot_history_log (seq, body) VALUES (?, ?);
+
+-- name: DeleteHistoryLog :exec
+DELETE FROM ingot_history_log WHERE seq <= ?;
+
+-- name: ListHistoryLog :many
+SELECT seq, body FROM ingot_history_log WHERE seq > ? ORDER BY seq LIMIT ?;
+
+-- name: InsertSpan :execrows
+INSERT INTO spans (
+    span_id, trace_id, parent_span_id, name, start_time, end_time, attributes, links, dynamic_span_id, account_id, app_id, function_id,
+    run_id, env_id, output, status, input, event_ids, is_deferred
+) VALUES (?, ?, ?, ?, ?, ?, ?, 'null', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (trace_id, span_id) DO NOTHING;
+
+-- The columns of JSON hold numbers where their texts look like one, so they are read as texts.
+-- name: ListSpans :many
+SELECT
+    span_id, trace_id, CAST(COALESCE(parent_span_id, '') AS TEXT) AS parent_span_id, name, CAST(start_time AS TEXT) AS start_time,
+    CAST(end_time AS TEXT) AS end_time, CAST(COALESCE(attributes, '') AS TEXT) AS attributes,
+    CAST(COALESCE(dynamic_span_id, '') AS TEXT) AS dynamic_span_id, app_id, function_id, CAST(COALESCE(status, '') AS TEXT) AS status,
+    CAST(COALESCE(event_ids, '') AS TEXT) AS event_ids, CAST(COALESCE(is_deferred, 0) AS INTEGER) AS is_deferred,
+    CAST(input IS NOT NULL AS INTEGER) AS has_input, CAST(output IS NOT NULL AS INTEGER) AS has_output
+FROM spans WHERE run_id = ? ORDER BY start_time, end_time, span_id;
+
+-- name: GetSpanPayload :one
+SELECT CAST(COALESCE(input, '') AS TEXT) AS input, CAST(COALESCE(output, '') AS TEXT) AS output
+FROM spans WHERE run_id = ? AND span_id = ?;
+
+-- name: DeleteSpans :exec
+DELETE FROM spans WHERE run_id = ?;
+
+-- name: TraceRunExists :one
+SELECT EXISTS (SELECT 1 FROM trace_runs WHERE run_id = ?);
+
+-- A run that has ended does not begin again. Spec 15 7.4.
+-- name: PutTraceRun :exec
+INSERT INTO trace_runs (
+    run_id, account_id, workspace_id, app_id, function_id, trace_id, queued_at, started_at, ended_at, status, source_id, trigger_ids,
+    output, is_debounce, batch_id, cron_schedule, has_ai
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id) DO UPDATE SET
+    started_at = max(started_at, excluded.started_at), ended_at = excluded.ended_at, status = excluded.status,
+    output = excluded.output, has_ai = max(has_ai, excluded.has_ai)
+WHERE status NOT IN (50, 300, 400, 500, 600);
+
+-- name: MarkTraceRunAI :exec
+UPDATE trace_runs SET has_ai = TRUE WHERE run_id = ?;
+
+-- name: DeleteTraceRun :exec
+DELETE FROM trace_runs WHERE run_id = ?;
+
+-- name: RunTriggers :one
+SELECT event_id, batch_id, cron FROM function_runs WHERE run_id = ?;
