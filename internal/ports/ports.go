@@ -348,6 +348,10 @@ type History interface {
 	Spans(ctx context.Context, run ulid.ULID) ([]trace.Span, error)
 	// Payload returns the input and the output of one row, by its ID; nil for none. ErrNotFound: the run has no such row.
 	Payload(ctx context.Context, run ulid.ULID, span string) (input, output json.RawMessage, err error)
+	// AddSpans stores rows of spans that apps made themselves, all of them in one step, durable when it returns. A row whose trace and ID
+	// are there already is left as it is, so it may be repeated. Rows of runs that history does not know, and those that a run has no
+	// more room for (trace.MostUserland), are left out; it returns how many these are.
+	AddSpans(ctx context.Context, rows []trace.Span) (left int, err error)
 	// Response returns the answer that a durable endpoint has given to its client; nil when it has given none.
 	Response(ctx context.Context, id ulid.ULID) (*sdk.HTTPResult, error)
 }

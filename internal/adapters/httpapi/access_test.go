@@ -73,6 +73,8 @@ var probes = map[string]probe{
 	"DELETE /v1/cancellations/:id":                  {path: "/v1/cancellations/" + unknownID, let: 404},
 	"POST /v1/signals":                              {path: "/v1/signals", body: `{"signal":"x"}`, let: 404},
 
+	"POST /v1/traces/userland": {path: "/v1/traces/userland", body: "{}", let: 200},
+
 	"POST /v1/checkpoint":            {path: "/v1/checkpoint", body: "{}", let: 400},
 	"POST /v1/checkpoint/:run/steps": {path: "/v1/checkpoint/x/steps", body: "{}", let: 400},
 	"POST /v1/checkpoint/:run/async": {path: "/v1/checkpoint/x/async", body: "{}", let: 400},

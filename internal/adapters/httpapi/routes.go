@@ -64,6 +64,7 @@ func (a *api) routes() []route {
 		{http.MethodPost, "/v1/cancellations", managed, a.createCancellation},
 		{http.MethodDelete, "/v1/cancellations/:id", managed, a.deleteCancellation},
 		{http.MethodPost, "/v1/signals", managed, a.signal},
+		{http.MethodPost, "/v1/traces/userland", managed, a.userland},
 	})
 }
 

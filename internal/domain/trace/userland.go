@@ -101,6 +101,9 @@ func Userland(s UserSpan) (Span, error) {
 
 const spanIDBytes = 8
 
+// MostUserland is how many spans of its app a run may have.
+const MostUserland = 10_000
+
 // userPlace is the span that a reference is of: {"tp":"<traceparent>","dsid":"<dynamic ID>",…}, escaped for a URL. Spec 05 §8.4.
 func userPlace(escaped string) (span string, ok bool) {
 	unescaped, err := url.QueryUnescape(escaped)

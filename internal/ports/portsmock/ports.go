@@ -598,6 +598,21 @@ func (m *MockHistory) EXPECT() *MockHistoryMockRecorder {
 	return m.recorder
 }
 
+// AddSpans mocks base method.
+func (m *MockHistory) AddSpans(ctx context.Context, rows []trace.Span) (int, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "AddSpans", ctx, rows)
+	ret0, _ := ret[0].(int)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// AddSpans indicates an expected call of AddSpans.
+func (mr *MockHistoryMockRecorder) AddSpans(ctx, rows any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AddSpans", reflect.TypeOf((*MockHistory)(nil).AddSpans), ctx, rows)
+}
+
 // Event mocks base method.
 func (m *MockHistory) Event(ctx context.Context, id ulid.ULID) (event.Tracked, error) {
 	m.ctrl.T.Helper()
