@@ -23,7 +23,7 @@ const (
 // cookieOf is the only cookie that an answer sets.
 func cookieOf(t *testing.T, w *httptest.ResponseRecorder) *http.Cookie {
 	t.Helper()
-	set := w.Result().Cookies() //nolint:bodyclose // it is a recorder's
+	set := w.Result().Cookies()
 	if len(set) != 1 {
 		t.Fatalf("status %d sets %d cookies: %s", w.Code, len(set), w.Body)
 	}

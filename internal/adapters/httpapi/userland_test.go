@@ -180,13 +180,13 @@ func TestUserland_Refused(t *testing.T) {
 		status int
 		want   string
 	}{
-		"nothing":           {`{}`, 200, `{}`},
-		"no JSON":           {`{`, 400, `{"message":"Invalid payload"}`},
-		"an ID of signs":    {strings.Replace(span(""), "0011223344556677", "!!", 1), 400, `{"message":"Invalid payload"}`},
-		"too large":         {strings.Repeat(" ", 9<<20), 413, `{"message":"Request body too large"}`},
-		"no reference":      {span(``), 200, `{"partialSuccess":{"rejectedSpans":"1","errorMessage":"1: it has no valid inngest.traceref"}}`},
-		"no run":            {span(ref), 200, `{"partialSuccess":{"rejectedSpans":"1","errorMessage":"1: sdk.run.id is no run"}}`},
-		"no times":          {span(of(run)), 200, `{"partialSuccess":{"rejectedSpans":"1","errorMessage":"1: it has no start and end"}}`},
+		"nothing":        {`{}`, 200, `{}`},
+		"no JSON":        {`{`, 400, `{"message":"Invalid payload"}`},
+		"an ID of signs": {strings.Replace(span(""), "0011223344556677", "!!", 1), 400, `{"message":"Invalid payload"}`},
+		"too large":      {strings.Repeat(" ", 9<<20), 413, `{"message":"Request body too large"}`},
+		"no reference":   {span(``), 200, `{"partialSuccess":{"rejectedSpans":"1","errorMessage":"1: it has no valid inngest.traceref"}}`},
+		"no run":         {span(ref), 200, `{"partialSuccess":{"rejectedSpans":"1","errorMessage":"1: sdk.run.id is no run"}}`},
+		"no times":       {span(of(run)), 200, `{"partialSuccess":{"rejectedSpans":"1","errorMessage":"1: it has no start and end"}}`},
 		"an unknown run": {strings.ReplaceAll(jsonSpans(run), `"stringValue":"`+run.String(), `"stringValue":"`+unknownID), 200,
 			`{"partialSuccess":{"rejectedSpans":"2","errorMessage":"2: its run is not known"}}`},
 		"IDs of 16 digits that are no hex": {strings.ReplaceAll(jsonSpans(run), "0011223344556677", "zz11223344556677"), 200,
