@@ -111,6 +111,7 @@ func (w *World) ended() {
 		}
 	}
 	w.told(status)
+	w.traced()
 	w.ticked()
 	w.allReleased()
 	for id, reason := range w.backend.Parked() {

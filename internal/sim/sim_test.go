@@ -15,6 +15,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -166,6 +167,38 @@ func TestSeeds_FindPlantedBugs(t *testing.T) {
 					return next(c)
 				}}
 			}, "published finished 0",
+		},
+		"an end that history misses: the run ends without its rows": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, commit: func(next func(ports.Commit) (run.State, error), c ports.Commit) (run.State, error) {
+					if c.Transition.Finish != nil && w.chance(4) {
+						c.Spans = nil
+					}
+					return next(c)
+				}}
+			}, "history shows ",
+		},
+		"a step that history misses: its memo is saved without its row": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, commit: func(next func(ports.Commit) (run.State, error), c ports.Commit) (run.State, error) {
+					if len(c.Transition.Steps) > 0 && w.chance(4) {
+						c.Spans = slices.DeleteFunc(c.Spans, func(s trace.Span) bool { return s.Summary == nil })
+					}
+					return next(c)
+				}}
+			}, "history shows 0 ends of step",
+		},
+		"a run that history misses: it is scheduled without its rows": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, schedule: func(s ports.Schedule) ports.Schedule {
+					for i := range s.Runs {
+						if w.chance(4) {
+							s.Runs[i].Spans = nil
+						}
+					}
+					return s
+				}}
+			}, "history shows 0 roots",
 		},
 		"a forgotten memo: a step is saved empty and run again": {
 			func(w *World) ports.Store {

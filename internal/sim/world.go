@@ -13,12 +13,13 @@
 //
 // What must hold is checked while it happens (a memoised step is never run again and never changes, a run starts once
 // for an event, orders about functions are followed, flow control lets through what it should, no limit is exceeded) and, once
-// the faults stop, at the end: everything has ended as it should, and every run has told of its end exactly once.
+// the faults stop, at the end: everything has ended as it should, every run has told of its end exactly once, and history shows each
+// run and each of its steps once, as they ended.
 //
 // That the simulation can see what it looks for is proven with planted bugs: a store that loses the job after a step (a lost
 // wake-up), tells of an end twice (a double finish), ends a run without its events (a commit torn in two), saves a memo
-// under another step, starts a run twice, loses or doubles a tick, or forgets what flow control keeps: events, holds, locks and
-// buckets. TestSeeds_FindPlantedBugs plants each one and wants it found within 20 seeds.
+// under another step, starts a run twice, loses or doubles a tick, keeps something from history, or forgets what flow control keeps: events, holds, locks
+// and buckets. TestSeeds_FindPlantedBugs plants each one and wants it found within 20 seeds.
 //
 // Nothing here depends on time, on goroutines or on the order of maps: a seed gives the same run every time, and a
 // failure names the seed and shows the trace.

@@ -16,7 +16,10 @@ const (
 	// projectAfter is how long spans wait for others of the same run before they are written: most runs are then one row.
 	projectAfter = 500 * time.Millisecond
 	// projectMany is how many spans are not waited with any longer.
-	projectMany = 8192
+	projectMany = 4 * projectBatch
+	// projectBatch bounds what is written in one transaction, and with it how long a commit may have to wait for it. Smaller ones would
+	// part more runs.
+	projectBatch = 2048
 	// maxUnwritten and maxUnwrittenBytes bound what waits. Beyond them, commits wait too.
 	maxUnwritten      = 8 * projectMany
 	maxUnwrittenBytes = 64 << 20
@@ -41,7 +44,7 @@ type projector struct {
 	pending []unwritten
 	rows    int
 	bytes   int
-	// taken and written are the numbers of the last transaction whose spans are being written, and are.
+	// added and written are the numbers of the last transaction whose spans are waiting, and are written.
 	added, written int64
 	armed, shut    bool
 	stop           func() bool
@@ -169,7 +172,7 @@ func (p *projector) flush(ctx context.Context) error {
 func (p *projector) project(target int64, do func(op *operation) error) error {
 	for {
 		p.mu.Lock()
-		batch := p.pending
+		batch := prefix(p.pending)
 		reached := p.written >= target || len(batch) == 0
 		p.mu.Unlock()
 		if reached {
@@ -182,6 +185,17 @@ func (p *projector) project(target int64, do func(op *operation) error) error {
 		}
 		p.wrote(len(batch), last)
 	}
+}
+
+// prefix is as much as one transaction writes.
+func prefix(pending []unwritten) []unwritten {
+	rows := 0
+	for i := range pending {
+		if rows += pending[i].rows; rows >= projectBatch {
+			return pending[:i+1]
+		}
+	}
+	return pending
 }
 
 // mergeAll puts together what belongs together. Runs come in about the order of their IDs by themselves.

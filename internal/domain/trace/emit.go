@@ -70,7 +70,7 @@ type emitter struct {
 	ended         ending
 	// told are the steps with a memo that have their row, opened those that have begun.
 	told, opened []string
-	spans []Span
+	spans        []Span
 }
 
 // ending is what ended a wait: an event, and the run that it tells of the end of.

@@ -3,6 +3,7 @@ package trace_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -330,14 +331,14 @@ func TestAdvanced(t *testing.T) {
 			}
 		},
 		"a sleep": func(t *testing.T, w *world) {
-			keys := append(status, trace.KeySleepDuration, trace.KeyStepType, trace.KeyEndedAt)
+			keys := slices.Concat(status, []string{trace.KeySleepDuration, trace.KeyStepType, trace.KeyEndedAt})
 			check(t, w.answer(w.the(run.KindStart), ops(sdk.Op{Op: sdk.OpSleep, ID: "s", Name: "2s"})), keys,
 				"executor.step "+sleep+" Sleeping +1002..1002 dynamic.status=Sleeping step.attempt=0 step.sleep.duration=2000 step.type=sleep ended_at=<nil>", begin+" step.sleep.duration=<nil> step.type=<nil> ended_at=<nil>")
 			check(t, w.due(w.the(run.KindSleep)), keys,
 				"EXTEND "+sleep+" Completed +2000..2000 dynamic.status=Completed step.attempt=<nil> step.sleep.duration=<nil> step.type=<nil> ended_at=1795475911000")
 		},
 		"a wait for an event that comes": func(t *testing.T, w *world) {
-			keys := append(status, trace.KeyWaitEvent, trace.KeyWaitIf, trace.KeyWaitExpiry, trace.KeyWaitExpired, trace.KeyWaitMatched)
+			keys := slices.Concat(status, []string{trace.KeyWaitEvent, trace.KeyWaitIf, trace.KeyWaitExpiry, trace.KeyWaitExpired, trace.KeyWaitMatched})
 			check(t, w.answer(w.the(run.KindStart), ops(sdk.Op{Op: sdk.OpWaitForEvent, ID: "s", Opts: json.RawMessage(`{"event":"x","timeout":"1h","if":"async.data.a == event.data.n"}`)})), keys,
 				"executor.step "+step+" Waiting +1002..1002 dynamic.status=Waiting step.attempt=0 step.wait_for_event.name=x step.wait_for_event.if=async.data.a == 1.0 step.wait.expiry=1795479510002 step.wait.expired=<nil> step.wait_for_event.matched_id=<nil>",
 				begin+" step.wait_for_event.name=<nil> step.wait_for_event.if=<nil> step.wait.expiry=<nil> step.wait.expired=<nil> step.wait_for_event.matched_id=<nil>")

@@ -168,9 +168,9 @@ func spansOrdered(t *testing.T, p Ports) {
 	next := aRun(p)
 	schedule(t, p, next)
 	var rows []trace.Span
-	for i, offset := range []time.Duration{3, 1, 2, 1, 1} {
+	for i, tenths := range []int{3, 1, 2, 1, 1} {
 		row := rowOf(p, next.State.ID, string(rune('f'-i))+"000000000000000")
-		row.Start = row.Start.Add(offset * 100 * time.Millisecond)
+		row.Start = row.Start.Add(time.Duration(tenths) * 100 * time.Millisecond)
 		row.End = row.Start.Add(time.Duration(i/4) * time.Second)
 		rows = append(rows, row)
 	}

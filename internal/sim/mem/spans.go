@@ -95,3 +95,10 @@ func (b *Backend) AllSpans() map[ulid.ULID][]trace.Span {
 	}
 	return all
 }
+
+// BegunWith returns the steps that a run had a memo of when it was created.
+func (b *Backend) BegunWith(id ulid.ULID) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.begun[id].Stack
+}
