@@ -9,6 +9,7 @@ require (
 	github.com/knadh/koanf/v2 v2.4.1
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/common v0.72.0
+	go.opentelemetry.io/proto/slim/otlp v1.11.1
 )
 
 require google.golang.org/grpc v1.84.0 // indirect

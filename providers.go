@@ -224,13 +224,13 @@ func newGraphQL(cfg config.Config, poller *appsync.Poller, syncer *appsync.Synce
 	}, graphql.Config{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, mounts []httpapi.Mount, gql graphQL, m *meter.Meter, queue ports.Queue, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, catalog ports.Catalog, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, mounts []httpapi.Mount, gql graphQL, signer ports.Tokens, m *meter.Meter, queue ports.Queue, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
-		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Cancellations: canceller, Pauses: pauser, Checkpoints: checkpoints, Store: store, History: history, Metadata: attached,
-		Functions: reg, Limits: limits, Realtime: live, Mounts: mounts, GraphQL: gql, Metrics: m.Handler(queue, log), Clock: clock, IDs: ids, Log: log,
+		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Cancellations: canceller, Pauses: pauser, Checkpoints: checkpoints, Store: store, Queue: queue, Catalog: catalog, History: history, Metadata: attached,
+		Functions: reg, Limits: limits, Realtime: live, Mounts: mounts, GraphQL: gql, Tokens: signer, Metrics: m.Handler(queue, log), Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
-		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
-		NoMetadata: !cfg.Metadata, StartOptions: startOptions(cfg),
+		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), SigningKeyFallback: cfg.SigningKeyFallback.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
+		NoMetadata: !cfg.Metadata, TestMode: cfg.TestMode, StartOptions: startOptions(cfg),
 	})
 }
 

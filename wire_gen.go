@@ -70,7 +70,7 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	}
 	poller := newPoller(cfg, syncer, catalog, worker, log)
 	ingotGraphQL := newGraphQL(cfg, poller, syncer, ingestIngest, executor, rerun, reader, catalog, history, store, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, canceller, pauser, checkpoint, store, history, metadata, registry, overrides, httpapiRealtime, v, ingotGraphQL, meter, queue, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, canceller, pauser, checkpoint, store, catalog, history, metadata, registry, overrides, httpapiRealtime, v, ingotGraphQL, tokens, meter, queue, clock, iDs, log)
 	scheduler := newScheduler(store, catalog, registry, ingestIngest, updates, clock, iDs, log)
 	holds := holdsOf(engine)
 	starter := newHolds(holds, store, registry, ingestIngest, updates, clock, iDs, log)

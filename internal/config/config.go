@@ -83,6 +83,9 @@ type Config struct {
 	// SigningKey is the hex key, without a signkey-…- prefix; valid hex and not empty in Start, empty in Dev. Use
 	// [sdk.NormalizeKey] on keys it is compared with.
 	SigningKey Secret
+	// SigningKeyFallback is a second key that clients may authenticate with; nothing is signed with it. Valid hex or empty, which
+	// is the default; always empty in Dev.
+	SigningKeyFallback Secret
 	// EventKeys are the accepted event keys, none of them empty; at least one in Start, none in Dev, where every key is
 	// accepted.
 	EventKeys []Secret
@@ -107,6 +110,8 @@ type Config struct {
 	FeatureFlags string
 	// Metadata keeps what is attached to runs and steps. Default true; false when $EXPERIMENTAL_STEP_METADATA is "false".
 	Metadata bool
+	// TestMode serves the API below /test. Default false; true when $TEST_MODE is "true".
+	TestMode bool
 	// DispatchValidation refuses checkpoints of calls that were made again meanwhile. Default false; true when
 	// $EXPERIMENTAL_ASYNC_DISPATCH_VALIDATION is "true".
 	DispatchValidation bool

@@ -74,6 +74,7 @@ const (
 	keyPort                = "port"
 	keySDKURL              = "sdk-url"
 	keySigningKey          = "signing-key"
+	keySigningKeyFallback  = "signing-key-fallback"
 	keyEventKey            = "event-key"
 	keySystemTraceEndpoint = "system-trace-endpoint"
 )
@@ -94,6 +95,7 @@ var keys = []Key{
 	{Name: "no-discovery", Kind: Bool, Dev: Shown, Usage: "do not scan local ports for apps"},
 	{Name: "no-poll", Kind: Bool, Dev: Shown, Usage: "do not poll apps that are in sync for changes"},
 	{Name: keySigningKey, Kind: String, Start: Shown, Usage: "hex key that signs calls and authenticates clients, required"},
+	{Name: keySigningKeyFallback, Kind: String, Start: Shown, Usage: "second hex key that clients may authenticate with, while keys are changed"},
 	{Name: keyEventKey, Kind: List, Start: Shown, Usage: "key that clients send events with, repeatable, required"},
 	{Name: "persist", Kind: Bool, Dev: Shown, Start: Hidden, Usage: "keep data on disk (start always does)"},
 	{Name: "sqlite-dir", Kind: String, Dev: Hidden, Start: Shown, Default: defaultSQLiteDir, Usage: "directory of the database"},

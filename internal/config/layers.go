@@ -17,6 +17,7 @@ const (
 	envDiscoveryPort = "PORT"
 	envFeatureFlags  = envPrefix + "FEATURE_FLAGS"
 	envStepMetadata  = "EXPERIMENTAL_STEP_METADATA"
+	envTestMode      = "TEST_MODE"
 
 	envDispatchValidation = "EXPERIMENTAL_ASYNC_DISPATCH_VALIDATION"
 	envPromMetrics        = envPrefix + "EXPERIMENTAL_PROM_METRICS"

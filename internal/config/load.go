@@ -33,6 +33,7 @@ type settings struct {
 	NoDiscovery             bool     `koanf:"no-discovery"`
 	NoPoll                  bool     `koanf:"no-poll"`
 	SigningKey              string   `koanf:"signing-key"`
+	SigningKeyFallback      string   `koanf:"signing-key-fallback"`
 	EventKey                []string `koanf:"event-key"`
 	Persist                 bool     `koanf:"persist"`
 	SQLiteDir               string   `koanf:"sqlite-dir"`
@@ -82,6 +83,8 @@ func Load(mode Mode, sources Sources, log *slog.Logger) (Config, error) {
 	cfg.FeatureFlags, _ = lookupEnv(sources.Environ, envFeatureFlags)
 	metadata, _ := lookupEnv(sources.Environ, envStepMetadata)
 	cfg.Metadata = metadata != "false"
+	test, _ := lookupEnv(sources.Environ, envTestMode)
+	cfg.TestMode = test == "true"
 	validation, _ := lookupEnv(sources.Environ, envDispatchValidation)
 	cfg.DispatchValidation = validation == "true"
 	metrics, _ := lookupEnv(sources.Environ, envPromMetrics)
@@ -162,6 +165,7 @@ func (s settings) config(mode Mode) Config {
 		cfg.Persist = s.Persist
 	case Start:
 		cfg.SigningKey = Secret(sdk.NormalizeKey(s.SigningKey))
+		cfg.SigningKeyFallback = Secret(sdk.NormalizeKey(s.SigningKeyFallback))
 		for _, key := range withoutEmpty(s.EventKey) {
 			cfg.EventKeys = append(cfg.EventKeys, Secret(key))
 		}

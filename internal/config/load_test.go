@@ -91,6 +91,17 @@ func TestLoad_StepMetadata(t *testing.T) {
 	}
 }
 
+func TestLoad_TestMode(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []config.Mode{config.Dev, config.Start} {
+		for value, want := range map[string]bool{"": false, "true": true, "1": false, "TRUE": false} {
+			if got := load(t, mode, config.Sources{Environ: startEnv("TEST_MODE=" + value)}); got.TestMode != want {
+				t.Errorf("%s with %q: test mode is %t", mode, value, got.TestMode)
+			}
+		}
+	}
+}
+
 func TestLoad_DispatchValidation(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []config.Mode{config.Dev, config.Start} {

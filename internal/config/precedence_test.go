@@ -39,6 +39,8 @@ var samples = []sample{
 		func(c config.Config) any { return c.PollHealthy }, [4]any{true, false, true, false}},
 	{"signing-key", []config.Mode{config.Start}, "signing-key: 'ff'", "ee", "dd",
 		func(c config.Config) any { return c.SigningKey.Reveal() }, [4]any{nil, "ff", "ee", "dd"}},
+	{"signing-key-fallback", []config.Mode{config.Start}, "signing-key-fallback: 'ff'", "signkey-prod-ee", "dd",
+		func(c config.Config) any { return c.SigningKeyFallback.Reveal() }, [4]any{"", "ff", "ee", "dd"}},
 	{"event-key", []config.Mode{config.Start}, "event-key: [f1, f2]", "e1,e2", []string{"c1"},
 		func(c config.Config) any { return config.Reveal(c.EventKeys) },
 		[4]any{nil, []string{"f1", "f2"}, []string{"e1", "e2"}, []string{"c1"}}},

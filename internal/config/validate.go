@@ -56,6 +56,9 @@ func (s settings) validateStart() error {
 	if _, err := hex.DecodeString(key); err != nil {
 		return invalid(keySigningKey, "Error: signing-key must be valid hex string: %s", err)
 	}
+	if fallback := sdk.NormalizeKey(s.SigningKeyFallback); !isHex(fallback) || fallback == "" && s.SigningKeyFallback != "" {
+		return invalid(keySigningKeyFallback, "Error: signing-key-fallback must be hex string with even number of chars")
+	}
 	if len(withoutEmpty(s.EventKey)) == 0 {
 		return invalid(keyEventKey, "Error: at least one event-key is required")
 	}
@@ -67,6 +70,11 @@ func (s settings) validateStart() error {
 			s.PostgresMaxIdleConns, s.PostgresMaxOpenConns)
 	}
 	return nil
+}
+
+func isHex(text string) bool {
+	_, err := hex.DecodeString(text)
+	return err == nil
 }
 
 // maxSeconds keeps a number of seconds within a time.Duration: about 292 years.

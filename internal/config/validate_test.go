@@ -18,6 +18,7 @@ const notServed = "not served"
 func TestLoad_StartValidation(t *testing.T) {
 	t.Parallel()
 	const odd = "Error: signing-key must be hex string with even number of chars"
+	const badFallback = "Error: signing-key-fallback must be hex string with even number of chars"
 	for name, test := range map[string]struct {
 		flags map[string]any
 		want  string
@@ -30,6 +31,9 @@ func TestLoad_StartValidation(t *testing.T) {
 		"not hex behind prefix":    {map[string]any{"signing-key": "signkey-prod-0g"}, "Error: signing-key must be valid hex string: encoding/hex: invalid byte: U+0067 'g'"},
 		"no event key":             {map[string]any{"signing-key": "ab"}, "Error: at least one event-key is required"},
 		"empty event key":          {map[string]any{"signing-key": "ab", "event-key": []string{""}}, "Error: at least one event-key is required"},
+		"fallback that is no hex":  {map[string]any{"signing-key": "ab", "signing-key-fallback": "zz", "event-key": []string{"k"}}, badFallback},
+		"fallback of odd length":   {map[string]any{"signing-key": "ab", "signing-key-fallback": "signkey-prod-abc", "event-key": []string{"k"}}, badFallback},
+		"fallback prefix only":     {map[string]any{"signing-key": "ab", "signing-key-fallback": "signkey-prod-", "event-key": []string{"k"}}, badFallback},
 		"signing key comes first":  {map[string]any{"postgres-max-open-conns": 0, "connect-gateway-grpc-ip": "x"}, "Error: signing-key is required"},
 		"pool before addresses": {map[string]any{"signing-key": "ab", "event-key": []string{"k"}, "postgres-max-open-conns": 1, "connect-gateway-grpc-ip": "x"},
 			"postgres-max-open-conns (1) must be greater than 1"},

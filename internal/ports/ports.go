@@ -271,6 +271,9 @@ type Queue interface {
 // JobWaiting is why a job waits.
 type JobWaiting struct {
 	Job string
+	// At is when the job was to be done first, Attempt is the attempt that it waits for or that is in hand, from zero.
+	At      time.Time
+	Attempt int
 	flow.Waiting
 }
 
@@ -313,6 +316,9 @@ type Catalog interface {
 	Apps(ctx context.Context) ([]function.App, error)
 	// AppByName returns the app with the name, archived or not, with its active functions; ErrNotFound when there is none.
 	AppByName(ctx context.Context, name string) (function.App, []function.Function, error)
+	// FunctionTimes returns when each active function of an app was stored first, by the clock of the server that stored it; none for
+	// an app that is not known.
+	FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error)
 	// AppByURL returns the active app with exactly this URL.
 	AppByURL(ctx context.Context, url string) (function.App, error)
 	// AppNamed returns the app with the name, archived or not; ErrNotFound when there is none.
@@ -395,6 +401,10 @@ type History interface {
 	SpansOf(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID][]trace.Span, error)
 	// Payload returns the input and the output of one row, by its ID; nil for none. ErrNotFound: the run has no such row.
 	Payload(ctx context.Context, run ulid.ULID, span string) (input, output json.RawMessage, err error)
+	// AddSpans stores rows of spans that apps made themselves, all of them in one step, durable when it returns. A row whose trace and ID
+	// are there already is left as it is, so it may be repeated. Rows of runs that history does not know, and those that a run has no
+	// more room for (trace.MostUserland), are left out; it returns how many these are.
+	AddSpans(ctx context.Context, rows []trace.Span) (left int, err error)
 	// Response returns the answer that a durable endpoint has given to its client; nil when it has given none.
 	Response(ctx context.Context, id ulid.ULID) (*sdk.HTTPResult, error)
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ingothq/ingot/internal/domain/realtime"
+	"github.com/ingothq/ingot/internal/domain/session"
 )
 
 // ErrBadToken says that a token is not one of this server's, or gives no right at this time.
@@ -22,4 +23,8 @@ type Tokens interface {
 	SignRun(claims realtime.RunClaims) (string, error)
 	// VerifyRun does for run tokens what VerifyRealtime does for realtime tokens.
 	VerifyRun(token string, now time.Time) (realtime.RunClaims, error)
+	// SignSession returns a token of the claims, as they are.
+	SignSession(claims session.Claims) (string, error)
+	// VerifySession does for sessions what VerifyRealtime does for realtime tokens.
+	VerifySession(token string, now time.Time) (session.Claims, error)
 }

@@ -32,10 +32,6 @@ var inScopeGroups = []string{"event-api", "register", "v1", "v0", "invoke", "oth
 // casesOutOfScope are the hand-made requests that this version does not serve, with the reason. A pattern may hold *.
 var casesOutOfScope = map[string]string{
 	"graphql: *":                        "GraphQL is not served yet",
-	"v1: run jobs *":                    "the read of a run's queue items is not served yet",
-	"v1: app functions*":                "the read of an app's functions is not served yet",
-	"v1: prom":                          "a cloud route",
-	"v1: userland traces *":             "traces of user code are not taken yet",
 	"v0: telemetry":                     "telemetry of the dashboard",
 	"v0: connect *":                     "Connect is not served yet",
 	"other: root":                       "the dashboard; the recorded binary had none",

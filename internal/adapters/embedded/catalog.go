@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -141,6 +142,31 @@ func (c catalog) AppByName(ctx context.Context, name string) (function.App, []fu
 		return function.App{}, nil, fmt.Errorf("app %q: %w", name, err)
 	}
 	return app, functions, nil
+}
+
+// FunctionTimes implements ports.Catalog.
+func (c catalog) FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error) {
+	times := map[uuid.UUID]time.Time{}
+	err := c.db.read(ctx, func(q *db.Queries) error {
+		rows, err := q.ListAppFunctions(ctx, sql.NullString{String: app.String(), Valid: true})
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			id, err := parseUUID(row.ID)
+			if err != nil {
+				return damaged("function "+row.ID, err)
+			}
+			if times[id], err = parseInstant(row.CreatedAt); err != nil {
+				return damaged("function "+row.ID+": time", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("times of functions of app %s: %w", app, err)
+	}
+	return times, nil
 }
 
 // AppByURL implements ports.Catalog.

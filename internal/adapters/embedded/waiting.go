@@ -18,13 +18,13 @@ func (q *queue) Waiting(ctx context.Context, run ulid.ULID, jobs []string) ([]po
 			return nil, context.Cause(ctx)
 		}
 		if why, found := q.waitingFor(jobKey{run, id}); found {
-			all = append(all, ports.JobWaiting{Job: id, Waiting: why})
+			all = append(all, why)
 		}
 	}
 	return all, nil
 }
 
-func (q *queue) waitingFor(key jobKey) (why flow.Waiting, found bool) {
+func (q *queue) waitingFor(key jobKey) (why ports.JobWaiting, found bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.closed {
@@ -32,15 +32,18 @@ func (q *queue) waitingFor(key jobKey) (why flow.Waiting, found bool) {
 	}
 	it := q.items[key]
 	if it == nil {
-		return flow.Waiting{}, false
+		return ports.JobWaiting{}, false
 	}
+	why = ports.JobWaiting{Job: it.id, At: fromNanos(it.due), Attempt: int(it.attempt)}
 	switch it.state {
 	case itemLeased, itemSettling:
-		return flow.Waiting{Reason: flow.InHand}, true
+		why.Reason = flow.InHand
 	case itemWaiting:
-		return flow.Waiting{Reason: flow.DueLater, Expected: fromNanos(it.order)}, true
+		why.Reason, why.Expected = flow.DueLater, fromNanos(it.order)
+	default:
+		why.Waiting = q.whyDue(it, q.cfg.Clock.Now())
 	}
-	return q.whyDue(it, q.cfg.Clock.Now()), true
+	return why, true
 }
 
 // whyDue is why a job that is due is not handed out. What counts is what there is room for now, not where its cell is: a cell that is ready

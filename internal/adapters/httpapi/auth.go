@@ -10,18 +10,28 @@ import (
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
-// requireSigningKey lets requests through that carry the signing key or its hash. Spec 04 §3.1.
+// requireSigningKey lets requests through that carry a signing key or its hash, or are of a session. A request that names a key is
+// judged by the key alone. Spec 04 §3.1.
 func (a *api) requireSigningKey(next echo.HandlerFunc) echo.HandlerFunc {
 	if a.config.SigningKey == "" {
 		return next
 	}
 	return func(c echo.Context) error {
-		if !sdk.VerifyBearer(a.config.SigningKey, c.Request().Header.Get(echo.HeaderAuthorization)) {
-			http.Error(c.Response(), "Authentication failed", http.StatusUnauthorized)
-			return nil
+		if header := c.Request().Header.Get(echo.HeaderAuthorization); header != "" {
+			if a.keyKnown(header) {
+				return next(c)
+			}
+		} else if claims, ok := a.sessionOf(c); ok {
+			return a.inSession(c, claims, next)
 		}
-		return next(c)
+		http.Error(c.Response(), "Authentication failed", http.StatusUnauthorized)
+		return nil
 	}
+}
+
+// keyKnown says whether an Authorization header carries a key that opens the management routes.
+func (a *api) keyKnown(header string) bool {
+	return sdk.VerifyBearerAny([]string{a.config.SigningKey, a.config.SigningKeyFallback}, header)
 }
 
 // eventKeyKnown compares in constant time, whichever key it is and however long. Spec 03 §4.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
@@ -96,6 +97,10 @@ func (o orders) Create(context.Context, []byte) (cancellation.Cancellation, erro
 func (o orders) List(context.Context) ([]cancellation.Cancellation, error) { return nil, o.err }
 func (o orders) Delete(context.Context, ulid.ULID) error                   { return o.err }
 func (o orders) Set(context.Context, string, string, bool) (function.Function, error) {
+	return function.Function{}, o.err
+}
+
+func (o orders) SetByID(context.Context, uuid.UUID, bool) (function.Function, error) {
 	return function.Function{}, o.err
 }
 

@@ -30,6 +30,7 @@ type broken struct {
 	ports.Store
 	ports.History
 	ports.Metadata
+	ports.Catalog
 }
 
 var errBroken = fmt.Errorf("open /secret/path: %w", ports.ErrUnavailable)
@@ -54,6 +55,9 @@ func (broken) Run(context.Context, ulid.ULID) (ports.RunRecord, error) {
 	return ports.RunRecord{}, errBroken
 }
 
+func (broken) AppByName(context.Context, string) (function.App, []function.Function, error) {
+	return function.App{}, nil, errBroken
+}
 func (broken) Put(context.Context, ulid.ULID, []metadata.Update) error { return errBroken }
 func (broken) All(context.Context, ulid.ULID) ([]metadata.Stored, error) {
 	return nil, errBroken
@@ -78,13 +82,15 @@ func TestStorageFailure(t *testing.T) {
 		{http.MethodGet, "/v1/runs/" + unknownID, "", 500, `{"error":"Unable to load function run: ` + unknownID + `","data":null,"status":500}`},
 		{http.MethodGet, "/v1/runs/" + unknownID + "/metadata", "", 503, `{"error":"the run store is unavailable","data":null,"status":503}`},
 		{http.MethodPost, "/v1/runs/" + unknownID + "/metadata", "{}", 503, `{"error":"the run store is unavailable","data":null,"status":503}`},
+		{http.MethodGet, "/v1/runs/" + unknownID + "/jobs", "", 500, `{"error":"Unable to load function run: ` + unknownID + `","data":null,"status":500}`},
+		{http.MethodGet, "/v1/apps/a/functions", "", 500, `{"error":"Unable to list functions: the catalog is unavailable","data":null,"status":500}`},
 		{http.MethodDelete, "/v1/runs/" + unknownID, "", 500, `{"error":"Unable to load function run: ` + unknownID + `","data":null,"status":500}`},
 	}
 	for _, test := range tests {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, devConfig, func(d *httpapi.Deps) {
-				d.Ingest, d.Sync, d.Runs, d.Store, d.History, d.Metadata = broken{}, broken{}, broken{}, broken{}, broken{}, broken{}
+				d.Ingest, d.Sync, d.Runs, d.Store, d.History, d.Metadata, d.Catalog = broken{}, broken{}, broken{}, broken{}, broken{}, broken{}, broken{}
 			})
 			w := f.send(test.method, test.path, test.body)
 			if w.Code != test.status || w.Body.String() != test.want+"\n" {
@@ -110,6 +116,47 @@ func TestCancel_StorageFailure(t *testing.T) {
 		t.Errorf("status %d, body %s", w.Code, w.Body)
 	}
 }
+
+// TestJobs_StorageFailure is a run that is known but cannot be loaded.
+func TestJobs_StorageFailure(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, devConfig, func(d *httpapi.Deps) { d.Store = broken{} })
+	f.send(http.MethodPost, "/fn/register", registration(""))
+	f.send(http.MethodPost, "/e/k", `{"name":"app/event"}`)
+	f.route()
+	w := f.send(http.MethodGet, "/v1/runs/"+f.backend.Runs()[0].RunID.String()+"/jobs", "")
+	const want = `{"error":"Unable to read run jobs: the run store is unavailable","data":null,"status":500}` + "\n"
+	if w.Code != http.StatusInternalServerError || w.Body.String() != want {
+		t.Errorf("status %d, body %s", w.Code, w.Body)
+	}
+}
+
+// TestTestMode_StorageFailure: tests see that something is wrong, and nothing of where.
+func TestTestMode_StorageFailure(t *testing.T) {
+	t.Parallel()
+	const fn = "79813634-2759-5dbb-838f-b956de7e12f5"
+	for path, edit := range map[string]func(*httpapi.Deps){
+		"POST /test/reset": func(d *httpapi.Deps) { d.Runs = broken{} },
+		"POST /test/function/runs/cancel?accountId=" + fn + "&fnId=" + fn + "&runId=" + unknownID: func(d *httpapi.Deps) { d.Runs = broken{} },
+		"GET /test/queue/function-queue-size?accountId=" + fn + "&fnId=" + fn:                     func(d *httpapi.Deps) { d.Queue = brokenQueue{} },
+	} {
+		f := newFixture(t, httpapi.Config{Kind: httpapi.KindDev, TestMode: true}, edit)
+		f.send(http.MethodPost, "/fn/register", registration(""))
+		f.send(http.MethodPost, "/e/k", `{"name":"app/event"}`)
+		f.route()
+		method, path, _ := strings.Cut(path, " ")
+		if w := f.send(method, path, ""); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: status %d, %s", path, w.Code, w.Body)
+		}
+	}
+	if w := newFixture(t, devConfig).send(http.MethodGet, "/test/", ""); w.Code != http.StatusNotFound {
+		t.Errorf("without test mode: status %d", w.Code)
+	}
+}
+
+type brokenQueue struct{ ports.Queue }
+
+func (brokenQueue) Depth(context.Context) ([]ports.Depth, error) { return nil, errBroken }
 
 // TestActions_OfARerun has inputs for two steps, of which one has run since.
 func TestActions_OfARerun(t *testing.T) {

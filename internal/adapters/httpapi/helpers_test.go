@@ -53,6 +53,9 @@ var (
 	}
 )
 
+// fixtureTime is when the time of a fixture stands still.
+var fixtureTime = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
+
 // fixture is the API over the application and storage in memory. Time stands still and IDs count up, so that every answer is
 // the same each time. Nothing happens in the background.
 type fixture struct {
@@ -73,12 +76,13 @@ type fixture struct {
 // newFixture changes the dependencies with edit, if there is one, before the handler is made.
 func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps)) *fixture {
 	tb.Helper()
-	f := &fixture{tb: tb, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)}, log: &bytes.Buffer{}}
+	f := &fixture{tb: tb, clock: &clock{now: fixtureTime}, log: &bytes.Buffer{}}
 	f.backend = mem.New(f.clock)
 	tb.Cleanup(f.backend.Close)
 	log := slog.New(slog.NewTextHandler(f.log, nil))
 	ids := &counter{}
 	reg := registry.New(f.backend, log)
+	reg.Observe(registry.NewLimits(reg, f.backend.Queue()))
 	f.broadcast = broadcast.New(broadcast.Config{})
 	tb.Cleanup(f.broadcast.Close)
 	signer, err := tokens.New(config.SigningKey)
@@ -108,7 +112,7 @@ func newFixture(tb testing.TB, config httpapi.Config, edit ...func(*httpapi.Deps
 		Checkpoints: checkpoint.New(checkpoint.Deps{
 			Advance: advance.New(f.backend, in, nil, log, advance.Pause(f.clock)), Store: f.backend, History: f.backend.History(), Catalog: f.backend, Functions: reg,
 			Tracker: in, Limits: limits.Limits, Jobs: f.backend.Queue(), Broadcast: f.broadcast, Tokens: signer, Clock: f.clock, IDs: ids,
-		}), Store: f.backend, History: f.backend.History(), Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Clock: f.clock, IDs: ids, Log: log,
+		}), Store: f.backend, Queue: f.backend.Queue(), Catalog: f.backend, History: f.backend.History(), Metadata: f.backend.Metadata(), Functions: reg, Limits: limits, Tokens: signer, Clock: f.clock, IDs: ids, Log: log,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "depth 1\n") }),
 	}
 	for _, change := range edit {
@@ -124,16 +128,36 @@ func (f *fixture) send(method, path, body string, headers ...string) *httptest.R
 	return f.sendContext(f.tb.Context(), method, path, body, headers...)
 }
 
+// sendFrom makes a request whose connection has another end.
+func (f *fixture) sendFrom(address, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	f.tb.Helper()
+	ctx := f.tb.Context()
+	if strings.HasPrefix(path, "/debug/pprof/") { // profiles take until who asked has gone
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		ctx = gone
+	}
+	r := request(ctx, method, path, body, headers...)
+	r.RemoteAddr = address
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, r)
+	return w
+}
+
 func (f *fixture) sendContext(ctx context.Context, method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	f.tb.Helper()
+	w := httptest.NewRecorder()
+	f.handler.ServeHTTP(w, request(ctx, method, path, body, headers...))
+	return w
+}
+
+func request(ctx context.Context, method, path, body string, headers ...string) *http.Request {
 	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
 		r.Header.Set(name, value)
 	}
-	w := httptest.NewRecorder()
-	f.handler.ServeHTTP(w, r)
-	return w
+	return r
 }
 
 // route routes all events that wait.

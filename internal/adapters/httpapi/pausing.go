@@ -16,6 +16,7 @@ import (
 // Pauses pauses functions and resumes them.
 type Pauses interface {
 	Set(ctx context.Context, app, name string, paused bool) (function.Function, error)
+	SetByID(ctx context.Context, id uuid.UUID, paused bool) (function.Function, error)
 }
 
 // setPaused is POST /v1/apps/{app}/functions/{function}/pause and /resume. The reference has no such routes.

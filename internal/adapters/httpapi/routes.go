@@ -17,7 +17,7 @@ type access int
 const (
 	// open routes check for themselves, or need no check.
 	open access = iota
-	// managed routes want the signing key, where one is configured.
+	// managed routes want the signing key or a session, where a key is configured.
 	managed
 )
 
@@ -30,7 +30,7 @@ type route struct {
 // routes is everything that is served. Unlike the reference, /invoke wants the signing key: starting functions is not
 // public. So does /metrics, which names functions and says how busy they are.
 func (a *api) routes() []route {
-	return slices.Concat(a.realtimeRoutes(), a.graphQLRoutes(), a.checkpointRoutes(), a.metricsRoutes(), []route{
+	return slices.Concat(a.sessionRoutes(), a.debugRoutes(), a.metricsRoutes(), a.testRoutes(), a.realtimeRoutes(), a.graphQLRoutes(), a.checkpointRoutes(), []route{
 		{http.MethodPost, "/e/:key", open, a.receiveEvents},
 		{http.MethodGet, "/health", open, a.health},
 
@@ -53,6 +53,9 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/v1/events/:id/runs", managed, a.eventRuns},
 		{http.MethodGet, "/v1/runs/:id", managed, a.run},
 		{http.MethodDelete, "/v1/runs/:id", managed, a.cancel},
+		{http.MethodGet, "/v1/runs/:id/jobs", managed, a.runJobs},
+		{http.MethodGet, "/v1/apps/:app/functions", managed, a.appFunctions},
+		{http.MethodGet, "/v1/prom/:env", managed, a.prometheus},
 		{http.MethodGet, "/v1/runs/:id/metadata", managed, a.readMetadata},
 		{http.MethodPost, "/v1/runs/:id/metadata", managed, a.putMetadata},
 		{http.MethodPost, "/v1/apps/:app/functions/:function/pause", managed, a.setPaused(true)},
@@ -61,6 +64,7 @@ func (a *api) routes() []route {
 		{http.MethodPost, "/v1/cancellations", managed, a.createCancellation},
 		{http.MethodDelete, "/v1/cancellations/:id", managed, a.deleteCancellation},
 		{http.MethodPost, "/v1/signals", managed, a.signal},
+		{http.MethodPost, "/v1/traces/userland", managed, a.userland},
 	})
 }
 
@@ -100,7 +104,7 @@ func (a *api) router() http.Handler {
 // matchesSlashes says whether the library would let the path's last parameter match several segments: it does when no
 // route goes on after it.
 func matchesSlashes(path string, routes []route) bool {
-	return path[strings.LastIndexByte(path, '/')+1] == ':' &&
+	return strings.HasPrefix(path[strings.LastIndexByte(path, '/')+1:], ":") &&
 		!slices.ContainsFunc(routes, func(r route) bool { return strings.HasPrefix(r.path, path+"/") })
 }
 

@@ -221,6 +221,14 @@ func sayV1Events(s *transcript) {
 	get("before a cursor", "/v1/events?cursor=01KJMQR06B0000000000000003")
 	get("received after", "/v1/events?received_after=2026-03-01T00:00:00Z&name=app/old")
 	get("received before", "/v1/events?received_before=2026-03-01T12:30:00Z&received_after=2026-02-28")
+	get("received before, and that alone", "/v1/events?received_before=2026-03-01T12:30:00Z")
+	for _, form := range []string{
+		"2026-03-01T12:30:00Z", "2026-03-01T13:30:00.5%2B01:00", "2026-03-01T12:30:00", "Sun, 01 Mar 2026 12:30:00 UTC", "01 Mar 26 12:30 UTC", "01 Mar 26 12:30 %2B0000",
+		"Sunday, 01-Mar-26 12:30:00 UTC", "Sun Mar 01 12:30:00 %2B0000 2026", "Sun Mar  1 12:30:00 UTC 2026", "Sun Mar  1 12:30:00 2026",
+		"Mar  1 12:30:00", "Mar  1 12:30:00.000", "2026-03-01",
+	} {
+		get("received after a date in the form "+form, "/v1/events?limit=1&received_after="+strings.ReplaceAll(form, " ", "%20"))
+	}
 	get("cursor that is none", "/v1/events?cursor=xx")
 	get("date that is none", "/v1/events?received_after=xx")
 	get("number as a date", "/v1/events?received_before=1700000000")

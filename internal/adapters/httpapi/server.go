@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-chi/cors"
@@ -20,6 +21,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
+	"github.com/ingothq/ingot/internal/domain/session"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -37,8 +39,12 @@ type Config struct {
 	Kind Kind
 	// SigningKey opens the management routes; empty leaves them open.
 	SigningKey string
+	// SigningKeyFallback opens them too, beside SigningKey; empty for none.
+	SigningKeyFallback string
 	// EventKeys are accepted by the event API; none accepts every key.
 	EventKeys []string
+	// TestMode serves the routes below /test.
+	TestMode bool
 	// NoMetadata refuses metadata of runs and steps.
 	NoMetadata bool
 	// Version is reported by /dev.
@@ -86,6 +92,8 @@ type Deps struct {
 	Pauses        Pauses
 	Checkpoints   Checkpoints
 	Store         ports.Store
+	Queue         ports.Queue
+	Catalog       ports.Catalog
 	History       ports.History
 	Metadata      ports.Metadata
 	Functions     Functions
@@ -98,6 +106,7 @@ type Deps struct {
 	GraphQL http.Handler
 	// Mounts are what others serve on the same port.
 	Mounts []Mount
+	Tokens ports.Tokens
 	Clock  ports.Clock
 	IDs    ports.IDs
 	Log    *slog.Logger
@@ -109,11 +118,16 @@ type api struct {
 	eventKeys [][sha256.Size]byte
 	// allowed are the methods of each path of the route table.
 	allowed map[string][]string
+
+	// sessions guards what is known of sessions and of who tries to begin one.
+	sessions sync.Mutex
+	attempts *session.Attempts
+	ended    session.Ended
 }
 
 // New returns the handler of the main port. It answers every request, also one whose handler panics.
 func New(d Deps, config Config) http.Handler {
-	a := &api{Deps: d, config: config, allowed: map[string][]string{}}
+	a := &api{Deps: d, config: config, allowed: map[string][]string{}, attempts: session.NewAttempts()}
 	for _, key := range config.EventKeys {
 		a.eventKeys = append(a.eventKeys, sha256.Sum256([]byte(key)))
 	}

@@ -72,6 +72,9 @@ func (a *api) eventQuery(c echo.Context) (query ports.EventQuery, message string
 		}
 		*bound.at = at
 	}
+	if c.QueryParam("received_before") != "" && c.QueryParam("received_after") == "" {
+		query.After = time.Time{} // who asks for what was before a time does not mean the last hour
+	}
 	return query, ""
 }
 

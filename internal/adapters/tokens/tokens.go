@@ -19,6 +19,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/realtime"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/session"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -29,12 +30,13 @@ const devSecret = "dev-mode-is-not-secret" //nolint:gosec // no secret: it is in
 const (
 	realtimeLabel = "ingot token: realtime"
 	runLabel      = "ingot token: run"
+	sessionLabel  = "ingot token: session"
 )
 
 // Tokens signs with secrets of one signing key. Safe for concurrent use.
 type Tokens struct {
-	realtime, run []byte
-	parser        *jwt.Parser
+	realtime, run, session []byte
+	parser                 *jwt.Parser
 }
 
 var _ ports.Tokens = (*Tokens)(nil)
@@ -42,7 +44,7 @@ var _ ports.Tokens = (*Tokens)(nil)
 // New derives the secrets from a signing key, with or without its prefix; an empty one is that of a server without keys.
 func New(signingKey string) (*Tokens, error) {
 	t := &Tokens{
-		realtime: []byte(devSecret), run: []byte(devSecret),
+		realtime: []byte(devSecret), run: []byte(devSecret), session: []byte(devSecret),
 		// The claims say themselves whether they are valid.
 		parser: jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation()),
 	}
@@ -50,7 +52,7 @@ func New(signingKey string) (*Tokens, error) {
 	if key == "" {
 		return t, nil
 	}
-	for label, secret := range map[string]*[]byte{realtimeLabel: &t.realtime, runLabel: &t.run} {
+	for label, secret := range map[string]*[]byte{realtimeLabel: &t.realtime, runLabel: &t.run, sessionLabel: &t.session} {
 		derived, err := hkdf.Key(sha256.New, []byte(key), nil, label, sha256.Size)
 		if err != nil {
 			return nil, fmt.Errorf("derive secret for %q: %w", label, err)
@@ -76,6 +78,14 @@ func (t *Tokens) SignRun(claims realtime.RunClaims) (string, error) { return sig
 // VerifyRun implements ports.Tokens.
 func (t *Tokens) VerifyRun(token string, now time.Time) (realtime.RunClaims, error) {
 	return verify[realtime.RunClaims](t.parser, t.run, token, now)
+}
+
+// SignSession implements ports.Tokens.
+func (t *Tokens) SignSession(claims session.Claims) (string, error) { return sign(t.session, claims) }
+
+// VerifySession implements ports.Tokens.
+func (t *Tokens) VerifySession(token string, now time.Time) (session.Claims, error) {
+	return verify[session.Claims](t.parser, t.session, token, now)
 }
 
 // claims are what can be in a token.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/realtime"
+	"github.com/ingothq/ingot/internal/domain/session"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -79,11 +80,23 @@ func TestTokens_DependOnTheKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		began := session.New(vectorID, issued)
+		login, err := signing.SignSession(began)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for verifier, verifying := range keys {
 			_, err := verifying.VerifyRealtime(token, issued)
 			_, runErr := verifying.VerifyRun(run, issued)
-			if same := signer == verifier; (err == nil) != same || (runErr == nil) != same {
-				t.Errorf("%s verifies %s: %v, %v", verifier, signer, err, runErr)
+			found, sessionErr := verifying.VerifySession(login, issued)
+			same := signer == verifier
+			if (err == nil) != same || (runErr == nil) != same || (sessionErr == nil) != same || (found == began) != same {
+				t.Errorf("%s verifies %s: %v, %v, %v", verifier, signer, err, runErr, sessionErr)
+			}
+		}
+		for _, foreign := range []string{token, run} {
+			if _, err := signing.VerifySession(foreign, issued); !errors.Is(err, ports.ErrBadToken) {
+				t.Errorf("another token is a session: %v", err)
 			}
 		}
 		if _, err := signing.VerifyRun(token, issued); !errors.Is(err, ports.ErrBadToken) {
@@ -100,8 +113,8 @@ func TestTokens_DependOnTheKey(t *testing.T) {
 	if _, err := keys["one"].VerifyRealtime(prefixed, issued); err != nil {
 		t.Errorf("the prefix of a key matters: %v", err)
 	}
-	if one := keys["one"]; string(one.realtime) == string(one.run) {
-		t.Error("both kinds share a secret")
+	if one := keys["one"]; string(one.realtime) == string(one.run) || string(one.run) == string(one.session) || string(one.session) == string(one.realtime) {
+		t.Error("kinds share a secret")
 	}
 }
 

@@ -46,20 +46,33 @@ func (p *Pauser) Set(ctx context.Context, app, name string, paused bool) (functi
 	if err != nil {
 		return function.Function{}, fmt.Errorf("find function %q of app %q: %w", name, app, err)
 	}
+	return fn, p.set(ctx, fn, paused)
+}
+
+// SetByID is Set for a function by its ID, archived or not.
+func (p *Pauser) SetByID(ctx context.Context, id uuid.UUID, paused bool) (function.Function, error) {
+	fn, err := p.catalog.Function(ctx, id)
+	if err != nil {
+		return function.Function{}, fmt.Errorf("find function: %w", err)
+	}
+	return fn, p.set(ctx, fn, paused)
+}
+
+func (p *Pauser) set(ctx context.Context, fn function.Function, paused bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.catalog.SetPaused(ctx, fn.ID, paused); err != nil {
-		return function.Function{}, fmt.Errorf("pause function %s: %w", fn.ID, err)
+		return fmt.Errorf("pause function %s: %w", fn.ID, err)
 	}
 	p.registry.SetPaused(fn.ID, paused)
 	if paused {
 		// Whoever asked the registry before has a run with an ID of this millisecond at the latest.
 		if err := p.store.Fence(ctx, fn.ID, p.clock.Now().Truncate(time.Millisecond).Add(time.Millisecond)); err != nil {
-			return function.Function{}, fmt.Errorf("pause function %s: %w", fn.ID, err)
+			return fmt.Errorf("pause function %s: %w", fn.ID, err)
 		}
 	}
 	p.log.InfoContext(ctx, "function pause set", "fn_id", fn.ID.String(), "fn_slug", fn.Slug, "paused", paused)
-	return fn, nil
+	return nil
 }
 
 func (p *Pauser) find(ctx context.Context, app, name string) (function.Function, error) {

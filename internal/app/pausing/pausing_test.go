@@ -108,6 +108,18 @@ func TestSet(t *testing.T) {
 	}
 }
 
+func TestSetByID(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	got, err := w.pauser.SetByID(t.Context(), w.fn.ID, true)
+	if err != nil || got.ID != w.fn.ID || !w.known[w.fn.ID] {
+		t.Errorf("%s, %v, known %t", got.ID, err, w.known[w.fn.ID])
+	}
+	if _, err := w.pauser.SetByID(t.Context(), uuid.New(), true); !errors.Is(err, ports.ErrNotFound) {
+		t.Errorf("unknown: %v", err)
+	}
+}
+
 func TestSet_Unknown(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

@@ -534,6 +534,21 @@ func (mr *MockCatalogMockRecorder) FunctionPage(ctx, q any) *gomock.Call {
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "FunctionPage", reflect.TypeOf((*MockCatalog)(nil).FunctionPage), ctx, q)
 }
 
+// FunctionTimes mocks base method.
+func (m *MockCatalog) FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "FunctionTimes", ctx, app)
+	ret0, _ := ret[0].(map[uuid.UUID]time.Time)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// FunctionTimes indicates an expected call of FunctionTimes.
+func (mr *MockCatalogMockRecorder) FunctionTimes(ctx, app any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "FunctionTimes", reflect.TypeOf((*MockCatalog)(nil).FunctionTimes), ctx, app)
+}
+
 // Functions mocks base method.
 func (m *MockCatalog) Functions(ctx context.Context) ([]function.Function, error) {
 	m.ctrl.T.Helper()
@@ -700,6 +715,21 @@ func NewMockHistory(ctrl *gomock.Controller) *MockHistory {
 // EXPECT returns an object that allows the caller to indicate expected use.
 func (m *MockHistory) EXPECT() *MockHistoryMockRecorder {
 	return m.recorder
+}
+
+// AddSpans mocks base method.
+func (m *MockHistory) AddSpans(ctx context.Context, rows []trace.Span) (int, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "AddSpans", ctx, rows)
+	ret0, _ := ret[0].(int)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// AddSpans indicates an expected call of AddSpans.
+func (mr *MockHistoryMockRecorder) AddSpans(ctx, rows any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AddSpans", reflect.TypeOf((*MockHistory)(nil).AddSpans), ctx, rows)
 }
 
 // CountEvents mocks base method.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -24,6 +25,7 @@ func TestCatalog(t *testing.T, run Runner) {
 		"Sync/refuses a slug that another has":        syncSlugTaken,
 		"Sync/is all or nothing":                      syncCut,
 		"Sync/of an empty plan changes nothing":       syncEmpty,
+		"FunctionTimes/are of the first sync":         functionTimes,
 		"Placeholders/give way to an app at the URL":  placeholders,
 		"Pages/apps by ID":                            appPages,
 		"Pages/functions by ID":                       functionPages,
@@ -115,6 +117,32 @@ func syncRepeated(t *testing.T, p Ports) {
 	apps, err := p.Catalog.Apps(t.Context())
 	must(t, err)
 	same(t, apps, []function.App{app})
+}
+
+func functionTimes(t *testing.T, p Ports) {
+	app, other := anApp("acme"), anApp("other")
+	one, two := aFunctionOf(app, "one"), aFunctionOf(app, "two")
+	check := func(want map[uuid.UUID]time.Time) {
+		t.Helper()
+		got, err := p.Catalog.FunctionTimes(t.Context(), app.ID)
+		must(t, err)
+		same(t, got, want)
+	}
+	check(map[uuid.UUID]time.Time{})
+	first := p.Now().UTC()
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	syncPlan(t, p, function.SyncPlan{App: other, Put: []function.Function{aFunctionOf(other, "one")}})
+	p.Pass(time.Hour)
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one, two}})
+	p = restarted(p)
+	check(map[uuid.UUID]time.Time{one.ID: first, two.ID: first.Add(time.Hour)})
+	syncPlan(t, p, function.SyncPlan{App: app, Archive: []uuid.UUID{one.ID}})
+	check(map[uuid.UUID]time.Time{two.ID: first.Add(time.Hour)})
+	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
+	check(map[uuid.UUID]time.Time{one.ID: first, two.ID: first.Add(time.Hour)})
+	if got, err := p.Catalog.FunctionTimes(ended(t), app.ID); err == nil {
+		t.Fatalf("with an ended context: %v", got)
+	}
 }
 
 func syncKeepsID(t *testing.T, p Ports) {

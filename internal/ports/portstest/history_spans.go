@@ -2,6 +2,7 @@ package portstest
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,9 @@ var spanCases = map[string]func(t *testing.T, p Ports){
 	"Spans/of a run that starts, is skipped, or neither":       spansOfSchedule,
 	"Spans/whose ID is taken are there all the same":           spansTwice,
 	"Spans/of many runs are of the right one":                  spansOfMany,
+	"AddSpans/are there once, however often they are sent":     spansAdded,
+	"AddSpans/leaves out what there is no run or no room for":  spansNoRoom,
+	"AddSpans/is all or nothing":                               spansAddedCut,
 	"Payload/is of one row, and large":                         payloads,
 	"Payload/of a row that is not there is ErrNotFound":        payloadUnknown,
 }
@@ -284,4 +288,73 @@ func payloadUnknown(t *testing.T, p Ports) {
 	if _, _, err := p.History.Payload(ended(t), next.State.ID, next.Spans[0].ID); err == nil {
 		t.Fatal("read with an ended context")
 	}
+}
+
+// userRow is a row of a span that an app made itself.
+func userRow(p Ports, id ulid.ULID, span string) trace.Span {
+	row := rowOf(p, id, span)
+	row.Name, row.Status = trace.NameUserland, ""
+	row.Attributes = json.RawMessage(`{"_inngest.userland":true,"a":"\u003cé"}`)
+	return row
+}
+
+func addSpans(t tb, p Ports, left int, rows ...trace.Span) {
+	t.Helper()
+	got, err := p.History.AddSpans(t.Context(), rows)
+	must(t, err)
+	same(t, got, left)
+}
+
+func spansAdded(t *testing.T, p Ports) {
+	first, second := aRun(p), aRun(p)
+	first.Spans = []trace.Span{rootOf(p, first.State.ID)}
+	schedule(t, p, first)
+	schedule(t, p, second)
+	root, one, two, other := first.Spans[0], userRow(p, first.State.ID, "00000000000000a1"), userRow(p, first.State.ID, "00000000000000a2"), userRow(p, second.State.ID, "00000000000000a1")
+	two.Status, two.Parent = trace.Failed, one.ID
+	addSpans(t, p, 0)
+	addSpans(t, p, 0, one, other)
+	reads(t, p, first.State.ID, shown(root), shown(one))
+	again := one
+	again.Attributes, again.Status = json.RawMessage(`{"changed":true}`), trace.Completed
+	addSpans(t, p, 0, again, two, two)
+	survives(t, p, func(p Ports) {
+		reads(t, p, first.State.ID, shown(root), shown(one), shown(two))
+		reads(t, p, second.State.ID, shown(other))
+	})
+	if _, err := p.History.AddSpans(ended(t), []trace.Span{one}); err == nil {
+		t.Fatal("added with an ended context")
+	}
+}
+
+func spansNoRoom(t *testing.T, p Ports) {
+	full, other := aRun(p), aRun(p)
+	schedule(t, p, full)
+	schedule(t, p, other)
+	unknown := userRow(p, anEvent(p).InternalID, "00000000000000a1")
+	addSpans(t, p, 1, unknown, userRow(p, other.State.ID, "00000000000000a1"))
+	same(t, len(read(t, p, unknown.Run)), 0)
+	rows := make([]trace.Span, trace.MostUserland-1)
+	for i := range rows {
+		rows[i] = userRow(p, full.State.ID, fmt.Sprintf("%016x", i+1))
+	}
+	addSpans(t, p, 0, rows...)
+	addSpans(t, p, 2, userRow(p, full.State.ID, "ffffffffffffff01"), userRow(p, full.State.ID, "ffffffffffffff02"), userRow(p, full.State.ID, "ffffffffffffff03"))
+	addSpans(t, p, 0, userRow(p, other.State.ID, "ffffffffffffff01"))
+	got, err := p.History.Spans(t.Context(), full.State.ID)
+	must(t, err)
+	same(t, len(got), trace.MostUserland)
+}
+
+func spansAddedCut(t *testing.T, p Ports) {
+	next := aRun(p)
+	schedule(t, p, next)
+	id := next.State.ID
+	rows := []trace.Span{userRow(p, id, "00000000000000a1"), userRow(p, id, "00000000000000a2")}
+	cut(t, p, func() error {
+		_, err := p.History.AddSpans(t.Context(), rows)
+		return err
+	}, func(t *testing.T) { same(t, len(read(t, p, id)), 0) })
+	addSpans(t, p, 0, rows...)
+	reads(t, p, id, shown(rows[0]), shown(rows[1]))
 }

@@ -52,6 +52,7 @@ func TestQueueWaiting(t *testing.T, run Runner) {
 	cases(t, run, map[string]func(t *testing.T, p Ports){
 		"Waiting/for nobody, in hand and later":              waitingPlain,
 		"Waiting/of jobs that are not there":                 waitingUnknown,
+		"Waiting/says of when and of which attempt a job is": waitingJobs,
 		"Waiting/with an ended context":                      waitingEnded,
 		"Waiting/for a worker, by order and priority":        waitingWorker,
 		"Waiting/for room in a function":                     waitingFunction,
@@ -129,6 +130,26 @@ func waitingUnknown(t *testing.T, p Ports) {
 	all, err = p.Queue.Waiting(t.Context(), r.ID, ids)
 	must(t, err)
 	same(t, len(all), 0)
+}
+
+func waitingJobs(t *testing.T, p Ports) {
+	at := p.Now().UTC().Add(time.Hour)
+	r := queued(t, p, controls(t, uuid.New(), function.Settings{}), `{}`, dueAt(at))
+	check := func(attempt int, at time.Time) {
+		t.Helper()
+		all, err := p.Queue.Waiting(t.Context(), r.ID, slices.Sorted(maps.Keys(r.Jobs)))
+		must(t, err)
+		same(t, len(all), 1)
+		same(t, all[0].At, at)
+		same(t, all[0].Attempt, attempt)
+	}
+	check(0, at)
+	p.Pass(time.Hour)
+	l := leaseRun(t, p, r)
+	check(0, at)
+	again := p.Now().UTC().Add(time.Minute)
+	r = commit(t, p, l, r, run.Transition{Current: run.Disposition{Fate: run.FateRetry, At: again, Attempt: 1}})
+	check(1, again)
 }
 
 func waitingEnded(t *testing.T, p Ports) {

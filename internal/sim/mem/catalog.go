@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -117,6 +118,22 @@ func (b *Backend) named(name string) *function.App {
 	return nil
 }
 
+// FunctionTimes implements ports.Catalog.
+func (b *Backend) FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	times := map[uuid.UUID]time.Time{}
+	for id, f := range b.funcs {
+		if f.AppID == app && !f.archived {
+			times[id] = f.created
+		}
+	}
+	return times, nil
+}
+
 // AppByURL implements ports.Catalog.
 func (b *Backend) AppByURL(ctx context.Context, url string) (function.App, error) {
 	if err := ctx.Err(); err != nil {
@@ -166,7 +183,11 @@ func (b *Backend) Sync(ctx context.Context, plan function.SyncPlan) error {
 		b.archive(id)
 	}
 	for _, f := range plan.Put {
-		b.funcs[f.ID] = &fn{Function: f}
+		created := b.clock.Now().UTC()
+		if known := b.funcs[f.ID]; known != nil {
+			created = known.created
+		}
+		b.funcs[f.ID] = &fn{Function: f, created: created}
 		b.followTriggers(f)
 	}
 	return nil

@@ -104,6 +104,7 @@ type usedKey struct {
 type fn struct {
 	function.Function
 	archived bool
+	created  time.Time
 }
 
 // New returns an empty backend.

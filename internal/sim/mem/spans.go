@@ -20,6 +20,31 @@ func (b *Backend) recordSpans(spans []trace.Span) {
 	}
 }
 
+// AddSpans implements ports.History.
+func (b *Backend) AddSpans(ctx context.Context, rows []trace.Span) (left int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, row := range rows {
+		count, there := 0, false
+		for _, s := range b.spans[row.Run] {
+			if s.Name == trace.NameUserland {
+				count++
+			}
+			there = there || s.Trace == row.Trace && s.ID == row.ID
+		}
+		switch {
+		case b.record(row.Run).RunID != row.Run || count >= trace.MostUserland:
+			left++
+		case !there:
+			b.recordSpans([]trace.Span{row})
+		}
+	}
+	return left, nil
+}
+
 // Spans implements ports.History.
 func (b *Backend) Spans(ctx context.Context, id ulid.ULID) ([]trace.Span, error) {
 	if err := ctx.Err(); err != nil {

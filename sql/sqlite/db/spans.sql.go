@@ -13,6 +13,22 @@ import (
 	"time"
 )
 
+const CountUserland = `-- name: CountUserland :one
+SELECT count(*) FROM (SELECT 1 FROM spans WHERE run_id = ? AND name = 'userland' LIMIT ?)
+`
+
+type CountUserlandParams struct {
+	RunID string
+	Limit int64
+}
+
+func (q *Queries) CountUserland(ctx context.Context, arg CountUserlandParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, CountUserland, arg.RunID, arg.Limit)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const DeleteHistoryLog = `-- name: DeleteHistoryLog :exec
 DELETE FROM ingot_history_log WHERE seq <= ?
 `

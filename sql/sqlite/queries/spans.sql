@@ -28,6 +28,9 @@ FROM spans WHERE run_id IN (sqlc.slice('ids')) ORDER BY run_id, start_time, end_
 SELECT CAST(COALESCE(input, '') AS TEXT) AS input, CAST(COALESCE(output, '') AS TEXT) AS output
 FROM spans WHERE run_id = ? AND span_id = ?;
 
+-- name: CountUserland :one
+SELECT count(*) FROM (SELECT 1 FROM spans WHERE run_id = ? AND name = 'userland' LIMIT ?);
+
 -- name: DeleteSpans :exec
 DELETE FROM spans WHERE run_id = ?;
 
