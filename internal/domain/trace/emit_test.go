@@ -490,7 +490,7 @@ func TestAdvanced_NamesAreBounded(t *testing.T) {
 
 func TestOf(t *testing.T) {
 	t.Parallel()
-	want := trace.Context{ID: "c201bf8d183c82b1e420f7e3773a993c", Parent: "00-c201bf8d183c82b1e420f7e3773a993c-770d1acd3aeaa98a-01"}
+	want := trace.Context{ID: "018ffa3fa6f03ecb345055258d84681c", Parent: "00-018ffa3fa6f03ecb345055258d84681c-770d1acd3aeaa98a-01"}
 	if got := trace.Of(ulid.MustParse("01HZX3Z9QG7V5K8M2N4P6R8T0W")); got != want {
 		t.Errorf("got %+v", got)
 	}

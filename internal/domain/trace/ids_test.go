@@ -40,18 +40,25 @@ func TestIDs(t *testing.T) {
 func TestRunIDs(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string][2]string{
-		"01HZX3Z9QG7V5K8M2N4P6R8T0W": {"c201bf8d183c82b1e420f7e3773a993c", "770d1acd3aeaa98a"},
-		"01J8V5Z3K4ABCDEFGHJKMNPQRS": {"0f6bce000457c120e417896c53461803", "333714d684bb4b95"},
-		"01M8569Q0PM9XBCEGC8ZGDG2W1": {"80a6e802f5c4e66782e509ef9569a2e3", "aedab68818f016ca"},
+		"01HZX3Z9QG7V5K8M2N4P6R8T0W": {"018ffa3fa6f03ecb345055258d84681c", "770d1acd3aeaa98a"},
+		"01J8V5Z3K4ABCDEFGHJKMNPQRS": {"0192365f8e6452d8d73e1194e95b5f19", "333714d684bb4b95"},
 	} {
 		traceID, spanID := RunIDs(ulid.MustParse(id))
 		if got := [2]string{traceID, spanID}; got != want {
 			t.Errorf("run %s: %v, want %v", id, got, want)
 		}
 	}
+}
+
+// TestSeeded are the vectors of the generator, for the traces that other servers began.
+func TestSeeded(t *testing.T) {
+	t.Parallel()
+	first, second := ulid.MustParse("01HZX3Z9QG7V5K8M2N4P6R8T0W"), ulid.MustParse("01M8569Q0PM9XBCEGC8ZGDG2W1")
 	for seed, want := range map[string][2]string{
-		"":         {"9d4ed117bc35f7e2040733c1be2b974e", "dd9fc5ea353468a4"},
-		"whatever": {"b9f5a2dd4a1235e85b5d67e2b5f7394b", "3ef37e678cd5f60a"},
+		"":                {"9d4ed117bc35f7e2040733c1be2b974e", "dd9fc5ea353468a4"},
+		"whatever":        {"b9f5a2dd4a1235e85b5d67e2b5f7394b", "3ef37e678cd5f60a"},
+		string(first[:]):  {"c201bf8d183c82b1e420f7e3773a993c", "770d1acd3aeaa98a"},
+		string(second[:]): {"80a6e802f5c4e66782e509ef9569a2e3", "aedab68818f016ca"},
 	} {
 		traceID, spanID := seeded([]byte(seed))
 		if got := [2]string{hex.EncodeToString(traceID[:]), hex.EncodeToString(spanID[:])}; got != want {

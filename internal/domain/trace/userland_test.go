@@ -13,7 +13,7 @@ import (
 
 const (
 	userRunID = "01HZX3Z9QG7V5K8M2N4P6R8T0W"
-	userRef   = "%7B%22tp%22%3A%2200-c201bf8d183c82b1e420f7e3773a993c-770d1acd3aeaa98a-01%22%2C%22ts%22%3A%22%22%7D"
+	userRef   = "%7B%22tp%22%3A%2200-018ffa3fa6f03ecb345055258d84681c-770d1acd3aeaa98a-01%22%2C%22ts%22%3A%22%22%7D"
 )
 
 func userBytes(t *testing.T, text string) []byte {
@@ -53,7 +53,7 @@ func TestUserland(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Span{
-		Run: ulid.MustParse(userRunID), Trace: "c201bf8d183c82b1e420f7e3773a993c", ID: "0011223344556677", Parent: "770d1acd3aeaa98a",
+		Run: ulid.MustParse(userRunID), Trace: "018ffa3fa6f03ecb345055258d84681c", ID: "0011223344556677", Parent: "770d1acd3aeaa98a",
 		Dynamic: "0011223344556677", Name: NameUserland, Start: time.Unix(1795475906, 123456789).UTC(), End: time.Unix(1795475907, 0).UTC(), Status: Failed,
 		Attributes: json.RawMessage(`{"_inngest.ended_at":"1795475907000","_inngest.started_at":"1795475906123","_inngest.step.attempt":2,` +
 			`"_inngest.step.id":"9d76ac9c53ae9398d015f690b8e470d52f1ed83f","_inngest.step.userland.id":"fetch-user","_inngest.step.userland.index":1,` +
@@ -69,7 +69,7 @@ func TestUserland(t *testing.T) {
 func TestUserland_Parent(t *testing.T) {
 	t.Parallel()
 	parent := func(text string) UserAttribute { return UserAttribute{userParent, json.RawMessage(`"` + text + `"`)} }
-	dynamic := UserAttribute{userReference, json.RawMessage(`"%7B%22tp%22%3A%2200-c201bf8d183c82b1e420f7e3773a993c-770d1acd3aeaa98a-01%22%2C%22dsid%22%3A%22aaaabbbbccccdddd%22%7D"`)}
+	dynamic := UserAttribute{userReference, json.RawMessage(`"%7B%22tp%22%3A%2200-018ffa3fa6f03ecb345055258d84681c-770d1acd3aeaa98a-01%22%2C%22dsid%22%3A%22aaaabbbbccccdddd%22%7D"`)}
 	for name, c := range map[string]struct {
 		parent, scope, name string
 		more                []UserAttribute
@@ -137,11 +137,11 @@ func TestUserland_Refused(t *testing.T) {
 		"a reference, no text":  {func(s *UserSpan) { s.Attributes = userAttributes(ref(`7`)) }, ErrNoReference},
 		"no traceparent":        {func(s *UserSpan) { s.Attributes = userAttributes(ref(`"%7B%7D"`)) }, ErrNoReference},
 		"another version": {func(s *UserSpan) {
-			s.Attributes = userAttributes(tp("01-c201bf8d183c82b1e420f7e3773a993c-770d1acd3aeaa98a-01"))
+			s.Attributes = userAttributes(tp("01-018ffa3fa6f03ecb345055258d84681c-770d1acd3aeaa98a-01"))
 		}, ErrNoReference},
 		"a short trace": {func(s *UserSpan) { s.Attributes = userAttributes(tp("00-c201-770d1acd3aeaa98a-01")) }, ErrNoReference},
 		"a span in capitals": {func(s *UserSpan) {
-			s.Attributes = userAttributes(tp("00-c201bf8d183c82b1e420f7e3773a993c-770D1ACD3AEAA98A-01"))
+			s.Attributes = userAttributes(tp("00-018ffa3fa6f03ecb345055258d84681c-770D1ACD3AEAA98A-01"))
 		}, ErrNoReference},
 		"no run":               {func(s *UserSpan) { s.Attributes = s.Attributes[:1] }, ErrNoRun},
 		"a bad run":            {func(s *UserSpan) { s.Attributes = userAttributes(UserAttribute{userRun, json.RawMessage(`"x"`)}) }, ErrNoRun},
