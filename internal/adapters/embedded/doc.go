@@ -74,7 +74,7 @@
 //     admitted in ingot_jobs, and the state of the bucket in ingot_buckets has that token spent.
 //  12. The version rows of the reference are never changed.
 //  13. What a transaction has for the history of runs is in ingot_history_log until the transaction that writes it into spans and
-//     trace_runs deletes it there.
+//     trace_runs deletes it there. Row 0 says how many of the rows that are being written have been.
 //
 // # Figures
 //

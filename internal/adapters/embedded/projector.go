@@ -2,7 +2,11 @@ package embedded
 
 import (
 	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -16,10 +20,11 @@ const (
 	// projectAfter is how long spans wait for others of the same run before they are written: most runs are then one row.
 	projectAfter = 500 * time.Millisecond
 	// projectMany is how many spans are not waited with any longer.
-	projectMany = 4 * projectBatch
-	// projectBatch bounds what is written in one transaction, and with it how long a commit may have to wait for it. Smaller ones would
-	// part more runs.
-	projectBatch = 2048
+	projectMany = 2 * projectBatch
+	// projectBatch is how many spans are put together at a time. Fewer would part more runs.
+	projectBatch = 4096
+	// projectAtOnce bounds what is written in one transaction, and with it how long a commit may have to wait for it.
+	projectAtOnce = 256
 	// maxUnwritten and maxUnwrittenBytes bound what waits. Beyond them, commits wait too.
 	maxUnwritten      = 8 * projectMany
 	maxUnwrittenBytes = 64 << 20
@@ -30,6 +35,9 @@ const (
 //
 // What a transaction has is stored with it in a log, so that nothing is lost; the transaction that writes the rows deletes it from
 // there. Who reads waits until all that was committed before is written.
+//
+// What is put together is written in parts, so that commits go on in between. The first row of the log, number 0, then says how far they
+// have come; so whoever goes on after a crash writes none of them twice.
 type projector struct {
 	cfg    Config
 	writer *writer
@@ -46,8 +54,10 @@ type projector struct {
 	bytes   int
 	// added and written are the numbers of the last transaction whose spans are waiting, and are written.
 	added, written int64
-	armed, shut    bool
-	stop           func() bool
+	// begun is what is being written; nil for nothing. Only who has the turn uses it.
+	begun       *underway
+	armed, shut bool
+	stop        func() bool
 	// room is closed when there is room again; nil while there is.
 	room chan struct{}
 	// gone are runs that were deleted while something of them may be waiting.
@@ -60,6 +70,13 @@ type unwritten struct {
 	// spans are those of its operations.
 	spans       [][]trace.Span
 	rows, bytes int
+}
+
+// underway are rows that were put together of the first n transactions that wait, up to number last. Those before next are written.
+type underway struct {
+	rows    []trace.Span
+	n, next int
+	last    int64
 }
 
 func newProjector(cfg Config, w *writer) *projector {
@@ -168,26 +185,34 @@ func (p *projector) flush(ctx context.Context) error {
 	return p.project(target, func(op *operation) error { return p.writer.do(ctx, op) })
 }
 
-// project writes what waits until that of transaction target is written. The caller has the turn.
+// project writes what waits until that of transaction target is written. The caller has the turn. What an earlier call could not finish comes
+// first.
 func (p *projector) project(target int64, do func(op *operation) error) error {
 	for {
-		p.mu.Lock()
-		batch := prefix(p.pending)
-		reached := p.written >= target || len(batch) == 0
-		p.mu.Unlock()
-		if reached {
-			return nil
+		if p.begun == nil {
+			p.mu.Lock()
+			batch := prefix(p.pending)
+			reached := p.written >= target || len(batch) == 0
+			p.mu.Unlock()
+			if reached {
+				return nil
+			}
+			p.begun = &underway{rows: mergeAll(batch), n: len(batch), last: batch[len(batch)-1].seq}
 		}
-		rows := mergeAll(batch)
-		last := batch[len(batch)-1].seq
-		if err := do(&operation{size: 0, apply: func(t *tx) error { return p.write(t, rows, last) }}); err != nil {
-			return fmt.Errorf("write history: %w", err)
+		b := p.begun
+		for first := true; first || b.next < len(b.rows); first = false {
+			until := min(b.next+projectAtOnce, len(b.rows))
+			if err := do(&operation{size: 0, apply: func(t *tx) error { return p.write(t, b, until) }}); err != nil {
+				return fmt.Errorf("write history: %w", err)
+			}
+			b.next = until
 		}
-		p.wrote(len(batch), last)
+		p.begun = nil
+		p.wrote(b.n, b.last)
 	}
 }
 
-// prefix is as much as one transaction writes.
+// prefix is as much as is put together at a time.
 func prefix(pending []unwritten) []unwritten {
 	rows := 0
 	for i := range pending {
@@ -213,22 +238,39 @@ func mergeAll(batch []unwritten) []trace.Span {
 	return trace.Merge(spans)
 }
 
-// write writes rows, and deletes the log up to a number.
-func (p *projector) write(t *tx, rows []trace.Span, last int64) error {
+// write writes rows up to one of them, and says so in the log; with the last of them, what they were put together of goes from there.
+func (p *projector) write(t *tx, b *underway, until int) error {
 	var scratch []byte
-	for i := range rows {
-		if p.isGone(rows[i].Run) {
+	for i := b.next; i < until; i++ {
+		if p.isGone(b.rows[i].Run) {
 			continue
 		}
-		if err := writeSpan(t, &rows[i], &scratch); err != nil {
+		if err := writeSpan(t, &b.rows[i], &scratch); err != nil {
 			return err
 		}
 	}
 	if p.writer.db.path == "" {
 		return nil
 	}
-	_, err := t.exec(t.statements.deleteHistoryLog, last)
+	if until == len(b.rows) {
+		_, err := t.exec(t.statements.deleteHistoryLog, b.last)
+		return err
+	}
+	_, err := t.exec(t.statements.putHistoryMark, appendMark(nil, b.last, until))
 	return err
+}
+
+// appendMark is what row 0 of the log says: of the rows that were put together up to transaction last, as many are written as next.
+func appendMark(dst []byte, last int64, next int) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(last))
+	return binary.BigEndian.AppendUint64(dst, uint64(next))
+}
+
+func readMark(body []byte) (last int64, next int, ok bool) {
+	if len(body) != 16 {
+		return 0, 0, false
+	}
+	return int64(binary.BigEndian.Uint64(body)), int(binary.BigEndian.Uint64(body[8:])), true
 }
 
 // wrote notes that the first n of what waits are written.
@@ -273,30 +315,65 @@ func (p *projector) isGone(id ulid.ULID) bool {
 
 // restore writes what the last process has left in the log. Nothing else runs yet.
 func (p *projector) restore(ctx context.Context, queries *db.Queries) error {
-	const page = 256
+	if err := p.resume(ctx, queries); err != nil {
+		return err
+	}
 	for {
-		rows, err := queries.ListHistoryLog(ctx, db.ListHistoryLogParams{Seq: p.seq, Limit: page})
+		more, err := p.load(ctx, queries, math.MaxInt64)
 		if err != nil {
-			return translate(err)
+			return err
 		}
-		for _, row := range rows {
-			p.seq = row.Seq
-			spans, err := spansFromRecord(row.Body)
-			if err != nil {
-				p.cfg.Logger.Error("history of a transaction cannot be read and is left out", "seq", row.Seq, "error", err)
-			}
-			p.add(unwritten{seq: row.Seq, spans: [][]trace.Span{spans}, rows: len(spans)})
-		}
-		if len(rows) < page || p.rows >= projectMany {
+		if !more || p.rows >= projectMany {
 			if err := p.project(p.seq, p.alone); err != nil {
 				return err
 			}
 		}
-		if len(rows) < page {
+		if !more {
 			p.written = p.added
 			return nil
 		}
 	}
+}
+
+// resume writes the rest of what the last process had begun to write.
+func (p *projector) resume(ctx context.Context, queries *db.Queries) error {
+	body, err := queries.GetHistoryMark(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return translate(err)
+	}
+	last, next, ok := readMark(body)
+	if !ok {
+		return damaged("mark of the history log", errors.New("its length is wrong"))
+	}
+	for more := true; more; {
+		if more, err = p.load(ctx, queries, last); err != nil {
+			return err
+		}
+	}
+	rows := mergeAll(p.pending)
+	p.begun = &underway{rows: rows, n: len(p.pending), next: min(next, len(rows)), last: last}
+	return p.project(last, p.alone)
+}
+
+// load adds some of what is in the log up to a number to what waits, and says whether there is more.
+func (p *projector) load(ctx context.Context, queries *db.Queries, last int64) (more bool, err error) {
+	const page = 256
+	rows, err := queries.ListHistoryLog(ctx, db.ListHistoryLogParams{After: p.seq, Last: last, Most: page})
+	if err != nil {
+		return false, translate(err)
+	}
+	for _, row := range rows {
+		p.seq = row.Seq
+		spans, err := spansFromRecord(row.Body)
+		if err != nil {
+			p.cfg.Logger.Error("history of a transaction cannot be read and is left out", "seq", row.Seq, "error", err)
+		}
+		p.add(unwritten{seq: row.Seq, spans: [][]trace.Span{spans}, rows: len(spans)})
+	}
+	return len(rows) == page, nil
 }
 
 // alone runs an operation while the writer's goroutine does not run.

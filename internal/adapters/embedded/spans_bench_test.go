@@ -33,7 +33,7 @@ func BenchmarkProject(b *testing.B) {
 			}
 			b.StartTimer()
 			rows := mergeAll(batch)
-			if err := e.writer.do(b.Context(), &operation{apply: func(t *tx) error { return e.writer.history.write(t, rows, 0) }}); err != nil {
+			if err := e.writer.do(b.Context(), &operation{apply: func(t *tx) error { return e.writer.history.write(t, &underway{rows: rows, last: 0}, len(rows)) }}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -446,7 +447,7 @@ func TestProject_MakesAFirstRowForARunFromBefore(t *testing.T) {
 		t.Errorf("got %v, want %s", got, want)
 	}
 	orphan := benchSpans()[1]
-	if err := e.writer.do(t.Context(), &operation{apply: func(t *tx) error { return e.writer.history.write(t, []trace.Span{orphan}, 0) }}); err != nil {
+	if err := e.writer.do(t.Context(), &operation{apply: func(t *tx) error { return e.writer.history.write(t, &underway{rows: []trace.Span{orphan}}, 1) }}); err != nil {
 		t.Fatal(err)
 	}
 	if got := rowsOf(t, e, "SELECT CAST(trigger_ids AS TEXT) FROM trace_runs WHERE hex(run_id) = '"+strings.ToUpper(hexOf(orphan.Run))+"'"); len(got) != 1 || got[0] != "" {
@@ -488,6 +489,57 @@ func TestRestore_WritesWhatIsLeft(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "cannot be read") {
 		t.Errorf("not logged: %s", log.String())
+	}
+}
+
+// TestRestore_GoesOnInTheMiddle: of what was put together, part is written when the process ends. The next one writes the rest, once, though
+// what the rows say of the end of a run would make another row if it came a second time.
+func TestRestore_GoesOnInTheMiddle(t *testing.T) {
+	t.Parallel()
+	outer, dir := t, t.TempDir()
+	var left string
+	const runs = projectAtOnce + 50
+	synctest.Test(t, func(t *testing.T) {
+		e := mustOpen(t, Config{Dir: dir})
+		for range runs {
+			if _, err := e.Store().Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{newRunOf(specOf(time.Now()))}}); err != nil {
+				t.Fatal(err)
+			}
+			answered(t, e, sdk.Reply{Status: 200, Output: json.RawMessage(`1`)})
+		}
+		p := e.writer.history
+		parts := 0
+		err := p.project(p.added, func(op *operation) error {
+			if parts++; parts == 2 {
+				return errors.New("the process ends")
+			}
+			return e.writer.do(t.Context(), op)
+		})
+		if err == nil || p.begun == nil || p.begun.next != projectAtOnce {
+			t.Fatalf("%v, begun %+v", err, p.begun)
+		}
+		left = crashed(outer, dir)
+		if err := p.flush(t.Context()); err != nil || p.begun != nil { // a process that lives on goes on there too
+			t.Errorf("%v, begun %+v", err, p.begun)
+		}
+		wholeHistory(t, e, runs)
+	})
+	for range 2 {
+		e := mustOpen(t, Config{Dir: left})
+		wholeHistory(t, e, runs)
+		if err := e.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// wholeHistory fails the test unless there are so many runs in history, each with one row and its end, and nothing is left to be written.
+func wholeHistory(t *testing.T, e *Engine, runs int) {
+	t.Helper()
+	got := rowsOf(t, e, "SELECT (SELECT COUNT(*) FROM spans WHERE name = 'executor.run' AND status = 'Completed')||' '||(SELECT COUNT(*) FROM spans)||' '||"+
+		"(SELECT COUNT(*) FROM trace_runs WHERE status = 300)||' '||(SELECT COUNT(*) FROM ingot_history_log)")
+	if want := fmt.Sprintf("%d %d %d 0", runs, runs, runs); got[0] != want {
+		t.Errorf("roots, spans, runs, log: %s, want %s", got[0], want)
 	}
 }
 

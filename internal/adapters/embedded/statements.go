@@ -40,6 +40,7 @@ type statements struct {
 	getLock, putLock, deleteLock             *sqlite.Stmt
 	insertEventBatch, deleteEventBatch       *sqlite.Stmt
 	insertHistoryLog, deleteHistoryLog       *sqlite.Stmt
+	putHistoryMark                           *sqlite.Stmt
 	insertSpan, deleteSpans                  *sqlite.Stmt
 	putTraceRun, deleteTraceRun              *sqlite.Stmt
 	traceRunExists, markTraceRunAI           *sqlite.Stmt
@@ -82,6 +83,7 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.getLock, db.GetLock}, {&s.putLock, db.PutLock}, {&s.deleteLock, db.DeleteLock},
 		{&s.insertEventBatch, db.InsertEventBatch}, {&s.deleteEventBatch, db.DeleteEventBatch},
 		{&s.insertHistoryLog, db.InsertHistoryLog}, {&s.deleteHistoryLog, db.DeleteHistoryLog},
+		{&s.putHistoryMark, db.PutHistoryMark},
 		{&s.insertSpan, db.InsertSpan}, {&s.deleteSpans, db.DeleteSpans},
 		{&s.putTraceRun, db.PutTraceRun}, {&s.deleteTraceRun, db.DeleteTraceRun},
 		{&s.traceRunExists, db.TraceRunExists}, {&s.markTraceRunAI, db.MarkTraceRunAI}, {&s.runTriggers, db.RunTriggers},

@@ -56,6 +56,18 @@ func (q *Queries) DeleteTraceRun(ctx context.Context, runID []byte) error {
 	return err
 }
 
+const GetHistoryMark = `-- name: GetHistoryMark :one
+SELECT body FROM ingot_history_log WHERE seq = 0
+`
+
+// Row 0 says how far the writing of the others has come.
+func (q *Queries) GetHistoryMark(ctx context.Context) ([]byte, error) {
+	row := q.db.QueryRowContext(ctx, GetHistoryMark)
+	var body []byte
+	err := row.Scan(&body)
+	return body, err
+}
+
 const GetSpanPayload = `-- name: GetSpanPayload :one
 SELECT CAST(COALESCE(input, '') AS TEXT) AS input, CAST(COALESCE(output, '') AS TEXT) AS output
 FROM spans WHERE run_id = ? AND span_id = ?
@@ -254,16 +266,17 @@ func (q *Queries) ListDeferredUp(ctx context.Context, arg ListDeferredUpParams) 
 }
 
 const ListHistoryLog = `-- name: ListHistoryLog :many
-SELECT seq, body FROM ingot_history_log WHERE seq > ? ORDER BY seq LIMIT ?
+SELECT seq, body FROM ingot_history_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3
 `
 
 type ListHistoryLogParams struct {
-	Seq   int64
-	Limit int64
+	After int64
+	Last  int64
+	Most  int64
 }
 
 func (q *Queries) ListHistoryLog(ctx context.Context, arg ListHistoryLogParams) ([]IngotHistoryLog, error) {
-	rows, err := q.db.QueryContext(ctx, ListHistoryLog, arg.Seq, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, ListHistoryLog, arg.After, arg.Last, arg.Most)
 	if err != nil {
 		return nil, err
 	}
@@ -371,6 +384,15 @@ UPDATE trace_runs SET has_ai = TRUE WHERE run_id = ?
 
 func (q *Queries) MarkTraceRunAI(ctx context.Context, runID []byte) error {
 	_, err := q.db.ExecContext(ctx, MarkTraceRunAI, runID)
+	return err
+}
+
+const PutHistoryMark = `-- name: PutHistoryMark :exec
+INSERT INTO ingot_history_log (seq, body) VALUES (0, ?) ON CONFLICT (seq) DO UPDATE SET body = excluded.body
+`
+
+func (q *Queries) PutHistoryMark(ctx context.Context, body []byte) error {
+	_, err := q.db.ExecContext(ctx, PutHistoryMark, body)
 	return err
 }
 

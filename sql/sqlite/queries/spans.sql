@@ -5,7 +5,14 @@ INSERT INTO ingot_history_log (seq, body) VALUES (?, ?);
 DELETE FROM ingot_history_log WHERE seq <= ?;
 
 -- name: ListHistoryLog :many
-SELECT seq, body FROM ingot_history_log WHERE seq > ? ORDER BY seq LIMIT ?;
+SELECT seq, body FROM ingot_history_log WHERE seq > sqlc.arg(after) AND seq <= sqlc.arg(last) ORDER BY seq LIMIT sqlc.arg(most);
+
+-- Row 0 says how far the writing of the others has come.
+-- name: GetHistoryMark :one
+SELECT body FROM ingot_history_log WHERE seq = 0;
+
+-- name: PutHistoryMark :exec
+INSERT INTO ingot_history_log (seq, body) VALUES (0, ?) ON CONFLICT (seq) DO UPDATE SET body = excluded.body;
 
 -- name: InsertSpan :execrows
 INSERT INTO spans (
