@@ -18,7 +18,12 @@ var errInjected = errors.New("injected")
 // faults makes the n-th write from now fail.
 type faults struct{ left atomic.Int64 }
 
-func (f *faults) set(n int) { f.left.Store(int64(n)) }
+// set must be called in a bubble. The writer deletes old data after it has answered its callers: those writes come first, so that the
+// count does not depend on how far it is.
+func (f *faults) set(n int) {
+	synctest.Wait()
+	f.left.Store(int64(n))
+}
 
 func (f *faults) check() error {
 	if f.left.Load() > 0 && f.left.Add(-1) == 0 {
