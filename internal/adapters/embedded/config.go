@@ -40,6 +40,8 @@ type Config struct {
 
 	// fault is called before each write; tests make it fail.
 	fault func() error
+	// unsynced leaves out the syncs of the file, for tests: what they kill are processes, not the system.
+	unsynced bool
 	// busy is how long a statement waits for another process that has locked the file. Default: 5 seconds.
 	busy time.Duration
 }

@@ -50,7 +50,9 @@ const (
 type database struct {
 	path string // empty in memory
 	busy time.Duration
-	lock *flock.Flock
+	// unsynced: see Config.
+	unsynced bool
+	lock     *flock.Flock
 	// conn is the connection that writes. In memory it is the only one, and reads take turns with the writer.
 	conn *sqlite.Conn
 	// pool reads beside the writer; nil in memory.
@@ -61,7 +63,7 @@ type database struct {
 
 // openDatabase opens or makes the database in the directory, or one in memory when there is none.
 func openDatabase(ctx context.Context, cfg Config) (*database, error) {
-	d := &database{busy: cfg.busy}
+	d := &database{busy: cfg.busy, unsynced: cfg.unsynced}
 	if dir := cfg.Dir; dir != "" {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("make database directory: %w: %w", ports.ErrUnavailable, err)
@@ -113,7 +115,11 @@ func (d *database) connect() (err error) {
 	}
 	d.conn.SetBusyTimeout(d.busy)
 	if d.path != "" {
-		if err := script(d.conn, fileSettings); err != nil {
+		settings := fileSettings
+		if d.unsynced {
+			settings += "PRAGMA synchronous = off;"
+		}
+		if err := script(d.conn, settings); err != nil {
 			return err
 		}
 		d.pool = sql.OpenDB(connector{open: d.openReader})

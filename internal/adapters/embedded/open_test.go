@@ -12,11 +12,13 @@ import (
 
 	"go.uber.org/goleak"
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/ports"
+	"github.com/ingothq/ingot/sql/sqlite/db"
 )
 
 func TestMain(m *testing.M) {
@@ -27,9 +29,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// mustOpen opens an engine that is closed with the test.
+// mustOpen opens an engine that is closed with the test. No test cuts the power, so none waits for the disk; benchmarks do.
 func mustOpen(tb testing.TB, cfg Config) *Engine {
 	tb.Helper()
+	_, cfg.unsynced = tb.(*testing.T)
 	e, err := Open(context.WithoutCancel(tb.Context()), cfg)
 	if err != nil {
 		tb.Fatal(err)
@@ -40,6 +43,29 @@ func mustOpen(tb testing.TB, cfg Config) *Engine {
 		}
 	})
 	return e
+}
+
+// TestOpen_SyncsEachCommit looks at the setting that a commit's surviving a loss of power rests on: FULL, and only tests may do without.
+func TestOpen_SyncsEachCommit(t *testing.T) {
+	t.Parallel()
+	const off, full = 0, 2
+	for unsynced, want := range map[bool]int{false: full, true: off} {
+		e, err := Open(t.Context(), Config{Dir: t.TempDir(), unsynced: unsynced})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = e.writer.look(t.Context(), func(*db.Queries) error {
+			return sqlitex.ExecuteTransient(e.db.conn, "PRAGMA synchronous", &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
+				if got := stmt.ColumnInt(0); got != want {
+					t.Errorf("synchronous is %d with unsynced %t, want %d", got, unsynced, want)
+				}
+				return nil
+			}})
+		})
+		if err := errors.Join(err, e.Close(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestOpen_RefusesASecondServer(t *testing.T) {

@@ -279,34 +279,35 @@ func TestRetention_CountsAKeyThatReplacesAnExpiredOneOnce(t *testing.T) {
 
 func TestRetention_TriesAgain(t *testing.T) {
 	t.Parallel()
-	injected := &faults{}
-	e := mustOpen(t, Config{KeepRuns: 10, KeepEvents: 10, KeepKeys: 10, fault: injected.check})
-	for range 10 + pruneBatch - 1 {
-		through(t, e, benchEvent())
-	}
-	before, _, _ := counts(t, e)
-	started := benchEvent()
-	if err := e.EventLog().Append(t.Context(), []event.Tracked{started}); err != nil {
-		t.Fatal(err)
-	}
-	next := benchRun(started)
-	if _, err := e.Store().Schedule(t.Context(), ports.Schedule{Event: started.InternalID, Runs: []ports.NewRun{next}}); err != nil {
-		t.Fatal(err)
-	}
-	counts(t, e)    // goes through the writer, so its deletions of before are over
-	injected.set(4) // three writes end the run, the fourth is the retention's
-	if _, err := e.Store().Commit(t.Context(), ports.Commit{State: next.State, Transition: run.Transition{Finish: &run.Finish{Status: run.Completed, At: time.Now()}}}); err != nil {
-		t.Fatal(err)
-	}
-	if after, _, _ := counts(t, e); after != before+1 {
-		t.Errorf("%d runs are left of %d although deleting failed", after, before+1)
-	}
-	for range 2 {
-		through(t, e, benchEvent())
-	}
-	if after, _, _ := counts(t, e); after > before {
-		t.Errorf("%d runs are left", after)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		injected := &faults{}
+		e := mustOpen(t, Config{KeepRuns: 10, KeepEvents: 10, KeepKeys: 10, fault: injected.check})
+		for range 10 + pruneBatch - 1 {
+			through(t, e, benchEvent())
+		}
+		before, _, _ := counts(t, e)
+		started := benchEvent()
+		if err := e.EventLog().Append(t.Context(), []event.Tracked{started}); err != nil {
+			t.Fatal(err)
+		}
+		next := benchRun(started)
+		if _, err := e.Store().Schedule(t.Context(), ports.Schedule{Event: started.InternalID, Runs: []ports.NewRun{next}}); err != nil {
+			t.Fatal(err)
+		}
+		injected.set(4) // three writes end the run, the fourth is the retention's
+		if _, err := e.Store().Commit(t.Context(), ports.Commit{State: next.State, Transition: run.Transition{Finish: &run.Finish{Status: run.Completed, At: time.Now()}}}); err != nil {
+			t.Fatal(err)
+		}
+		if after, _, _ := counts(t, e); after != before+1 {
+			t.Errorf("%d runs are left of %d although deleting failed", after, before+1)
+		}
+		for range 2 {
+			through(t, e, benchEvent())
+		}
+		if after, _, _ := counts(t, e); after > before {
+			t.Errorf("%d runs are left", after)
+		}
+	})
 }
 
 // sleeping is a retention that keeps 100 events while runs that some of the older ones started go on.

@@ -397,7 +397,7 @@ func TestProject_KeepsRunsAwayThatAreDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, query := range []string{
-		"SELECT COUNT(*) FROM spans s WHERE NOT EXISTS (SELECT 1 FROM function_runs r WHERE hex(r.run_id) IN (SELECT hex(run_id) FROM trace_runs t WHERE CAST(t.trace_id AS TEXT) = s.trace_id))",
+		"SELECT COUNT(*) FROM spans WHERE trace_id NOT IN (SELECT CAST(t.trace_id AS TEXT) FROM trace_runs t JOIN function_runs r ON r.run_id = t.run_id)",
 		"SELECT COUNT(*) FROM trace_runs WHERE run_id NOT IN (SELECT run_id FROM function_runs)",
 		"SELECT COUNT(*) FROM function_runs WHERE run_id NOT IN (SELECT run_id FROM trace_runs)",
 	} {
