@@ -44,6 +44,11 @@ func (p *player) checkTrees() {
 		if ended := root.Status.Ended(); ended != (p.end != nil) || ended && !strings.EqualFold(string(p.end.Status), string(root.Status)) {
 			p.t.Fatalf("%s: the root is %s, the run %+v", name, root.Status, p.end)
 		}
+		for _, child := range root.Children {
+			if p.end != nil && (!child.Status.Ended() || child.EndedAt.IsZero()) {
+				p.t.Fatalf("%s: the run has ended, and step %s is %s, ended at %s", name, child.StepID, child.Status, child.EndedAt)
+			}
+		}
 		times := map[string]int{}
 		for _, child := range root.Children {
 			if times[child.StepID]++; p.saved[child.StepID] && !child.Status.Ended() {

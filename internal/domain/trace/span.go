@@ -107,6 +107,9 @@ func (s Status) then(later Status) Status {
 	return later
 }
 
+// over is the stage of what has ended.
+const over = 3
+
 // stage is how far in its life a span is that has the status: not known, to begin, in progress, or over. A run that is skipped is over.
 func (s Status) stage() int {
 	switch s {
@@ -115,7 +118,6 @@ func (s Status) stage() int {
 	case Queued, "Scheduled":
 		return 1
 	case Completed, Failed, Errored, Cancelled, TimedOut, Skipped:
-		const over = 3
 		return over
 	case Running, Waiting, Sleeping, Invoking:
 	}
