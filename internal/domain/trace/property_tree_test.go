@@ -16,11 +16,11 @@ func (p *player) checkTrees() {
 	live := trace.Live{Now: p.now}
 	for _, job := range p.jobs {
 		switch job.Kind {
-		case run.KindStart, run.KindEdge, run.KindEdgeError, run.KindGateway:
+		case run.KindStart, run.KindEdge, run.KindEdgeError, run.KindGateway, run.KindSleep:
 			live.Jobs = append(live.Jobs, trace.LiveJob{
 				ID: job.ID, Step: job.Edge.Target, Name: job.Edge.TargetName, Gateway: job.Kind == run.KindGateway, Attempt: job.Attempt, At: job.At,
 			})
-		case run.KindSleep, run.KindPause, run.KindCancel:
+		case run.KindPause, run.KindCancel:
 		}
 	}
 	if p.end != nil {
