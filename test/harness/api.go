@@ -67,9 +67,17 @@ func (s *Server) get(ctx context.Context, path string, data any) error {
 
 // Call makes a request to the API with the server's signing key and returns the status and the text of its answer.
 func (s *Server) Call(ctx context.Context, method, path, body string) (int, string, error) {
+	return s.call(ctx, method, path, body, "")
+}
+
+// call is Call with a type of the body, empty for none.
+func (s *Server) call(ctx context.Context, method, path, body, contentType string) (int, string, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.URL+path, strings.NewReader(body))
 	if err != nil {
 		return 0, "", fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
 	}
 	if s.opts.SigningKey != "" {
 		req.Header.Set("Authorization", "Bearer "+s.opts.SigningKey)
@@ -119,7 +127,7 @@ func (s *Server) EventData(ctx context.Context, eventID string) (json.RawMessage
 }
 
 // AwaitRun returns the one run of the event once it has ended, and fails the test if there are several or none. Both
-// views of the server must agree.
+// views of the server must agree, and so must the trace of the run.
 func (s *Server) AwaitRun(t testing.TB, eventID string, limit time.Duration) Run {
 	t.Helper()
 	var run Run
@@ -139,6 +147,7 @@ func (s *Server) AwaitRun(t testing.TB, eventID string, limit time.Duration) Run
 		}
 		return run.Ended() && runs[0].Status == run.Status, fmt.Sprintf("run %s is %s, in the event's list %s", run.ID, run.Status, runs[0].Status)
 	})
+	s.CheckTrace(t, run)
 	return run
 }
 
@@ -153,5 +162,6 @@ func (s *Server) AwaitRunID(t testing.TB, runID string, limit time.Duration) Run
 		}
 		return run.Ended(), run.Status
 	})
+	s.CheckTrace(t, run)
 	return run
 }

@@ -40,6 +40,7 @@ type app struct {
 
 	mu       sync.Mutex
 	seen     map[string][]sighting      // by the key of the event's data
+	steps    map[string][]string        // names of the steps whose body ran, by run
 	useAPI   int                        // calls whose body was trimmed
 	answered map[string]int             // calls that were answered, by run
 	broken   map[string]bool            // runs whose next answer is that of a process that breaks down
@@ -71,7 +72,7 @@ func newApp(t *testing.T, server *harness.Server, opts harness.Options) *app {
 func emptyApp(t *testing.T, server *harness.Server, opts harness.Options) (*app, *http.ServeMux) {
 	t.Helper()
 	a := &app{
-		server: server, provider: newProvider(t), seen: map[string][]sighting{}, answered: map[string]int{},
+		server: server, provider: newProvider(t), seen: map[string][]sighting{}, steps: map[string][]string{}, answered: map[string]int{},
 		broken: map[string]bool{}, gates: map[string]chan struct{}{}, finished: map[string]json.RawMessage{},
 		inside: map[string]int{}, most: map[string]int{},
 	}
@@ -173,6 +174,23 @@ func (a *app) note(in input, what string) {
 	a.noteKey(key, in.InputCtx.RunID, what)
 }
 
+// noteStep is note for what happens in the body of a step.
+func (a *app) noteStep(in input, step, what string) {
+	a.note(in, what)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if run := in.InputCtx.RunID; !slices.Contains(a.steps[run], step) {
+		a.steps[run] = append(a.steps[run], step)
+	}
+}
+
+// stepsOf are the names of the steps whose body ran in a run.
+func (a *app) stepsOf(run string) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.steps[run])
+}
+
 func (a *app) noteKey(key, run, what string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -240,8 +258,8 @@ func (a *app) sendAt(t *testing.T, event string, data object, at time.Time) stri
 	return id
 }
 
-// finish sends an event with this key, waits for its run and checks how the server says it ended, and that the app
-// saw that run and no other.
+// finish sends an event with this key, waits for its run and checks how the server says it ended, that the app
+// saw that run and no other, and that the steps that it saw are in the trace.
 func (a *app) finish(t *testing.T, event, key, status string) harness.Run {
 	t.Helper()
 	return a.settle(t, a.send(t, event, object{"key": key}), key, status)
@@ -257,6 +275,7 @@ func (a *app) settle(t *testing.T, eventID, key, status string) harness.Run {
 	if ids := a.runs(key); len(ids) != 1 || ids[0] != run.ID {
 		t.Errorf("app saw the runs %v of %s, want only %s", ids, key, run.ID)
 	}
+	a.server.CheckTrace(t, run, a.stepsOf(run.ID)...)
 	return run
 }
 

@@ -41,7 +41,7 @@ func (a *app) createCancelled(t *testing.T) {
 	})
 	a.create(t, inngestgo.FunctionOpts{ID: "in-flight", Name: "in-flight"}, "go/in-flight", nil, func(ctx context.Context, in input) (any, error) {
 		_, err := step.Run(ctx, "held", func(context.Context) (string, error) {
-			a.note(in, "held")
+			a.noteStep(in, "held", "held")
 			<-a.gate("in-flight")
 			return "late", nil
 		})

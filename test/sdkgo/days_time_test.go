@@ -233,7 +233,7 @@ func testRetryInADay(t *testing.T, d *days) {
 	const name = "retry"
 	d.create(t, inngestgo.FunctionOpts{ID: name, Name: name, Retries: inngestgo.IntPtr(3)}, "go/"+name, nil, func(ctx context.Context, in input) (any, error) {
 		return step.Run(ctx, "later", func(context.Context) (string, error) {
-			d.note(in, "later")
+			d.noteStep(in, "later", "later")
 			if in.InputCtx.Attempt == 0 {
 				return "", ierrors.RetryAtError(errors.New("tomorrow"), time.Now().Add(day))
 			}

@@ -56,7 +56,7 @@ func (a *app) createFunctions(t *testing.T) {
 	create("exhausted", 1, a.alwaysFails)
 	create("final-step", 3, func(ctx context.Context, in input) (any, error) {
 		return step.Run(ctx, "no", func(context.Context) (any, error) {
-			a.note(in, "step")
+			a.noteStep(in, "no", "step")
 			return nil, ierrors.NoRetryError(errors.New("not again in the step"))
 		})
 	})
@@ -70,6 +70,7 @@ func (a *app) createFunctions(t *testing.T) {
 	create("many", 0, a.many)
 	a.createNumbers(t)
 	a.createWaits(t)
+	a.createTraced(t)
 	a.createInvokes(t)
 	a.createCancelled(t)
 	a.createReruns(t)
@@ -95,7 +96,7 @@ func (a *app) create(t *testing.T, opts inngestgo.FunctionOpts, event string, co
 // stepOf runs a step that notes that its body ran and returns value.
 func stepOf[T any](ctx context.Context, a *app, in input, id string, value T) T {
 	got, err := step.Run(ctx, id, func(context.Context) (T, error) {
-		a.note(in, id)
+		a.noteStep(in, id, id)
 		return value, nil
 	})
 	if err != nil {
@@ -121,7 +122,7 @@ func (a *app) sleeps(ctx context.Context, in input) (any, error) {
 func (a *app) retriesStep(ctx context.Context, in input) (any, error) {
 	stepOf(ctx, a, in, "kept", 1)
 	got, err := step.Run(ctx, "flaky", func(context.Context) (int, error) {
-		a.note(in, fmt.Sprintf("flaky %d", in.InputCtx.Attempt))
+		a.noteStep(in, "flaky", fmt.Sprintf("flaky %d", in.InputCtx.Attempt))
 		if in.InputCtx.Attempt < 2 {
 			return 0, errors.New("not yet")
 		}
@@ -135,7 +136,7 @@ func (a *app) retriesStep(ctx context.Context, in input) (any, error) {
 
 func (a *app) retriesAt(ctx context.Context, in input) (any, error) {
 	return step.Run(ctx, "later", func(context.Context) (string, error) {
-		a.note(in, "later")
+		a.noteStep(in, "later", "later")
 		if in.InputCtx.Attempt == 0 {
 			return "", ierrors.RetryAtError(errors.New("in a moment"), time.Now().Add(3*time.Second))
 		}
@@ -154,7 +155,7 @@ func (a *app) retriesFunction(ctx context.Context, in input) (any, error) {
 
 func (a *app) alwaysFails(ctx context.Context, in input) (any, error) {
 	return step.Run(ctx, "hopeless", func(context.Context) (any, error) {
-		a.note(in, fmt.Sprintf("hopeless %d", in.InputCtx.Attempt))
+		a.noteStep(in, "hopeless", fmt.Sprintf("hopeless %d", in.InputCtx.Attempt))
 		return nil, fmt.Errorf("hopeless at attempt %d", in.InputCtx.Attempt)
 	})
 }

@@ -63,7 +63,7 @@ func (a *app) passes(ctx context.Context, in input, id string) {
 	for _, name := range []string{"first", "second"} {
 		_, _ = step.Run(ctx, name, func(context.Context) (bool, error) {
 			a.within(in, id, func() { time.Sleep(between) })
-			a.note(in, name)
+			a.noteStep(in, name, name)
 			return true, nil
 		})
 	}

@@ -30,7 +30,7 @@ func (a *app) createReruns(t *testing.T) {
 	a.create(t, inngestgo.FunctionOpts{ID: "rerun-fails", Name: "rerun-fails", Retries: &none}, "go/rerun-fails", nil, func(ctx context.Context, in input) (any, error) {
 		stepOf(ctx, a, in, "first", 1)
 		return step.Run(ctx, "second", func(context.Context) (int, error) {
-			a.note(in, "second")
+			a.noteStep(in, "second", "second")
 			if len(a.times("rerun-fails", "second")) == 1 {
 				return 0, errors.New("the first time")
 			}

@@ -60,7 +60,7 @@ func runScenarios(t *testing.T, a *app, ofKind map[string]func(*testing.T, *app)
 	}
 	for _, more := range []map[string]func(*testing.T, *app){
 		waitScenarios, invokeScenarios, cancelScenarios, rerunScenarios, cronScenarios, orderScenarios, checkpointScenarios,
-		outsideScenarios, realtimeScenarios, flowScenarios, limitScenarios, ofKind,
+		outsideScenarios, realtimeScenarios, flowScenarios, limitScenarios, traceScenarios, ofKind,
 	} {
 		maps.Copy(scenarios, more)
 	}

@@ -22,6 +22,7 @@ import limits
 import outside
 import reruns
 import timed
+import traced
 import waits
 from harness import Keys
 from provider import Provider
@@ -50,6 +51,7 @@ class App:
     def __init__(self, server_url: str, keys: Keys | None, declare: Declare | None = None) -> None:
         self._lock = threading.Lock()
         self._seen: dict[str, list[Sighting]] = collections.defaultdict(list)
+        self._steps: dict[str, set[str]] = collections.defaultdict(set)  # names of those whose body ran, by run id
         self.finished: dict[str, typing.Any] = {}  # data of inngest/function.finished events, by run id
         self.trimmed: set[str] = set()  # runs that had a call without its state
         self.answered: collections.Counter[str] = collections.Counter()  # calls answered, by run
@@ -109,6 +111,17 @@ class App:
             sighting = Sighting(what, time.monotonic(), ctx.run_id)
             self._seen[key or str(ctx.event.data["key"])].append(sighting)
 
+    def note_step(self, ctx: inngest.ContextSync, step_id: str, what: str = "") -> None:
+        """Note what happened in the body of a step."""
+        self.note(ctx, what or step_id)
+        with self._lock:
+            self._steps[ctx.run_id].add(step_id)
+
+    def steps_of(self, run_id: str) -> set[str]:
+        """The names of the steps of a run whose body ran."""
+        with self._lock:
+            return set(self._steps[run_id])
+
     @contextlib.contextmanager
     def within(self, *names: str) -> typing.Iterator[None]:
         """Count what is in the app at once, by each of the names."""
@@ -134,7 +147,7 @@ class App:
 
     def step(self, ctx: inngest.ContextSync, step_id: str, value: typing.Any) -> typing.Any:
         def body() -> typing.Any:
-            self.note(ctx, step_id)
+            self.note_step(ctx, step_id)
             return value
 
         return ctx.step.run(step_id, body)
@@ -169,7 +182,7 @@ class App:
         add("large", self._large)
         add("many", self._many)
         add("numbers", self._numbers)
-        for subject in (waits, invokes, cancels, flows, limits, outside, reruns):
+        for subject in (waits, invokes, cancels, flows, limits, outside, reruns, traced):
             subject.add_functions(self, add)
         functions.append(timed.function(self))
         observe = self.client.create_function(
@@ -197,7 +210,7 @@ class App:
         self.step(ctx, "kept", 1)
 
         def flaky() -> int:
-            self.note(ctx, f"flaky {ctx.attempt}")
+            self.note_step(ctx, "flaky", f"flaky {ctx.attempt}")
             if ctx.attempt < 2:
                 raise ValueError("not yet")
             return ctx.attempt
@@ -206,7 +219,7 @@ class App:
 
     def _retries_after(self, ctx: inngest.ContextSync) -> typing.Any:
         def later() -> str:
-            self.note(ctx, "later")
+            self.note_step(ctx, "later")
             if ctx.attempt == 0:
                 raise inngest.RetryAfterError("in a moment", datetime.timedelta(seconds=3))
             return "came"
@@ -222,7 +235,7 @@ class App:
 
     def _always_fails(self, ctx: inngest.ContextSync) -> typing.Any:
         def hopeless() -> None:
-            self.note(ctx, f"hopeless {ctx.attempt}")
+            self.note_step(ctx, "hopeless", f"hopeless {ctx.attempt}")
             raise ValueError(f"hopeless at attempt {ctx.attempt}")
 
         ctx.step.run("hopeless", hopeless)
@@ -238,7 +251,7 @@ class App:
 
     def _final_step(self, ctx: inngest.ContextSync) -> typing.Any:
         def no() -> None:
-            self.note(ctx, "step")
+            self.note_step(ctx, "no", "step")
             raise inngest.NonRetriableError("not again in the step")
 
         ctx.step.run("no", no)

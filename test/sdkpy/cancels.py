@@ -27,7 +27,7 @@ def add_functions(app: App, add: typing.Callable[..., typing.Any]) -> None:
 
     def in_flight(ctx: inngest.ContextSync) -> typing.Any:
         def held() -> str:
-            app.note(ctx, "held")
+            app.note_step(ctx, "held")
             app.gates["in-flight"].wait()
             return "late"
 

@@ -29,10 +29,11 @@ def seen(app: App, key: str, what: str) -> str:
     return app.runs(key)[0]
 
 
-def check_end(app: App, run: dict[str, typing.Any], key: str, status: str) -> typing.Any:
-    """Check how a run ended in the server's eyes: its record, and the event that it published."""
+def check_end(server: Server, app: App, run: dict[str, typing.Any], key: str, status: str) -> typing.Any:
+    """Check how a run ended in the server's eyes: its record, its trace with the steps that the app saw, its event."""
     assert run["status"] == status, run
     assert app.runs(key) == [run["run_id"]]
+    server.check_trace(run, app.steps_of(run["run_id"]))
     finished = eventually(f"finished event of {run['run_id']}", WAIT, lambda: (app.finished.get(run["run_id"]), "none"))
     assert finished["_inngest"]["status"] == status
     if status != "Cancelled":  # which has no result
@@ -42,7 +43,7 @@ def check_end(app: App, run: dict[str, typing.Any], key: str, status: str) -> ty
 
 def settle(server: Server, app: App, event_id: str, key: str, status: str = "Completed") -> typing.Any:
     """Wait for the one run of the event, check it and return its output."""
-    return check_end(app, server.await_run(event_id, WAIT), key, status)
+    return check_end(server, app, server.await_run(event_id, WAIT), key, status)
 
 
 def finish(

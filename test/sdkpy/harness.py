@@ -14,7 +14,10 @@ import typing
 
 import httpx
 
+import trace_checks as traces
+
 START_LIMIT = 30.0  # seconds until /health answers
+TRACE_LIMIT = 30.0  # seconds that the trace of a run ends later than the run itself: it is written in groups
 STOP_LIMIT = 15.0  # seconds from SIGTERM until the process is gone
 POLL = 0.025  # seconds between two looks
 LOG_LINES = 200  # kept for a failing test
@@ -146,8 +149,29 @@ class Server:
         response = self.call("DELETE", f"/v1/runs/{run_id}")
         assert response.status_code == 200, response.text
 
+    def query(self, query: str, variables: dict[str, typing.Any]) -> typing.Any:
+        """The data of an answer of GraphQL; any error in it is one."""
+        response = self._client.post("/v0/gql", json={"query": query, "variables": variables})
+        assert response.status_code == 200 and not response.json().get("errors"), response.text[:500]
+        return response.json()["data"]
+
+    def check_trace(self, run: dict[str, typing.Any], steps: collections.abc.Iterable[str] = ()) -> None:
+        """Check that the trace of a run that has ended, in both shapes, is the one of that end.
+
+        Each of the steps, by name, is in it once; in a run that did not complete one may be missing, as nobody need
+        have heard of it.
+        """
+
+        def look() -> tuple[dict[str, traces.Span] | None, str]:
+            status, shapes = traces.trace_of(self, run["run_id"])
+            return shapes if status == run["status"].upper() else None, f"GraphQL says it is {status}"
+
+        for shape, root in eventually(f"trace of run {run['run_id']}", TRACE_LIMIT, look).items():
+            wrong = traces.faults(self, root, run, steps)
+            assert not wrong, f"{shape} trace of run {run['run_id']}: {wrong}\n{traces.outline(root)}"
+
     def await_run_id(self, run_id: str, limit: float) -> dict[str, typing.Any]:
-        """The run once it has its end."""
+        """The run once it has its end; its trace must agree."""
 
         def look() -> tuple[dict[str, typing.Any] | None, str]:
             try:
@@ -157,7 +181,9 @@ class Server:
             ended = run["status"] in ("Completed", "Failed", "Cancelled", "Skipped") and run["ended_at"]
             return run if ended else None, run["status"]
 
-        return eventually(f"end of run {run_id}", limit, look)
+        run = eventually(f"end of run {run_id}", limit, look)
+        self.check_trace(run)
+        return run
 
     def await_run(self, event_id: str, limit: float) -> dict[str, typing.Any]:
         """The one run of an event once it has its end, in both views of the server."""

@@ -23,7 +23,7 @@ def add_functions(app: App, add: typing.Callable[..., typing.Any]) -> None:
             def body(what: str) -> None:
                 with app.within(fn_id):
                     time.sleep(BETWEEN)
-                app.note(ctx, what)
+                app.note_step(ctx, what)
 
             ctx.step.run("first", body, "first")
             ctx.step.run("second", body, "second")

@@ -401,7 +401,7 @@ def test_a_step_asks_for_a_retry_in_a_day(days: Days) -> None:
 
     def retries(app: App, ctx: inngest.ContextSync) -> str:
         def later() -> str:
-            app.note(ctx, "later")
+            app.note_step(ctx, "later")
             if ctx.attempt == 0:
                 raise inngest.RetryAfterError("tomorrow", DAY)
             return "came"

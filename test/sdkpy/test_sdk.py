@@ -91,7 +91,7 @@ def test_100_concurrent_runs(server: Server, app: App) -> None:
     ids = app.client.send_sync(events)
     assert len(set(ids)) == count
     for i, event_id in enumerate(ids):
-        assert check_end(app, server.await_run(event_id, WAIT), f"many {i}", "Completed") == i
+        assert check_end(server, app, server.await_run(event_id, WAIT), f"many {i}", "Completed") == i
         saw_once(app, f"many {i}", "one", "two")
 
 

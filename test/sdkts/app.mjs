@@ -14,11 +14,12 @@ import * as outside from "./outside.mjs";
 import * as realtime from "./realtime.mjs";
 import * as signals from "./signals.mjs";
 import * as timed from "./timed.mjs";
+import * as traces from "./traces.mjs";
 import * as waits from "./waits.mjs";
 
 /** What is tested beyond the basics; each has its functions and its scenarios. */
 export const subjects = [
-  waits, signals, timed, invoke, cancel, flow, limits, rerun, checkpoint, outside, realtime, defer, metadata, endpoint,
+  waits, signals, timed, invoke, cancel, flow, limits, rerun, checkpoint, outside, realtime, defer, metadata, endpoint, traces,
 ];
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -75,6 +76,7 @@ class App {
   answers = []; // of the addresses that the SDK asked: { url, status }
   finished = new Map(); // data of inngest/function.finished events, by run id
   #seen = new Map(); // by key of the event's data: [{ what, at, run }]
+  #steps = new Map(); // by run id, the names of the steps whose body ran
   #calls = new AsyncLocalStorage(); // the response that the present call will get
   #open = new Map(); // by run id, the responses of its calls that are not sent yet
   #gates = new Map();
@@ -92,6 +94,18 @@ class App {
     this.#seen.get(key).push({ what, at: Date.now(), run: runId });
     const response = this.#calls.getStore();
     if (response && !response.writableEnded) this.#open.set(runId, response);
+  }
+
+  /** Notes what happened in the body of a step. */
+  noteStep(context, step, what = step) {
+    this.note(context, what);
+    if (!this.#steps.has(context.runId)) this.#steps.set(context.runId, new Set());
+    this.#steps.get(context.runId).add(step);
+  }
+
+  /** The names of the steps of a run whose body ran. */
+  stepsOf(runID) {
+    return [...(this.#steps.get(runID) ?? [])];
   }
 
   /** Resolves when the call of the run in which something was noted last has been answered. */
@@ -158,7 +172,7 @@ function functions(app, lane, create) {
     all.push(made);
     return made;
   };
-  const stepOf = (context, id, value) => context.step.run(id, () => { app.note(context, id); return value; });
+  const stepOf = (context, id, value) => context.step.run(id, () => { app.noteStep(context, id); return value; });
 
   add("simple", { retries: 0 }, (context) => {
     app.note(context, "call");
@@ -181,14 +195,14 @@ function functions(app, lane, create) {
   add("step-retry", { retries: 3 }, async (context) => {
     await stepOf(context, "kept", 1);
     return context.step.run("flaky", () => {
-      app.note(context, `flaky ${context.attempt}`);
+      app.noteStep(context, "flaky", `flaky ${context.attempt}`);
       if (context.attempt < 2) throw new Error("not yet");
       return context.attempt;
     });
   });
 
   add("retry-after", { retries: 3 }, async (context) => context.step.run("later", () => {
-    app.note(context, "later");
+    app.noteStep(context, "later");
     if (context.attempt === 0) throw new RetryAfterError("in a moment", "3s");
     return "came";
   }));
@@ -207,12 +221,12 @@ function functions(app, lane, create) {
       return "handled";
     }),
   }, async (context) => context.step.run("hopeless", () => {
-    app.note(context, `hopeless ${context.attempt}`);
+    app.noteStep(context, "hopeless", `hopeless ${context.attempt}`);
     throw new Error(`hopeless at attempt ${context.attempt}`);
   }));
 
   add("final-step", { retries: 3 }, async (context) => context.step.run("no", () => {
-    app.note(context, "step");
+    app.noteStep(context, "no", "step");
     throw new NonRetriableError("not again in the step");
   }));
 

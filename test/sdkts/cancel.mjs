@@ -16,7 +16,7 @@ export function functions({ add, app, lane, stepOf }) {
 
   add("cancel-inflight", { retries: 3 }, async (context) => {
     await context.step.run("held", async () => {
-      app.note(context, "held");
+      app.noteStep(context, "held");
       await app.gate(context.event.data.key).opened;
       return "late";
     });

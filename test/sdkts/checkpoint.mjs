@@ -29,7 +29,7 @@ export function functions({ add, app, stepOf }) {
     app.note(context, "call");
     for (let i = 0; i < stepCount; i++) {
       await context.step.run(`step ${i}`, async () => {
-        app.note(context, `step ${i}`);
+        app.noteStep(context, `step ${i}`);
         await new Promise((resolve) => setTimeout(resolve, slowMS));
       });
     }

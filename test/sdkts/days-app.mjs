@@ -43,9 +43,9 @@ export class Days {
   /** Declares a function that sleeps between two steps. */
   addNap(id, config, nap) {
     this.add(id, config, async (context, app) => {
-      await context.step.run("before", () => { app.note(context, "before"); });
+      await context.step.run("before", () => { app.noteStep(context, "before"); });
       await (typeof nap === "string" ? context.step.sleep("nap", nap) : context.step.sleepUntil("nap", nap));
-      await context.step.run("after", () => { app.note(context, "after"); });
+      await context.step.run("after", () => { app.noteStep(context, "after"); });
     });
   }
 

@@ -85,7 +85,7 @@ export const timeScenarios = {
     const name = "wait";
     d.add(name, {}, async (context, app) => {
       const { step } = context;
-      await step.run("before", () => { app.note(context, "before"); });
+      await step.run("before", () => { app.noteStep(context, "before"); });
       const got = await step.waitForEvent("wait", {
         event: `${d.lane.id}/wait.go`, timeout: "30d", if: "async.data.key == event.data.key",
       });

@@ -33,9 +33,9 @@ export function functions({ add, app, lane }) {
     add(`singleton-${mode}`, { retries: 0, singleton: { key: "event.data.group", mode } }, async (context) => {
       await Promise.all([
         context.step.waitForEvent("wait", { event: `${lane.id}/singleton.go`, timeout: "120s", match: "data.key" }),
-        context.step.run("armed", () => { app.note(context, "armed"); }),
+        context.step.run("armed", () => { app.noteStep(context, "armed"); }),
       ]);
-      return context.step.run("after", () => { app.note(context, "after"); return context.event.data.n; });
+      return context.step.run("after", () => { app.noteStep(context, "after"); return context.event.data.n; });
     })));
 
   const parent = (id, child) => add(id, { retries: 0 }, async (context) => {

@@ -4,23 +4,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { eventually } from "./eventually.mjs";
+import { checkTrace } from "./trace.mjs";
+
+export { eventually };
 
 const startLimitMS = 30_000;
 const stopLimitMS = 15_000;
-const pollMS = 25;
 const logLimit = 64 << 10;
-
-/** Looks until look returns something truthy, and returns it; throws after limitMS with what was seen last. */
-export async function eventually(what, limitMS, look) {
-  const deadline = Date.now() + limitMS;
-  for (;;) {
-    let seen;
-    const found = await look((text) => { seen = text; });
-    if (found) return found;
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${limitMS} ms; last seen: ${seen}`);
-    await new Promise((resolve) => setTimeout(resolve, pollMS));
-  }
-}
 
 async function freePort() {
   const listener = net.createServer();
@@ -144,9 +135,21 @@ class Server {
     if (answer.status !== 200) throw new Error(`cancel ${runID}: status ${answer.status}: ${answer.text}`);
   }
 
-  /** The run once it has its end. */
+  /** The data of an answer of GraphQL; any error in it is one. */
+  async query(query, variables) {
+    const response = await fetch(`${this.url}/v0/gql`, {
+      method: "POST", body: JSON.stringify({ query, variables }),
+      headers: { "content-type": "application/json", ...(this.keys ? { authorization: `Bearer ${this.keys.signing}` } : {}) },
+    });
+    const text = await response.text();
+    const { data, errors } = response.status === 200 ? JSON.parse(text) : {};
+    if (!data || errors) throw new Error(`GraphQL answers with status ${response.status}: ${text.slice(0, 500)}`);
+    return data;
+  }
+
+  /** The run once it has its end; its trace must agree. */
   async awaitRunID(runID, limitMS) {
-    return eventually(`end of run ${runID}`, limitMS, async (saw) => {
+    const run = await eventually(`end of run ${runID}`, limitMS, async (saw) => {
       try {
         const run = await this.read(`/v1/runs/${runID}`);
         saw(run.status);
@@ -156,6 +159,8 @@ class Server {
         return false;
       }
     });
+    await checkTrace(this, run);
+    return run;
   }
 
   /** The one run of an event once it has its end, in both views of the server; several runs are an error. */

@@ -11,7 +11,7 @@ export function functions({ add, app }) {
   const passes = (id, config) => add(id, { retries: 0, ...config }, async (context) => {
     for (const name of ["first", "second"]) {
       await context.step.run(name, () => app.within([id], async () => {
-        app.note(context, name);
+        app.noteStep(context, name);
         await sleep(betweenMS);
       }));
     }

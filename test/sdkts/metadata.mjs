@@ -8,13 +8,13 @@ export function functions({ add, app, lane, stepOf }) {
   const put = putBy(lane);
   add("metadata", { retries: 1 }, async (context) => {
     await context.step.run("noted", async () => {
-      app.note(context, "noted");
+      app.noteStep(context, "noted");
       await put(app.client.metadata, { big: 12345678901, text: "<b>é</b>" });
       await put(app.client.metadata.run(), { inside: true }, "inside");
     });
     await put(context.step.metadata("mark"), { marked: 1 }, "marks");
     await context.step.run("flaky", async () => {
-      app.note(context, `flaky ${context.attempt}`);
+      app.noteStep(context, "flaky", `flaky ${context.attempt}`);
       await put(app.client.metadata, { attempt: context.attempt });
       if (context.attempt === 0) throw new Error("not yet");
     });

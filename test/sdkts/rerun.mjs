@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 
 export function functions({ add, app, stepOf }) {
   add("rerun", { retries: 0 }, async (context) => {
-    const doubled = await context.step.run("double", (n) => { app.note(context, `double ${n}`); return n * 2; }, 21);
+    const doubled = await context.step.run("double", (n) => { app.noteStep(context, "double", `double ${n}`); return n * 2; }, 21);
     await context.step.sleep("nap", "100ms");
     return stepOf(context, "last", doubled + 1);
   });
@@ -11,7 +11,7 @@ export function functions({ add, app, stepOf }) {
   add("rerun-fails", { retries: 0 }, async (context) => {
     const first = await stepOf(context, "first", 1);
     return context.step.run("second", () => {
-      app.note(context, "second");
+      app.noteStep(context, "second");
       if (app.times(context.event.data.key, "second").length === 1) throw new Error("the first time");
       return first + 1;
     });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { awkward, bigSize, bigSteps, startApp, subjects } from "./app.mjs";
 import { eventually, startServer } from "./harness.mjs";
+import { checkTrace } from "./trace.mjs";
 
 const waitMS = 90_000; // for one run, on a machine that does many other things
 const suiteMS = 240_000;
@@ -48,10 +49,11 @@ export function suite(lane) {
     // The data of the event that told of the run's end.
     const finished = (runID) => eventually(`finished event of ${runID}`, waitMS, () => app.finished.get(runID));
 
-    // Checks how a run ended in the server's eyes: its record, and the event that it published.
+    // Checks how a run ended in the server's eyes: its record, its trace with the steps that the app saw, and the event that it published.
     const checkEnd = async (run, key, status, result, { byOp = lane.runComplete } = {}) => {
       assert.equal(run.status, status, `status of run ${run.run_id}, output ${JSON.stringify(run.output)}`);
       assert.deepEqual(app.runs(key), [run.run_id], "runs that the app saw");
+      await checkTrace(server, run, app.stepsOf(run.run_id));
       const told = await finished(run.run_id);
       assert.equal(told._inngest.status, status);
       if (result === undefined) return told;

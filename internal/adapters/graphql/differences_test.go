@@ -4,6 +4,7 @@ package graphql_test
 const (
 	longPages   = "a page of events has as many as are asked for, up to 400"
 	exactTimes  = "times of runs: queued when the ID was made, started at the first call, ended when it ended"
+	leftBehind  = "a run that has ended waits for nothing"
 	oneTrace    = "a run has one trace ID, in lists and by itself"
 	outputs     = "outputs are shown in lists, too"
 	endedOnly   = "a list by ENDED_AT has the runs that have ended"
@@ -39,5 +40,6 @@ var differences = []difference{
 	{query: "run *", path: "data.run.trace.name", got: "Run", reason: rootNamed},
 	{query: "run *", path: "data.run.trace.stepID", got: "null", reason: rootNamed},
 	{query: "run *", path: "data.run.trace.response*", reason: noResponse},
+	{query: "run *", path: "data.run.trace.step[*].status", want: "WAITING", got: "CANCELLED", reason: leftBehind},
 	{query: "run *", path: "data.run.trace.step[end].name", want: "executor.nonstep", got: "Finalization", reason: finalNamed},
 }

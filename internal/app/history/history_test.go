@@ -17,6 +17,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
+	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/sim/mem"
@@ -329,4 +330,50 @@ func TestErrors_NameWhatIsMissing(t *testing.T) {
 	if !errors.Is(triggerErr, ports.ErrNotFound) || !errors.Is(legacyErr, ports.ErrNotFound) {
 		t.Errorf("%v, %v", triggerErr, legacyErr)
 	}
+}
+
+// TestTrace_ShowsTheCallAfterASleep: it is the job of the sleep that makes it.
+func TestTrace_ShowsTheCallAfterASleep(t *testing.T) {
+	t.Parallel()
+	w := setup(t, history.Config{})
+	s := w.run("", w.event("a", `{}`))
+	lease, err := w.backend.Queue().Lease(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply := func(in run.Input) {
+		t.Helper()
+		next, err := run.Advance(s, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, err = w.backend.Commit(t.Context(), ports.Commit{State: s, Lease: lease, Transition: next, Spans: trace.Advanced(s, in, next, nil)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(when, want string) {
+		t.Helper()
+		root, err := w.Trace(t.Context(), s.ID, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(root.Status)
+		for _, child := range root.Children {
+			text += ", " + child.Name + " " + string(child.Status)
+		}
+		if text != want {
+			t.Errorf("%s: trace is %s, want %s", when, text, want)
+		}
+	}
+	apply(run.Replied{
+		Job: lease.Job, CalledAt: w.clock.now, Now: w.clock.now, Limits: run.DefaultLimits,
+		Reply: sdk.Reply{Status: 206, Ops: []sdk.Op{{Op: sdk.OpSleep, ID: "nap", Name: "1s", DisplayName: "nap"}}},
+	})
+	check("asleep", "RUNNING, nap WAITING")
+	w.clock.now = w.clock.now.Add(time.Second)
+	if lease, err = w.backend.Queue().Lease(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	apply(run.Due{Job: lease.Job, Now: w.clock.now, Limits: run.DefaultLimits})
+	check("called", "RUNNING, nap COMPLETED, Execution RUNNING")
 }

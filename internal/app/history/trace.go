@@ -73,9 +73,9 @@ func (r *Reader) jobs(ctx context.Context, id ulid.ULID) ([]trace.LiveJob, error
 	var ids []string
 	for job, kind := range state.Jobs {
 		switch kind {
-		case run.KindStart, run.KindEdge, run.KindEdgeError, run.KindGateway:
+		case run.KindStart, run.KindEdge, run.KindEdgeError, run.KindGateway, run.KindSleep:
 			ids = append(ids, job)
-		case run.KindSleep, run.KindPause, run.KindCancel:
+		case run.KindPause, run.KindCancel:
 		}
 	}
 	slices.Sort(ids)
@@ -85,10 +85,14 @@ func (r *Reader) jobs(ctx context.Context, id ulid.ULID) ([]trace.LiveJob, error
 	}
 	var live []trace.LiveJob
 	for _, job := range jobs {
-		live = append(live, trace.LiveJob{
+		one := trace.LiveJob{
 			ID: job.ID, Step: job.Edge.Target, Name: job.Edge.TargetName, Gateway: job.Kind == run.KindGateway, Attempt: job.Attempt,
 			At: job.At, Since: job.Since,
-		})
+		}
+		if job.Kind == run.KindSleep { // when it is over, its job makes the call that finds out what is next
+			one.Name = ""
+		}
+		live = append(live, one)
 	}
 	return live, nil
 }

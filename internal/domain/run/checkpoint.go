@@ -51,7 +51,7 @@ type CheckpointError struct {
 
 func (e *CheckpointError) Error() string { return e.Reason }
 
-// checkpointed saves the steps of a checkpoint, all or none. A step that has a memo keeps it. Progress gives the call's job
+// checkpointed saves the steps of a checkpoint, all or none. A step that has a memo keeps it. The run has begun with it, though its first call be not answered. Progress gives the call's job
 // all its attempts back, for the case that the server loses it: the call in progress goes on counting. Spec 02 §10.
 func (s State) checkpointed(in Checkpointed) (Transition, error) {
 	t := s.unchanged(FateNone)
@@ -87,7 +87,27 @@ func (s State) checkpointed(in Checkpointed) (Transition, error) {
 	if _, exists := s.Jobs[in.Dispatch.Job]; exists && t.Writes() {
 		t.ResetJob = in.Dispatch.Job
 	}
+	if s.StartedAt.IsZero() && t.Writes() {
+		t.StartedAt = s.begun(in)
+	}
 	return t, nil
+}
+
+// begun is when a run began whose first call is not answered yet, as far as a checkpoint tells: with the call, or else with the first of its
+// steps. What the app says of that is believed from when the run was created until now.
+func (s State) begun(in Checkpointed) time.Time {
+	created := time.UnixMilli(int64(s.ID.Time()))
+	began := in.Now
+	consider := func(at time.Time) {
+		if at.Before(began) && !at.Before(created) {
+			began = at
+		}
+	}
+	consider(in.Dispatch.StartedAt)
+	for i := range in.Ops {
+		consider(in.Ops[i].StartedAt)
+	}
+	return began
 }
 
 // stale says why the steps of a call are refused.

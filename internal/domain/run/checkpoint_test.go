@@ -88,3 +88,35 @@ func TestCheckpointed_GivesTheJobItsAttemptsBack(t *testing.T) {
 		})
 	}
 }
+
+func TestCheckpointed_BeginsTheRun(t *testing.T) {
+	t.Parallel()
+	s, job := begun(1)
+	created := time.UnixMilli(int64(s.ID.Time()))
+	at := created.Add(time.Minute)
+	for name, c := range map[string]struct {
+		call, step time.Time
+		none       bool
+		known      time.Time
+		want       time.Time
+	}{
+		"when the call came":            {call: at.Add(-2 * time.Second), step: at.Add(-time.Second), want: at.Add(-2 * time.Second)},
+		"when its first step began":     {step: at.Add(-time.Second), want: at.Add(-time.Second)},
+		"now, if nobody knows":          {want: at},
+		"not before it was created":     {call: created.Add(-time.Millisecond), step: created, want: created},
+		"not in times to come":          {call: at.Add(time.Hour), step: at.Add(time.Hour), want: at},
+		"once":                          {call: at.Add(-time.Second), known: at.Add(-time.Minute)},
+		"not with what changes nothing": {call: at.Add(-time.Second), none: true},
+	} {
+		state, op := s, stepRun("a", "1")
+		op.StartedAt, state.StartedAt = c.step, c.known
+		in := Checkpointed{Ops: []sdk.Op{op}, Now: at, Limits: DefaultLimits, Dispatch: Dispatch{Job: job.ID, StartedAt: c.call}}
+		if c.none {
+			in.Ops = nil
+		}
+		next, err := Advance(state, in)
+		if err != nil || !next.StartedAt.Equal(c.want) {
+			t.Errorf("%s: began at %s, %v, want %s", name, next.StartedAt, err, c.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
@@ -199,7 +200,7 @@ func (e *emitter) began(op *sdk.Op) {
 		case job.Edge.Target == op.ID && op.Op == sdk.OpStepPlanned:
 			e.waiting(op, StepID(op.ID), PlannedID(op.ID), Queued, extras{})
 		case job.Kind == run.KindSleep && job.Edge.Outgoing == op.ID && op.Op == sdk.OpSleep:
-			e.waiting(op, SleepID(op.ID), SleepID(op.ID), Sleeping, extras{sleeps: true, sleepMS: int(job.At.Sub(e.now).Milliseconds())})
+			e.waiting(op, SleepID(op.ID), SleepID(op.ID), Sleeping, extras{sleeps: true, sleepMS: sleepMS(e.now, job.At)})
 		default:
 			continue
 		}
@@ -212,6 +213,10 @@ func (e *emitter) began(op *sdk.Op) {
 		}
 	}
 }
+
+// sleepMS is from the one instant to the other as milliseconds see them: a time that is kept is cut to the millisecond, and from what is left
+// of it the sleep must come to the very one that the app named.
+func sleepMS(now, until time.Time) int { return int(until.UnixMilli() - now.UnixMilli()) }
 
 // waits tells of a step that waits for something from outside.
 func (e *emitter) waits(op *sdk.Op, pause *run.Pause) {

@@ -456,7 +456,8 @@ func TestAdvanced(t *testing.T) {
 			check(t, w.do(run.Job{}, run.Checkpointed{Ops: []sdk.Op{timed, {Op: sdk.OpStepRun, ID: "t"}, {Op: sdk.OpStepPlanned, ID: "p"}}, Now: at.Add(time.Second), Limits: run.DefaultLimits, Dispatch: run.Dispatch{Job: job.ID}}),
 				append(status, trace.KeyCheckpoint, trace.KeyEndedAt, trace.KeyJobID),
 				"executor.step "+step+` Completed +100..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475909250 job.id=`+job.ID+` out {"data":null}`,
-				"executor.step "+trace.StepID("t")+` Completed +1000..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475910000 job.id=`+job.ID+` out {"data":null}`)
+				"executor.step "+trace.StepID("t")+` Completed +1000..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475910000 job.id=`+job.ID+` out {"data":null}`,
+				"EXTEND "+rootID+" Running +100..100 dynamic.status=Running step.attempt=<nil> checkpoint=<nil> ended_at=<nil> job.id=<nil>") // the run has begun with it
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -66,6 +66,7 @@ func plant(rows []Span) (*forest, error) {
 	if f.root = f.findRoot(); f.root == nil {
 		return nil, ErrNoRoot
 	}
+	f.indexAttempts()
 	f.link()
 	f.borrow()
 	f.attach()
@@ -112,7 +113,8 @@ func additions(row Span) int {
 	return 0
 }
 
-// gather puts the rows of a span together. Of what several say the last one counts, but what an end says stays.
+// gather puts the rows of a span together. Of what several say the last one counts, but a status does not go back, and what an end says stays:
+// rows of one instant come in any order, and so do those whose times were cut to the millisecond.
 func gather(rows []Span) *group {
 	g := &group{
 		id: cmp.Or(rows[0].Dynamic, rows[0].ID), first: rows[0], name: rows[0].Name, parent: rows[0].Parent,
@@ -127,9 +129,7 @@ func gather(rows []Span) *group {
 		if row.End.After(g.end) {
 			g.end = row.End
 		}
-		if row.Status != "" && (!g.status.Ended() || row.Status.Ended()) {
-			g.status = row.Status
-		}
+		g.status = g.status.then(row.Status)
 		if row.HasInput || len(row.Input) > 0 {
 			g.inputRow = row.ID
 		}
@@ -150,6 +150,24 @@ func gather(rows []Span) *group {
 		}
 	}
 	return g
+}
+
+// indexAttempts finds steps by the IDs of their attempts too: SDKs make those themselves, and hang their apps' spans below them, before anyone
+// knows which attempt is the last and gets the ID of the step. Spec 04 §9.
+func (f *forest) indexAttempts() {
+	if !slices.ContainsFunc(f.all, func(g *group) bool { return g.name == NameUserland }) {
+		return
+	}
+	for _, g := range f.all {
+		step := g.attrs.text(KeyStepID)
+		if g.name != NameStep || step == "" {
+			continue
+		}
+		attempt, _ := g.attrs.number(KeyAttempt)
+		if id := AttemptID(step, attempt); f.byID[id] == nil {
+			f.byID[id] = g
+		}
+	}
 }
 
 func (g *group) isRoot() bool { return g.parent == "" || g.parent == NoParent }

@@ -25,19 +25,22 @@ func LegacyTree(rows []Span, live Live, slug string) (*Node, error) {
 	}
 	root := s.runNode()
 	root.Name, root.HasDuration, root.ScheduledAt, root.Output = cmp.Or(s.root.attrs.text(keyFunctionSlug), slug), true, time.Time{}, nil
+	var end *Node // the call that ended the function need not be what began last
 	for _, e := range s.entries {
-		root.Children = append(root.Children, s.legacy(e, root.ID))
+		child := s.legacy(e, root.ID)
+		root.Children = append(root.Children, child)
+		if e.last().final {
+			end = child
+		}
 	}
-	slices.SortStableFunc(root.Children, func(a, b *Node) int {
-		return cmp.Or(a.began().Compare(b.began()), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortStableFunc(root.Children, func(a, b *Node) int { return a.began().Compare(b.began()) })
 	if len(root.Children) == 0 {
 		return root, nil
 	}
 	last := root.Children[len(root.Children)-1]
 	switch {
 	case root.Status == NodeCompleted || root.Status == NodeFailed:
-		root.Output = last.Output
+		root.Output = cmp.Or(end, last).Output
 	case !root.Status.Ended() && last.Status.Ended():
 		root.Children = append(root.Children, s.queued("Queued step", root.ID, 0, last.EndedAt))
 	}
@@ -61,7 +64,7 @@ func (s *story) legacy(e *entry, parent string) *Node {
 		return s.legacyWait(e, parent)
 	case OpRun, OpGateway:
 	}
-	if len(e.records) == 1 && last.attempt == 0 && (nodeStatus(last.status) == NodeCompleted || !last.status.Ended()) {
+	if len(e.records) == 1 && last.attempt == 0 && (nodeStatus(last.status) == NodeCompleted || last.status == Cancelled || !last.status.Ended()) {
 		return s.legacyAttempt(last, parent)
 	}
 	n := s.legacyAttempt(last, parent)
@@ -137,7 +140,9 @@ func (s *story) legacyWait(e *entry, parent string) *Node {
 	switch info := n.Info.(type) {
 	case SleepInfo:
 		n.Output = nil
-		if n.Status = NodeRunning; last.status.Ended() || !s.live.Now.IsZero() && !info.Until.After(s.live.Now) {
+		if n.Status = NodeRunning; last.status == Cancelled {
+			n.Status = NodeCancelled
+		} else if last.status.Ended() || !s.live.Now.IsZero() && !info.Until.After(s.live.Now) {
 			n.Status, n.EndedAt = NodeCompleted, cmp.Or(last.ended, info.Until)
 			n.measure()
 		}

@@ -13,7 +13,7 @@ type place struct {
 }
 
 // Merge puts rows of one span together, each span where its first row stands. The rows are in the order in which they were made;
-// of what several say the last one counts, but a status that has ended stays. It takes the slice over: the answer is made in its place.
+// of what several say the last one counts, but a status does not go back. It takes the slice over: the answer is made in its place.
 func Merge(rows []Span) []Span {
 	merged := rows[:0]
 	places := make(map[place]int, len(rows))
@@ -43,9 +43,7 @@ func (s *Span) add(later *Span) {
 	if later.End.After(s.End) {
 		s.End = later.End
 	}
-	if later.Status != "" && (!s.Status.Ended() || later.Status.Ended()) {
-		s.Status = later.Status
-	}
+	s.Status = s.Status.then(later.Status)
 	s.Attributes = mergeAttributes(s.Attributes, later.Attributes)
 	s.Input, s.HasInput = latest(s.Input, later.Input), s.HasInput || later.HasInput
 	s.Output, s.HasOutput = latest(s.Output, later.Output), s.HasOutput || later.HasOutput
@@ -72,9 +70,7 @@ func (s *Summary) with(later *Summary) *Summary {
 		return later
 	}
 	both := *s
-	if !s.Status.Ended() {
-		both.Status = later.Status
-	}
+	both.Status = s.Status.then(later.Status)
 	if !later.StartedAt.IsZero() {
 		both.StartedAt = later.StartedAt
 	}

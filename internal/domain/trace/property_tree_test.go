@@ -16,11 +16,11 @@ func (p *player) checkTrees() {
 	live := trace.Live{Now: p.now}
 	for _, job := range p.jobs {
 		switch job.Kind {
-		case run.KindStart, run.KindEdge, run.KindEdgeError, run.KindGateway:
+		case run.KindStart, run.KindEdge, run.KindEdgeError, run.KindGateway, run.KindSleep:
 			live.Jobs = append(live.Jobs, trace.LiveJob{
 				ID: job.ID, Step: job.Edge.Target, Name: job.Edge.TargetName, Gateway: job.Kind == run.KindGateway, Attempt: job.Attempt, At: job.At,
 			})
-		case run.KindSleep, run.KindPause, run.KindCancel:
+		case run.KindPause, run.KindCancel:
 		}
 	}
 	if p.end != nil {
@@ -43,6 +43,11 @@ func (p *player) checkTrees() {
 		}
 		if ended := root.Status.Ended(); ended != (p.end != nil) || ended && !strings.EqualFold(string(p.end.Status), string(root.Status)) {
 			p.t.Fatalf("%s: the root is %s, the run %+v", name, root.Status, p.end)
+		}
+		for _, child := range root.Children {
+			if p.end != nil && (!child.Status.Ended() || child.EndedAt.IsZero()) {
+				p.t.Fatalf("%s: the run has ended, and step %s is %s, ended at %s", name, child.StepID, child.Status, child.EndedAt)
+			}
 		}
 		times := map[string]int{}
 		for _, child := range root.Children {

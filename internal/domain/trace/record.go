@@ -88,6 +88,7 @@ func tell(rows []Span, live Live) (*story, error) {
 	s.group(records)
 	s.adopt()
 	s.addLive()
+	s.leave()
 	s.sort()
 	return s, nil
 }
@@ -191,13 +192,9 @@ func (s *story) lastCall(records []*record) *record {
 			attempt = max(attempt, r.attempt+1)
 		}
 	}
-	ended := a.at(KeyEndedAt)
-	if ended.IsZero() {
-		ended = millisecond(s.root.end)
-	}
 	return &record{
 		id: NonStepID(group, attempt), job: a.text(KeyJobID), group: group, attempt: attempt, status: s.root.status,
-		final: true, row: s.root, output: s.root.outputRow, queued: started, started: started, ended: ended, response: s.root.response(),
+		final: true, row: s.root, output: s.root.outputRow, queued: started, started: started, ended: s.ended(), response: s.root.response(),
 	}
 }
 
@@ -260,6 +257,22 @@ func (r *record) decided() int {
 	return 0
 }
 
+// ends is 1 for what is to end the function.
+func (r *record) ends() int {
+	if r.final {
+		return 1
+	}
+	return 0
+}
+
+// exact is when the row begins, to more than the millisecond.
+func (r *record) exact() time.Time {
+	if r.row == nil {
+		return r.began()
+	}
+	return r.row.start
+}
+
 // began is when the attempt came to be.
 func (r *record) began() time.Time {
 	if !r.started.IsZero() {
@@ -314,11 +327,38 @@ func (s *story) entryOf(job LiveJob) *entry {
 	return nil
 }
 
-// sort orders what the run did by when it began, the attempts of one thing by their numbers.
+// leave ends what a run that has ended left behind: nothing comes of it any more.
+func (s *story) leave() {
+	if s.root.status.stage() < over {
+		return
+	}
+	for _, e := range s.entries {
+		for _, r := range e.records {
+			if !r.status.Ended() {
+				r.status, r.ended = Cancelled, later(s.ended(), r.began())
+			}
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// ended is when a run that has ended did.
+func (s *story) ended() time.Time {
+	return cmp.Or(s.root.attrs.at(KeyEndedAt), millisecond(s.root.end))
+}
+
+// sort orders what the run did by when it began, the attempts of one thing by their numbers. Of what began in one millisecond the call that
+// ended the function is the last.
 func (s *story) sort() {
 	slices.SortStableFunc(s.entries, func(a, b *entry) int {
 		x, y := a.records[0], b.records[0]
-		return cmp.Or(x.began().Compare(y.began()), cmp.Compare(x.id, y.id))
+		return cmp.Or(x.began().Compare(y.began()), x.ends()-y.ends(), x.exact().Compare(y.exact()), cmp.Compare(x.id, y.id))
 	})
 	slices.SortFunc(s.loose, byStart)
 	kept := false

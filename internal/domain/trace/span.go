@@ -97,3 +97,29 @@ func (s Status) Ended() bool {
 	}
 	return false
 }
+
+// then is the status of a span of which this and another are said, in this order: one does not go back to what comes earlier in the life
+// of a span, and the empty one says nothing.
+func (s Status) then(later Status) Status {
+	if later == "" || later.stage() < s.stage() {
+		return s
+	}
+	return later
+}
+
+// over is the stage of what has ended.
+const over = 3
+
+// stage is how far in its life a span is that has the status: not known, to begin, in progress, or over. A run that is skipped is over.
+func (s Status) stage() int {
+	switch s {
+	case "":
+		return 0
+	case Queued, "Scheduled":
+		return 1
+	case Completed, Failed, Errored, Cancelled, TimedOut, Skipped:
+		return over
+	case Running, Waiting, Sleeping, Invoking:
+	}
+	return 2
+}

@@ -31,9 +31,7 @@ func Tree(rows []Span, live Live) (*Node, error) {
 	for _, g := range s.loose {
 		root.Children = append(root.Children, s.userland(g, root.ID)...)
 	}
-	slices.SortStableFunc(root.Children, func(a, b *Node) int {
-		return cmp.Or(a.began().Compare(b.began()), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortStableFunc(root.Children, func(a, b *Node) int { return a.began().Compare(b.began()) })
 	if root.StartedAt.IsZero() && len(root.Children) > 0 && root.Status != NodeQueued {
 		root.StartedAt = root.Children[0].StartedAt
 		root.measure()
@@ -79,9 +77,7 @@ func (s *story) runNode() *Node {
 		n.QueuedAt = millisecond(g.start)
 	}
 	if g.status.Ended() {
-		if n.EndedAt = a.at(KeyEndedAt); n.EndedAt.IsZero() {
-			n.EndedAt = millisecond(g.end)
-		}
+		n.EndedAt = s.ended()
 		n.measure()
 	}
 	n.Output = s.output(g.outputRow, g.inputRow)

@@ -289,6 +289,37 @@ var trees = map[string]struct {
 		want:   []string{"Run SKIPPED -..-"},
 		legacy: []string{"acme-hello SKIPPED -..-"},
 	},
+	"a run that is cancelled": {
+		rows: []Span{
+			rootRow(), below(NameStep, "nap", Sleeping, 5, "step.id", "nap", "step.name", "nap", "step.op", "Sleep", "queued_at", 5, "started_at", 5, "step.sleep.duration", 10),
+			waitRow("w1", "WaitForEvent", Waiting, 6), planned(step1, "one", 7), planned(step2, "late", 60), rootEnds(Cancelled, 50),
+		},
+		live: Live{Now: at(20)},
+		want: []string{
+			"Run CANCELLED 2..50", "  nap CANCELLED SLEEP 5..50", "  w1 CANCELLED WAIT_FOR_EVENT 6..50", "  one CANCELLED RUN -..50", "  late CANCELLED RUN -..60",
+		},
+		legacy: []string{
+			"acme-hello CANCELLED 2..50", "  nap CANCELLED SLEEP 5..50", "  w1 CANCELLED WAIT_FOR_EVENT 6..50", "  one CANCELLED RUN -..50", "  late CANCELLED RUN -..60",
+		},
+	},
+	"steps of a call that began before them and ended the function": {
+		rows: []Span{
+			rootRow(), stepRow(StepID(step1), step1, "one", Completed, 6, 9, 0, "j"),
+			withOutput(rootEnds(Completed, 20, "is.function.output", true, "ingot.call.started_at", 5, "job.id", "j", "job.group.id", GroupID("j"))),
+		},
+		want:   []string{"Run COMPLETED 2..20 >end", "  Finalization COMPLETED 5..20 >end", "  one COMPLETED RUN 6..9 >efe2d001889b2cc6 206"},
+		legacy: []string{"acme-hello COMPLETED 2..20 >end", "  function success COMPLETED 5..20 >end", "  one COMPLETED RUN 6..9 >efe2d001889b2cc6"},
+	},
+	"what began in one millisecond": {
+		rows: []Span{
+			rootRow(), later100us(stepRow("z", step1, "first", Completed, 5, 5, 0, "j"), 1), later100us(stepRow("y", step2, "second", Completed, 5, 5, 0, "j"), 2),
+			later100us(stepRow("x", "third", "third", Completed, 5, 5, 0, "j"), 3),
+			withOutput(rootEnds(Completed, 5, "is.function.output", true, "ingot.call.started_at", 5, "job.id", "j", "job.group.id", GroupID("j"))),
+		},
+		want: []string{
+			"Run COMPLETED 2..5 >end", "  first COMPLETED RUN 5..5 >z 206", "  second COMPLETED RUN 5..5 >y 206", "  third COMPLETED RUN 5..5 >x 206", "  Finalization COMPLETED 5..5 >end",
+		},
+	},
 	"an output that is another's": {
 		rows: []Span{rootRow(), stepRow("o", step1, "one", Completed, 5, 9, 0, "j"), below(NameStep, "p", Completed, 10, "step.id", "p", "step.name", "p", "ended_at", 11, "step.output_ref", "o")},
 		want: []string{"Run QUEUED -..-", "  one COMPLETED RUN 5..9 >o 206", "  p COMPLETED -..11 >o"},
@@ -300,6 +331,11 @@ var trees = map[string]struct {
 }
 
 func rootID() string { _, id := RunIDs(testRun); return id }
+
+func later100us(s Span, n int) Span {
+	s.Start = s.Start.Add(time.Duration(n) * 100 * time.Microsecond)
+	return s
+}
 
 func planned(step, name string, start int) Span {
 	s := below(NameStep, PlannedID(step), Queued, start, "step.id", step, "step.name", name, "step.op", "StepPlanned", "queued_at", start)
