@@ -51,7 +51,7 @@ func loadEqualsApply(t *testing.T, p Ports) {
 					must(r, err)
 				}
 			}
-			if p.Restart != nil && rapid.IntRange(0, 3).Draw(r, "restart") == 0 {
+			if p.Restart != nil && rapid.IntRange(0, 7).Draw(r, "restart") == 0 {
 				p = p.Restart()
 			}
 			same(r, load(r, p, model.ID), model)
