@@ -32,7 +32,7 @@ if ! NODE_OPTIONS=--experimental-websocket timeout 900 node --test --test-concur
     exit 1
 fi
 tests=$(sed -n 's/^. tests //p;s/^# tests //p' "$work/log")
-if [ "${tests:-0}" -lt 482 ]; then
+if [ "${tests:-0}" -lt 512 ]; then
     cat "$work/log"
     echo "run-ts: only ${tests:-0} tests ran"
     exit 1
