@@ -136,7 +136,6 @@ func New(d Deps, config Config) http.Handler {
 	server.AddTransport(transport.POST{})
 	server.SetQueryCache(lru.New[*ast.QueryDocument](parsedQueries))
 	server.SetParserTokenLimit(a.config.MaxTokens)
-	server.SetDisableSuggestion(true) // the reference has none
 	server.Use(extension.Introspection{})
 	server.Use(textLimit(a.config.MaxQuery))
 	server.Use(extension.AutomaticPersistedQuery{Cache: lru.New[string](namedQueries)})
@@ -151,7 +150,7 @@ func New(d Deps, config Config) http.Handler {
 // bounded reads the body, within its limit.
 func (a *api) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
+		w = typed{w}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.config.MaxBody))
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			answer(w, http.StatusRequestEntityTooLarge, "request body is over the limit of %d bytes", tooLarge.Limit)
@@ -164,6 +163,20 @@ func (a *api) bounded(next http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		next.ServeHTTP(w, r)
 	})
+}
+
+// typed says once that every answer is JSON: some transports add the type, some leave it out.
+type typed struct{ http.ResponseWriter }
+
+func (t typed) WriteHeader(status int) {
+	t.Header().Set("Content-Type", "application/json")
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t typed) Write(text []byte) (int, error) {
+	t.Header().Set("Content-Type", "application/json")
+	n, err := t.ResponseWriter.Write(text)
+	return n, err //nolint:wrapcheck // it is the caller's own writer
 }
 
 func answer(w http.ResponseWriter, status int, format string, args ...any) {

@@ -194,7 +194,7 @@ func (s *story) lastCall(records []*record) *record {
 	}
 	return &record{
 		id: NonStepID(group, attempt), job: a.text(KeyJobID), group: group, attempt: attempt, status: s.root.status,
-		final: true, row: s.root, output: s.root.outputRow, queued: started, started: started, ended: s.ended(), response: s.root.response(),
+		final: true, row: s.root, output: s.root.outputRow, queued: started, scheduled: started, started: started, ended: s.ended(), response: s.root.response(),
 	}
 }
 
