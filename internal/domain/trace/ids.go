@@ -57,9 +57,8 @@ func DeferID(parent ulid.ULID, step string) string {
 
 // MetadataID is the ID of the span of what is attached to another under a kind.
 func MetadataID(parent, kind string) string {
-	var out [8]byte
-	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(parent + "-metadata-" + kind))).Read(out[:]) //nolint:forbidigo // the key says all
-	return hex.EncodeToString(out[:])
+	t, _ := seeded([]byte(parent + "-metadata-" + kind))
+	return hex.EncodeToString(t[:len(t)/2])
 }
 
 // PlannedID is the ID of the row that says that a step is to be run; the one that ends it has the same Dynamic.
