@@ -156,19 +156,28 @@ func newGateway(cfg config.Config, clock ports.Clock) (*gatewayhttp.Gateway, fun
 	return g, g.Close
 }
 
-func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, history ports.History, catalog ports.Catalog, reg *registry.Registry, router *route.Router, in *ingest.Ingest, updates *realtime.Updates, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs, log *slog.Logger) *checkpoint.Checkpoint {
+func newCheckpoint(cfg config.Config, store ports.Store, queue ports.Queue, history ports.History, catalog ports.Catalog, reg *registry.Registry, router *route.Router, advancer *advance.Advancer, in *ingest.Ingest, limits *execute.Overrides, b ports.Broadcast, signer ports.Tokens, clock ports.Clock, ids ports.IDs) *checkpoint.Checkpoint {
 	var jobs checkpoint.Jobs
 	if cfg.DispatchValidation {
 		jobs = queue
 	}
 	return checkpoint.New(checkpoint.Deps{
-		Advance: advance.New(store, in, updates, log, advance.Pause(clock)), Store: store, History: history, Catalog: catalog, Functions: reg, Waits: router, Tracker: in,
+		Advance: advancer, Store: store, History: history, Catalog: catalog, Functions: reg, Waits: router, Tracker: in,
 		Limits: limits.Limits, Jobs: jobs, Broadcast: b, Tokens: signer, Clock: clock, IDs: ids,
 	})
 }
 
-func newRerun(store ports.Store, history ports.History, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *rerun.Rerun {
-	starter := starting.Starter{Store: store, Advance: advance.New(store, in, updates, log, advance.Pause(clock)), Tracker: in, Clock: clock}
+// newAdvancer moves runs on for the use cases that have no settings of their own for it.
+func newAdvancer(store ports.Store, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, log *slog.Logger) *advance.Advancer {
+	return advance.New(store, in, updates, log, advance.Pause(clock))
+}
+
+// newStarter starts runs that no event of the log is routed for.
+func newStarter(store ports.Store, advancer *advance.Advancer, in *ingest.Ingest, clock ports.Clock) starting.Starter {
+	return starting.Starter{Store: store, Advance: advancer, Tracker: in, Clock: clock}
+}
+
+func newRerun(starter starting.Starter, history ports.History, reg *registry.Registry, ids ports.IDs, log *slog.Logger) *rerun.Rerun {
 	return rerun.New(starter, history, reg, ids, log)
 }
 
@@ -189,8 +198,7 @@ func newRealtime(publisher *realtime.Publisher, b ports.Broadcast, signer ports.
 	}, httpapi.RealtimeConfig{})
 }
 
-func newInvoker(store ports.Store, reg *registry.Registry, in *ingest.Ingest, updates *realtime.Updates, clock ports.Clock, ids ports.IDs, log *slog.Logger) *invoke.Invoker {
-	starter := starting.Starter{Store: store, Advance: advance.New(store, in, updates, log, advance.Pause(clock)), Tracker: in, Clock: clock}
+func newInvoker(starter starting.Starter, reg *registry.Registry, in *ingest.Ingest, ids ports.IDs, log *slog.Logger) *invoke.Invoker {
 	return invoke.New(starter, reg, in, ids, log)
 }
 

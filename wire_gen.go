@@ -46,6 +46,7 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	cancellations := cancellationsOf(engine)
 	canceller := newCanceller(cancellations, store, registry, ingestIngest, updates, clock, iDs, log)
 	pauser := newPauser(catalog, store, registry, clock, log)
+	advancer := newAdvancer(store, ingestIngest, updates, clock, log)
 	tokens, err := newTokens(cfg)
 	if err != nil {
 		cleanup4()
@@ -54,11 +55,12 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 		cleanup()
 		return nil, nil, err
 	}
-	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registry, router, ingestIngest, updates, overrides, broadcast, tokens, clock, iDs, log)
+	checkpoint := newCheckpoint(cfg, store, queue, history, catalog, registry, router, advancer, ingestIngest, overrides, broadcast, tokens, clock, iDs)
 	metadata := metadataOf(engine)
 	httpapiRealtime := newRealtime(publisher, broadcast, tokens, clock, iDs, log)
-	invoker := newInvoker(store, registry, ingestIngest, updates, clock, iDs, log)
-	rerun := newRerun(store, history, registry, ingestIngest, updates, clock, iDs, log)
+	starter := newStarter(store, advancer, ingestIngest, clock)
+	invoker := newInvoker(starter, registry, ingestIngest, iDs, log)
+	rerun := newRerun(starter, history, registry, iDs, log)
 	reader := newReader(history, store, queue, metadata, catalog, clock)
 	v, err := newMounts(cfg, ingestIngest, executor, invoker, rerun, reader, registry, catalog, history, metadata, clock, log)
 	if err != nil {
@@ -73,8 +75,8 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, canceller, pauser, checkpoint, store, catalog, history, metadata, registry, overrides, httpapiRealtime, v, ingotGraphQL, tokens, meter, queue, clock, iDs, log)
 	scheduler := newScheduler(store, catalog, registry, ingestIngest, updates, clock, iDs, log)
 	holds := holdsOf(engine)
-	starter := newHolds(holds, store, registry, ingestIngest, updates, clock, iDs, log)
-	ingotServer := newServer(handler, httpapiRealtime, registry, router, scheduler, starter, executor, checkpoint, canceller, poller, log)
+	holdStarter := newHolds(holds, store, registry, ingestIngest, updates, clock, iDs, log)
+	ingotServer := newServer(handler, httpapiRealtime, registry, router, scheduler, holdStarter, executor, checkpoint, canceller, poller, log)
 	return ingotServer, func() {
 		cleanup4()
 		cleanup3()
