@@ -23,6 +23,7 @@ type conversation struct {
 
 	provided []*provided
 	hurry    bool // nothing waits for the other side to act on what it got, which the mirror does at once
+	twice    bool // the other side has each step twice in its traces, as the reference
 
 	mu    sync.Mutex
 	found []mismatch

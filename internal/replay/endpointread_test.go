@@ -40,6 +40,19 @@ func (e *endpointReplay) compareReads(ctx context.Context) {
 		}
 		e.note(cmp.found)
 	}
+	e.compareGraphQL(ctx)
+}
+
+// compareGraphQL asks over GraphQL what the recording's reader asked.
+func (e *endpointReplay) compareGraphQL(ctx context.Context) {
+	reader := &graphqlReader{addr: e.srv.addr, outputs: map[string]string{}, personal: func(recorded string) string {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.personal(recorded)
+	}}
+	for i, asked := range e.rec.asked {
+		e.note(reader.compare(ctx, i, asked))
+	}
 }
 
 // shownOutput is the value that an output in the read API stands for: that of the body of an endpoint's answer, taken out of the

@@ -71,6 +71,28 @@ func (c *conversation) compareReads(ctx context.Context) []mismatch {
 		})
 		found = append(found, last...)
 	}
+	return append(found, c.compareGraphQL(ctx)...)
+}
+
+// compareGraphQL asks over GraphQL what the recording's reader asked after its runs had ended.
+func (c *conversation) compareGraphQL(ctx context.Context) []mismatch {
+	reader := &graphqlReader{addr: c.app.srv.addr, outputs: map[string]string{}, twice: c.twice, personal: func(recorded string) string {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.personal(recorded)
+	}}
+	var found []mismatch
+	for i, asked := range c.rec.asked {
+		var last []mismatch
+		_ = poll(ctx, 200*time.Millisecond, func() error {
+			last = reader.compare(ctx, i, asked)
+			if len(c.unexcused(last)) > 0 {
+				return fmt.Errorf("%d differences", len(last))
+			}
+			return nil
+		})
+		found = append(found, last...)
+	}
 	return found
 }
 

@@ -61,6 +61,7 @@ type recording struct {
 	name      string // for example "04-three-steps.go"
 	exchanges []*exchange
 	reads     []readAnswer
+	asked     []graphqlAnswer // over GraphQL
 }
 
 // readAnswer is one entry of an .api.json file.
@@ -149,6 +150,11 @@ func load(t *testing.T, name string) *recording {
 	if content, err := readGzip(name + ".api.json"); err == nil {
 		if err := json.Unmarshal(content, &rec.reads); err != nil {
 			t.Fatalf("decode reads of %s: %v", name, err)
+		}
+	}
+	if content, err := readGzip(name + ".graphql.json"); err == nil {
+		if err := json.Unmarshal(content, &rec.asked); err != nil {
+			t.Fatalf("decode GraphQL answers of %s: %v", name, err)
 		}
 	}
 	return rec
