@@ -24,7 +24,7 @@ const (
 	// projectBatch is how many spans are put together at a time. Fewer would part more runs.
 	projectBatch = 4096
 	// projectAtOnce bounds what is written in one transaction, and with it how long a commit may have to wait for it.
-	projectAtOnce = 256
+	projectAtOnce = 128
 	// maxUnwritten and maxUnwrittenBytes bound what waits. Beyond them, commits wait too.
 	maxUnwritten      = 8 * projectMany
 	maxUnwrittenBytes = 64 << 20
@@ -313,8 +313,12 @@ func (p *projector) isGone(id ulid.ULID) bool {
 	return gone
 }
 
-// restore writes what the last process has left in the log. Nothing else runs yet.
+// restore writes what the last process has left in the log, and adds what the reference has not written as the engine does. Nothing else
+// runs yet.
 func (p *projector) restore(ctx context.Context, queries *db.Queries) error {
+	if err := p.alone(&operation{apply: func(t *tx) error { return t.queries.AddEventRuns(ctx) }}); err != nil {
+		return err
+	}
 	if err := p.resume(ctx, queries); err != nil {
 		return err
 	}
