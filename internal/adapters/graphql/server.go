@@ -23,6 +23,7 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/graphql/generated"
 	"github.com/ingothq/ingot/internal/adapters/graphql/loader"
 	"github.com/ingothq/ingot/internal/app/history"
+	"github.com/ingothq/ingot/internal/app/yield"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
@@ -80,9 +81,11 @@ type Deps struct {
 	Catalog ports.Catalog
 	Records ports.History
 	Store   ports.Store
-	Clock   ports.Clock
-	IDs     ports.IDs
-	Log     *slog.Logger
+	// Gate has queries give way to runs; nil does not.
+	Gate  *yield.Gate
+	Clock ports.Clock
+	IDs   ports.IDs
+	Log   *slog.Logger
 }
 
 // Config bounds what one request may cost. Zero fields are the defaults.
@@ -190,10 +193,22 @@ func (a *api) timed(ctx context.Context, next gqlgen.OperationHandler) gqlgen.Re
 	return func(ctx context.Context) *gqlgen.Response {
 		limited, cancel := context.WithTimeout(ctx, a.config.Timeout)
 		defer cancel()
-		response := respond(limited)
+		var response *gqlgen.Response
+		if leave, err := a.enter(limited); err == nil {
+			defer leave()
+			response = respond(limited)
+		}
 		if limited.Err() != nil && ctx.Err() == nil {
 			return &gqlgen.Response{Errors: gqlerror.List{gqlerror.Errorf("the query takes longer than %s", a.config.Timeout)}}
 		}
 		return response
 	}
+}
+
+// enter waits until a query has its turn. Mutations do not wait.
+func (a *api) enter(ctx context.Context) (leave func(), err error) {
+	if operation := gqlgen.GetOperationContext(ctx).Operation; operation != nil && operation.Operation != ast.Query {
+		return func() {}, nil
+	}
+	return a.Gate.Enter(ctx) //nolint:wrapcheck // the cause of the query's own context
 }
