@@ -2,6 +2,7 @@ package replay
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,7 @@ type difference struct {
 }
 
 // differences is the whole list. Each row has its counterpart in docs/compatibility.md.
-var differences = []difference{
+var differences = slices.Concat(differencesOfCases, []difference{
 	{recording: "*", where: "call *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "provider *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "call *", field: "body.* number text", reason: exactNumbers},
@@ -106,16 +107,6 @@ var differences = []difference{
 	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data.json number text", reason: exactNumbers},
 	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data*", reason: unwrapped},
 	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.error*", reason: unwrapped},
-	{recording: "http-cases", where: "graphql: apps after all register cases", field: "body.data.apps.*", reason: syncedApps},
-	{recording: "http-cases", where: "graphql: functions after all register cases", field: "body.data.functions.*", reason: syncedApps},
-	{recording: "http-cases", where: "graphql: *", field: "body.data.apps.", reason: syncedApps},
-	{recording: "http-cases", where: "graphql: run trace unknown", field: "body.errors[0].message", reason: saysWhich},
-	{recording: "http-cases", where: "graphql: runs bad *", field: "body*", reason: saysWhich},
-	{recording: "http-cases", where: "graphql: createApp bad url", field: "body.errors[0].message", reason: saysWhich},
-	{recording: "http-cases", where: "graphql: runs empty orderBy", field: "body.data.*", reason: runsListed},
-	{recording: "http-cases", where: "graphql: runs first 0", field: "body.data.*", reason: runsListed},
-	{recording: "http-cases", where: "graphql: OPTIONS", field: "*", reason: onlyGetPost},
-	{recording: "http-cases", where: "graphql: PUT", field: "*", reason: onlyGetPost},
 	{recording: "http-cases", where: "event-api: array, second element bad", field: "body.ids[0]", reason: allOrNone},
 	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: allOrNone},
 	{recording: "http-cases", where: "event-api: reserved in batch after a good one", field: "body.ids[0]", reason: allOrNone},
@@ -128,7 +119,7 @@ var differences = []difference{
 	{recording: "http-cases", where: "event-api: no key*", field: "*", reason: noDashboard},
 	{recording: "http-cases", where: "other: unknown route POST", field: "*", reason: noDashboard},
 	{recording: "http-cases", where: "other: dev", field: "body.startOpts.*", reason: "/dev tells nothing of databases and of gateways that are not served"},
-	{recording: "http-cases", where: "other: dev", field: "body.functions. ", reason: "an empty checkpoint request, which is not served, made this function"},
+	{recording: "http-cases", where: "other: dev", field: "body.functions. ", reason: atNowhere},
 	{recording: "http-cases", where: "other: dev", field: "body.functions.hc-app-11-f1.*", reason: laterWins},
 	{recording: "http-cases", where: "register: duplicate function ids", field: "*", reason: laterWins},
 	{recording: "http-cases", where: "register: *", field: "body.message", reason: notUsable},
@@ -144,7 +135,7 @@ var differences = []difference{
 	{recording: "http-cases", where: "v1: cancellations delete", field: "body", reason: bulkCancel},
 	{recording: "http-cases", where: "v1: checkpoint async bad run", field: "*", reason: notSaved},
 	{recording: "http-cases", where: "v1: checkpoint steps unknown run", field: "*", reason: notSaved},
-	{recording: "http-cases", where: "v1: checkpoint empty", field: "*", reason: "a run without an ID, at no address, is refused; the reference makes one"},
+	{recording: "http-cases", where: "v1: checkpoint empty", field: "*", reason: atNowhere},
 	{recording: "http-cases", where: "v1: * bad *", field: "status", reason: realStatus},
 	{recording: "http-cases", where: "v1: * unknown*", field: "status", reason: realStatus},
 	{recording: "http-cases", where: "v1: prom", field: "status", reason: realStatus},
@@ -152,7 +143,7 @@ var differences = []difference{
 	{recording: "http-cases", where: "v1: run unknown*", field: "body.status", reason: "an unknown run is not found, not an error of the server"},
 	{recording: "http-cases", where: "v1: event runs unknown", field: "header Cache-Control", reason: noCache},
 	{recording: "http-cases", where: "v1: event runs unknown", field: "body.metadata.cached_until", reason: noCache},
-}
+})
 
 const (
 	noCarriers     = "events that start a run for another run do not carry its trace"
@@ -196,10 +187,6 @@ const (
 	oneRow         = "the row of a run without steps has input and output, and both are shown"
 	unwrapped      = "outputs are shown as the app got them in both shapes of a trace, without a wrapper"
 	endpointTraces = "runs of durable endpoints have both traces, and show the answer's body as their output"
-	syncedApps     = "apps tell why their last sync was refused, until they are synced again; an app without a version has none"
-	saysWhich      = "an error says what is wrong, and of what"
-	runsListed     = "runs that other cases started are listed at once"
-	onlyGetPost    = "GraphQL is asked by GET and POST"
 
 	requestRepeated = "a durable endpoint is called with its client's query and body, whatever the event's name"
 	textBodies      = "bodies that the TypeScript SDK writes as text are text; the reference refuses them, or takes them for base64"
