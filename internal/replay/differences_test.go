@@ -66,7 +66,6 @@ var differences = slices.Concat(differencesOfCases, differencesOfRuns, []differe
 	{recording: "35-durable-endpoint.ts4", where: "read *", field: "body.*status", want: `"Completed"`, got: `"Failed"`, reason: triedAgain},
 	{recording: "35-durable-endpoint.ts4", where: "read *", field: "body.*status", want: `"Failed"`, got: `"Running"`, reason: notFailedYet},
 	{recording: "35-durable-endpoint.ts4", where: "POST *", field: "header Content-Type", want: "application/json", reason: jsonType},
-	{recording: "31-large-state.go", where: "graphql *", field: "*", reason: goNotTrimmed},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.metadata.request inngest.*timing", got: `(absent)`, reason: noTiming},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace.metadata.run inngest.usage", reason: noTiming},
 	{recording: "25-ai-infer.*", where: "graphql *run trace preview=true", field: "trace/step *.metadata.step_attempt inngest.*", got: `(absent)`, reason: noAIMetadata},
