@@ -33,7 +33,7 @@ var differences = slices.Concat(differencesOfCases, differencesOfRuns, []differe
 	{recording: "*", where: "*", field: "header Content-Type", want: "text/plain; charset=utf-8", got: "application/json", reason: jsonType},
 	{recording: "*", where: "call * nested *", field: "header Content-Type", want: "application/json", reason: jsonType},
 	{recording: "24-cancel-rest.*", where: "DELETE *", field: "header Content-Type", want: "application/json", reason: jsonType},
-	{recording: "*", where: "*", field: "header Vary", want: "Origin | Origin", got: "Origin", reason: "Vary is sent once, not once per layer"},
+	{recording: "*", where: "*", field: "header Vary", want: "Origin | Origin", got: "Origin", reason: oneVary},
 	{recording: "*", where: "read *", field: "header Cache-Control", reason: noCache},
 	{recording: "*", where: "read *", field: "body.metadata.cached_until", reason: noCache},
 	{recording: "*.ts4", where: "read *", field: "body.*output", want: `""`, reason: completeOutput},
@@ -103,7 +103,7 @@ var differences = slices.Concat(differencesOfCases, differencesOfRuns, []differe
 	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data*", reason: unwrapped},
 	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.error*", reason: unwrapped},
 	{recording: "http-cases", where: "event-api: array, second element bad", field: "body.ids[0]", reason: allOrNone},
-	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: allOrNone},
+	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: noEnd},
 	{recording: "http-cases", where: "event-api: reserved in batch after a good one", field: "body.ids[0]", reason: allOrNone},
 	{recording: "http-cases", where: "event-api: 5001 events", field: "body*", reason: allOrNone},
 	{recording: "http-cases", where: "other: metrics", field: "body", reason: moreMetrics},
@@ -113,7 +113,7 @@ var differences = slices.Concat(differencesOfCases, differencesOfRuns, []differe
 	{recording: "http-cases", where: "other: health trailing slash", field: "*", reason: otherPath},
 	{recording: "http-cases", where: "event-api: no key*", field: "*", reason: noDashboard},
 	{recording: "http-cases", where: "other: unknown route POST", field: "*", reason: noDashboard},
-	{recording: "http-cases", where: "other: dev", field: "body.startOpts.*", reason: "/dev tells nothing of databases and of gateways that are not served"},
+	{recording: "http-cases", where: "other: dev", field: "body.startOpts.*", reason: noSecrets},
 	{recording: "http-cases", where: "other: dev", field: "body.functions. ", reason: atNowhere},
 	{recording: "http-cases", where: "other: dev", field: "body.functions.hc-app-11-f1.*", reason: laterWins},
 	{recording: "http-cases", where: "register: duplicate function ids", field: "*", reason: laterWins},
@@ -134,8 +134,8 @@ var differences = slices.Concat(differencesOfCases, differencesOfRuns, []differe
 	{recording: "http-cases", where: "v1: * bad *", field: "status", reason: realStatus},
 	{recording: "http-cases", where: "v1: * unknown*", field: "status", reason: realStatus},
 	{recording: "http-cases", where: "v1: prom", field: "status", reason: realStatus},
-	{recording: "http-cases", where: "v1: run jobs unknown", field: "body.status", reason: "an unknown run is not found, not an error of the server"},
-	{recording: "http-cases", where: "v1: run unknown*", field: "body.status", reason: "an unknown run is not found, not an error of the server"},
+	{recording: "http-cases", where: "v1: run jobs unknown", field: "body.status", reason: unknownRun},
+	{recording: "http-cases", where: "v1: run unknown*", field: "body.status", reason: unknownRun},
 	{recording: "http-cases", where: "v1: event runs unknown", field: "header Cache-Control", reason: noCache},
 	{recording: "http-cases", where: "v1: event runs unknown", field: "body.metadata.cached_until", reason: noCache},
 })
@@ -164,6 +164,10 @@ const (
 	otherPath      = "a path with a slash at its end is another path, not found; a redirect would make a GET of a POST"
 	laterWins      = "two functions with one id: the later one wins; the reference fails at the first sync and accepts the second"
 	noDashboard    = "the dashboard answers unknown paths; without it they are not found"
+	oneVary        = "Vary is sent once, not once per layer"
+	noSecrets      = "/dev tells nothing of databases and of gateways that are not served"
+	unknownRun     = "an unknown run is not found, not an error of the server"
+	noEnd          = "an array without its end is refused, since the rest is missing"
 	realStatus     = "errors of GET under /v1 have their real status"
 
 	noTiming     = "where the time of a request went is not written into each trace, nor counted in its usage"
