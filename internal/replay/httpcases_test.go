@@ -241,22 +241,25 @@ func byName(body string) string {
 	}
 	data := member(value, "data")
 	for list, name := range map[string]string{"apps": "name", "functions": "slug"} {
-		elements, ok := data[list].([]any)
-		if !ok {
-			continue
+		if elements, ok := data[list].([]any); ok {
+			data[list] = keyed(elements, name)
 		}
-		named := map[string]any{}
-		for i, element := range elements {
-			members, _ := element.(map[string]any)
-			key, isText := members[name].(string)
-			if !isText {
-				key = strconv.Itoa(i)
-			}
-			named[key] = element
-		}
-		data[list] = named
 	}
 	return render(value)
+}
+
+// keyed makes an object of a list of objects, by one of their members.
+func keyed(elements []any, name string) map[string]any {
+	named := map[string]any{}
+	for i, element := range elements {
+		members, _ := element.(map[string]any)
+		key, isText := members[name].(string)
+		if !isText {
+			key = strconv.Itoa(i)
+		}
+		named[key] = element
+	}
+	return named
 }
 
 // bySlug makes an object of the functions of a GET /dev answer, whose order means nothing.
