@@ -146,8 +146,8 @@ func mergeSpans(spans []*spanNode) *spanNode {
 		return top
 	}
 	top.fields["response"], top.fields["metadata"], top.children = nil, map[string]any{}, nil
-	for _, number := range numbers {
-		attempts[number].fields["name"] = "Attempt " + render(number)
+	for i, number := range numbers {
+		attempts[number].fields["name"] = "Attempt " + render(i)
 		top.children = append(top.children, attempts[number])
 	}
 	return top

@@ -58,8 +58,8 @@ func (a *api) apps(list []function.App) []*generated.App {
 func (a *api) app(app function.App, active *loader.Active) *generated.App {
 	return &generated.App{
 		ID: app.ID.String(), ExternalID: app.Name, Name: app.Name, SdkLanguage: app.SDK, SdkVersion: app.SDKVersion,
-		Framework: known(app.Framework), URL: known(app.URL), Checksum: known(app.Checksum), Error: known(app.Error),
-		Method: methods[app.Method], AppVersion: known(app.AppVersion), Connected: app.Error == "",
+		Framework: known(app.Framework), URL: &app.URL, Checksum: &app.Checksum, Error: known(app.Error),
+		Method: methods[app.Method], AppVersion: &app.AppVersion, Connected: app.Error == "",
 		Autodiscovered: a.Apps.Discovered(app.URL), Active: active, Source: app,
 	}
 }

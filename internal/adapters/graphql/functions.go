@@ -126,7 +126,10 @@ var scopes = map[function.Scope]generated.ConcurrencyScope{
 // Configuration is what the function asks for. Spec 05 §4.4.
 func (r functionFields) Configuration(_ context.Context, obj *generated.Function) (*generated.FunctionConfiguration, error) {
 	fn, s := obj.Source, obj.Source.Settings
-	retries := fn.MaxAttempts() - 1
+	retries := function.DefaultRetries
+	if fn.Step.Retries != nil {
+		retries = *fn.Step.Retries
+	}
 	isDefault := retries == function.DefaultRetries
 	shown := &generated.FunctionConfiguration{
 		Cancellations: []*generated.CancellationConfiguration{},

@@ -130,11 +130,12 @@ const (
 	namedQueries  = 100
 )
 
-// New returns the handler of the endpoint: queries by GET and POST, mutations by POST. It answers every request, also one whose
-// resolver panics. Spec 05 §1.2.
+// New returns the handler of the endpoint: queries by GET and POST, mutations by POST; OPTIONS says so, and other methods are an
+// error like any other. It answers every request, also one whose resolver panics. Spec 05 §1.2.
 func New(d Deps, config Config) http.Handler {
 	a := &api{Deps: d, config: config.complete()}
 	server := handler.New(generated.NewExecutableSchema(generated.Config{Resolvers: resolvers{a}}))
+	server.AddTransport(transport.Options{})
 	server.AddTransport(transport.GET{})
 	server.AddTransport(transport.POST{})
 	server.SetQueryCache(lru.New[*ast.QueryDocument](parsedQueries))
@@ -153,7 +154,9 @@ func New(d Deps, config Config) http.Handler {
 // bounded reads the body, within its limit.
 func (a *api) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w = typed{w}
+		if r.Method != http.MethodOptions { // whose answer is empty
+			w = typed{w}
+		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.config.MaxBody))
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			answer(w, http.StatusRequestEntityTooLarge, "request body is over the limit of %d bytes", tooLarge.Limit)

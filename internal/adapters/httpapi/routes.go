@@ -89,8 +89,9 @@ func (a *api) router() http.Handler {
 		}
 		e.Add(r.method, r.path, a.guarded(handler))
 		if len(a.allowed[r.path]) == 0 {
-			// The library would answer OPTIONS with 204.
-			e.OPTIONS(r.path, func(echo.Context) error { return echo.ErrMethodNotAllowed })
+			if r.method != http.MethodOptions { // the library would answer with 204; a route for it stands before others of its path
+				e.OPTIONS(r.path, func(echo.Context) error { return echo.ErrMethodNotAllowed })
+			}
 			if matchesSlashes(r.path, routes) {
 				e.RouteNotFound(r.path+"/*", echo.NotFoundHandler)
 			}

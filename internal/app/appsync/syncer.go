@@ -119,12 +119,12 @@ func (s *Syncer) state(ctx context.Context, request function.Request) (function.
 	if state.Placeholders, err = s.placeholders(ctx, request.URL); err != nil {
 		return state, err
 	}
-	state.Archived = map[uuid.UUID]int{}
+	state.Stored = map[uuid.UUID]function.Function{}
 	for _, id := range function.Mintable(state, request) {
 		fn, err := s.catalog.Function(ctx, id)
 		switch {
 		case err == nil:
-			state.Archived[id] = fn.Version
+			state.Stored[id] = fn
 		case !errors.Is(err, ports.ErrNotFound):
 			return state, fmt.Errorf("read function %s: %w", id, err)
 		}

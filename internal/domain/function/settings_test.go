@@ -64,7 +64,6 @@ func TestConvert_StoresSettings(t *testing.T) {
 		"idempotency":                 {`{"idempotency":"event.data.id","rateLimit":{"limit":9,"period":"1m"}}`, "rateLimit", `{"limit":1,"period":"24h0m0s","key":"event.data.id"}`},
 		"rate limit":                  {`{"rateLimit":{"key":"k","limit":9,"period":"60s"}}`, "rateLimit", `{"limit":9,"period":"60s","key":"k"}`},
 		"throttle":                    {`{"throttle":{"limit":2,"period":"90s","key":"k","burst":3}}`, "throttle", `{"burst":3,"key":"k","limit":2,"period":"1m30s"}`},
-		"throttle limit is raised":    {`{"throttle":{"limit":0,"period":"36h"}}`, "throttle", `{"burst":0,"limit":1,"period":"1d12h"}`},
 		"throttle of no period":       {`{"throttle":{"limit":1,"period":"0s"}}`, "throttle", `{"burst":0,"limit":1,"period":"0s"}`},
 		"debounce":                    {`{"debounce":{"period":"7d","key":"","timeout":"8d"}}`, "debounce", `{"period":"7d","timeout":"8d"}`},
 		"batch":                       {`{"batchEvents":{"timeout":"5s","maxSize":2,"if":"a","key":"b","x":1}}`, "batchEvents", `{"key":"b","maxSize":2,"timeout":"5s","if":"a"}`},

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"encoding/json"
+	"net/textproto"
 	"slices"
 	"time"
 
@@ -179,6 +180,16 @@ func (e *emitter) response(a *attributes) {
 	a.number(KeyStatusCode, e.reply.Status)
 }
 
+// answered appends what a durable endpoint answered to its client, which no call was answered with.
+func (e *emitter) answered(a *attributes, response sdk.HTTPResult) {
+	header := make(map[string]string, len(response.Headers))
+	for name, value := range response.Headers {
+		header[textproto.CanonicalMIMEHeaderKey(name)] = value
+	}
+	a.headers(header)
+	a.number(KeyStatusCode, response.Status)
+}
+
 // headerBytes is how long the headers of the response are as an attribute.
 func (e *emitter) headerBytes() int {
 	size := 0
@@ -252,6 +263,9 @@ func (e *emitter) run() {
 		a.text(KeyJobID, e.job.ID)
 	}
 	e.response(a)
+	if e.checkpoint && end.Response != nil {
+		e.answered(a, *end.Response)
+	}
 	a.at(KeyStartedAt, started)
 	row := e.extend(e.root, "end", status, a.object())
 	row.Parent, row.Output = NoParent, output

@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
@@ -29,6 +30,10 @@ func (e *emitter) ops(list []sdk.Op) {
 		case sdk.OpNone, sdk.OpRunComplete, sdk.OpSyncRunComplete, sdk.OpDiscoveryRequest, sdk.OpStepNotFound:
 			continue
 		}
+		if e.checkpoint && isFunction(op) {
+			e.isTold(op.ID)
+			continue
+		}
 		if step, saved := e.saved(op); saved {
 			if !e.isTold(op.ID) {
 				e.finished(op, step.Memo)
@@ -45,6 +50,15 @@ func (e *emitter) ops(list []sdk.Op) {
 			e.began(op)
 		}
 	}
+}
+
+// functionOp is the ID of the op by which an SDK reports the end of the function itself.
+var functionOp = ids.StepHash("complete", 0)
+
+// isFunction says whether an op reports that the function failed outside of steps: it has the ID of the end, and no name, unlike a
+// step. Such a failure is told of by the calls that follow.
+func isFunction(op *sdk.Op) bool {
+	return op.ID == functionOp && op.Error != nil && op.Name == "" && op.DisplayName == "" && op.UserlandID == ""
 }
 
 // saved finds the memo that the transition has for the op.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/flow"
+	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/domain/trace"
@@ -480,6 +481,21 @@ func TestAdvanced_Endpoint(t *testing.T) {
 	}, Now: at.Add(2 * time.Second), Limits: run.DefaultLimits}), keys,
 		"executor.step "+trace.StepID("f")+` Failed +2000..2000 checkpoint=true step.attempt=0 started_at=1795475911000 out {"error":{"message":"","name":"E","noRetry":true}}`,
 		"EXTEND "+rootID+` Completed +2000..2000 checkpoint=<nil> step.attempt=<nil> started_at=1795475909000 out {"data":1}`)
+}
+
+// An endpoint that ends in its client's request has answered it, and nobody else. What fails there outside of steps is no step.
+func TestAdvanced_EndpointAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *run.Spec) { s.Endpoint, s.Attached = &run.Endpoint{Method: "GET"}, true })
+	keys := []string{trace.KeyStatusCode, trace.KeyHeaders}
+	failed := sdk.Op{Op: sdk.OpStepError, ID: ids.StepHash("complete", 0), Error: &sdk.OpError{}}
+	check(t, w.do(run.Job{}, run.Synced{Ops: []sdk.Op{failed}, MaxAttempts: 3, Now: at.Add(time.Second), Limits: run.DefaultLimits}), keys)
+	failed.UserlandID = "complete"
+	check(t, w.do(run.Job{}, run.Synced{Ops: []sdk.Op{failed}, MaxAttempts: 3, Now: at.Add(time.Second), Limits: run.DefaultLimits}), keys,
+		"executor.step "+trace.AttemptID(failed.ID, 0)+` Errored +1000..1000 response.status_code=<nil> response.headers=<nil> out {"error":{"message":"","name":""}}`)
+	answer := json.RawMessage(`{"status":201,"headers":{"content-type":"text/plain","x-api-key":"secret"},"body":"hi","version":1}`)
+	check(t, w.do(run.Job{}, run.Synced{Ops: []sdk.Op{{Op: sdk.OpRunComplete, Data: answer}}, Now: at.Add(2 * time.Second), Limits: run.DefaultLimits}), keys,
+		"EXTEND "+rootID+` Completed +2000..2000 response.status_code=201 response.headers={"Content-Type":"text/plain","X-Api-Key":"[REDACTED]"} out {"data":"hi"}`)
 }
 
 func TestAdvanced_NamesAreBounded(t *testing.T) {
