@@ -2,6 +2,7 @@ package replay
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,7 @@ type difference struct {
 }
 
 // differences is the whole list. Each row has its counterpart in docs/compatibility.md.
-var differences = []difference{
+var differences = slices.Concat(legacyDifferences, []difference{
 	{recording: "*", where: "call *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "provider *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "call *", field: "body.* number text", reason: exactNumbers},
@@ -83,29 +84,13 @@ var differences = []difference{
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.response*", reason: responses},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.groupID", reason: groups},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace/*.scheduledAt", reason: groups},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.groupID", want: `false`, got: `true`, reason: groups},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.step*", reason: sameStep},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.status", reason: waitsEnd},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.endedAt", want: `false`, got: `true`, reason: waitsEnd},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.duration", want: `false`, got: `true`, reason: waitsEnd},
 	{recording: "30-checkpoint-errors.*", where: "graphql *run trace preview=true", field: "trace/*", reason: adopted},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace order", reason: order, timing: true},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace order", reason: order, timing: true},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace.outputID", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.status", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.endedAt", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.outputID", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.attempts", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.step*", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.name", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*", want: `(absent)`, reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*", got: `(absent)`, reason: oneHistory},
-	{recording: "*", where: "graphql *span output", field: "answer", want: `200`, reason: oneHistory},
 	{recording: "25-ai-infer.*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.input", got: "null", reason: noAIMetadata},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.input", want: `null`, reason: oneRow},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data.json number text", reason: exactNumbers},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data*", reason: unwrapped},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.error*", reason: unwrapped},
 	{recording: "http-cases", where: "graphql: apps after all register cases", field: "body.data.apps.*", reason: syncedApps},
 	{recording: "http-cases", where: "graphql: functions after all register cases", field: "body.data.functions.*", reason: syncedApps},
 	{recording: "http-cases", where: "graphql: *", field: "body.data.apps.", reason: syncedApps},
@@ -152,7 +137,7 @@ var differences = []difference{
 	{recording: "http-cases", where: "v1: run unknown*", field: "body.status", reason: "an unknown run is not found, not an error of the server"},
 	{recording: "http-cases", where: "v1: event runs unknown", field: "header Cache-Control", reason: noCache},
 	{recording: "http-cases", where: "v1: event runs unknown", field: "body.metadata.cached_until", reason: noCache},
-}
+})
 
 const (
 	noCarriers     = "events that start a run for another run do not carry its trace"
@@ -192,9 +177,6 @@ const (
 	waitsEnd       = "what a run waited for when it ended is CANCELLED; a wait that timed out is COMPLETED"
 	adopted        = "attempts of a call outside of steps belong to the step that it came to"
 	order          = "spans that began together are in the order in which they happened"
-	oneHistory     = "the legacy trace is made from the same rows as the new one: it has the steps of checkpoints, no left-overs, and one end"
-	oneRow         = "the row of a run without steps has input and output, and both are shown"
-	unwrapped      = "outputs are shown as the app got them in both shapes of a trace, without a wrapper"
 	endpointTraces = "runs of durable endpoints have both traces, and show the answer's body as their output"
 	syncedApps     = "apps tell why their last sync was refused, until they are synced again; an app without a version has none"
 	saysWhich      = "an error says what is wrong, and of what"
