@@ -60,8 +60,12 @@ func (s *story) queued(name, parent string, attempt int, since time.Time) *Node 
 func (s *story) legacy(e *entry, parent string) *Node {
 	last := e.last()
 	switch legacyOp(last) {
-	case OpSleep, OpWaitForEvent, OpInvoke, OpWaitForSignal, OpGateway:
+	case OpSleep, OpWaitForEvent, OpInvoke, OpWaitForSignal:
 		return s.legacyWait(e, parent)
+	case OpGateway:
+		if len(e.records) == 1 && last.status != Errored {
+			return s.legacyAttempt(last, parent)
+		}
 	case OpRun:
 	}
 	if len(e.records) == 1 && last.attempt == 0 && (nodeStatus(last.status) == NodeCompleted || last.status == Cancelled || !last.status.Ended()) {
@@ -169,11 +173,6 @@ func (s *story) legacyWait(e *entry, parent string) *Node {
 			n.Status, n.EndedAt = NodeCompleted, cmp.Or(last.ended, info.Until)
 			n.measure()
 		}
-		if n.Status != NodeCompleted {
-			asleep := *n
-			asleep.ID, asleep.Name, asleep.StepID, asleep.Duration = seededSpan("asleep:"+last.step), attemptName(0), "", max(info.Until.Sub(n.StartedAt), 0)
-			n.Children = append(n.Children, &asleep)
-		}
 	case InvokeInfo:
 		if last.status == TimedOut || info.TimedOut != nil && *info.TimedOut {
 			n.Status = NodeFailed
@@ -183,6 +182,14 @@ func (s *story) legacyWait(e *entry, parent string) *Node {
 		attempt := s.legacyAttempt(r, parent)
 		attempt.Name = attemptName(i)
 		n.Children = append(n.Children, attempt)
+	}
+	if info, sleeps := n.Info.(SleepInfo); sleeps && n.Status != NodeCompleted {
+		asleep := *n
+		asleep.ID, asleep.Name, asleep.StepID, asleep.Children = seededSpan("asleep:"+last.step), attemptName(len(n.Children)), "", nil
+		if n.Status == NodeRunning { // it is said how long that will be
+			asleep.Duration = max(info.Until.Sub(n.StartedAt), 0)
+		}
+		n.Children = append(n.Children, &asleep)
 	}
 	return n
 }

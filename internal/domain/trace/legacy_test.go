@@ -54,6 +54,17 @@ func TestLegacyTree_Ops(t *testing.T) {
 				"  function success COMPLETED 15..20 >end",
 			},
 		},
+		"a sleep after an attempt that failed": {
+			[]Span{
+				below(NameNonStep, "n", Errored, 2, "started_at", 2, "ended_at", 3, "job.group.id", "g", "step.attempt", 0),
+				below(NameStep, "nap", Sleeping, 5, "step.id", "nap", "step.name", "nap", "step.op", "Sleep", "started_at", 5, "queued_at", 5, "step.attempt", 1, "job.group.id", "g", "step.sleep.duration", 7),
+			},
+			[]string{"QUEUED -..-", "  nap RUNNING SLEEP 5..-", "    Attempt 0 FAILED 2..3", "    Attempt 1 RUNNING SLEEP 5..-"},
+		},
+		"a request that is made again": {
+			[]Span{opRow("ask", "AIGateway", Errored, 7, 8, "step.attempt", 0, "step.max_attempts", 2)},
+			[]string{"QUEUED -..-", "  ask RUNNING AI_GATEWAY 7..-", "    Attempt 0 FAILED AI_GATEWAY 7..8 >ask", "    Attempt 1 QUEUED #1 -..-"},
+		},
 		"requests": {
 			[]Span{opRow("get", "Gateway", Completed, 5, 6), opRow("ask", "AIGateway", Failed, 7, 8, "step.attempt", 0, "step.max_attempts", 1), ends(Completed, 0)},
 			[]string{"COMPLETED 2..20 >end", "  get COMPLETED 5..6 >get", "  ask FAILED AI_GATEWAY 7..8 >ask", "  function success COMPLETED 15..20 >end"},
