@@ -20,7 +20,7 @@ type difference struct {
 }
 
 // differences is the whole list. Each row has its counterpart in docs/compatibility.md.
-var differences = slices.Concat(differencesOfCases, differencesOfRuns, []difference{
+var differences = slices.Concat(differencesOfCases, differencesOfRuns, legacyDifferences, []difference{
 	{recording: "*", where: "call *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "provider *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "call *", field: "body.* number text", reason: exactNumbers},
@@ -79,29 +79,13 @@ var differences = slices.Concat(differencesOfCases, differencesOfRuns, []differe
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.response*", reason: responses},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.groupID", reason: groups},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace/*.scheduledAt", reason: groups},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.groupID", want: `false`, got: `true`, reason: groups},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.step*", reason: sameStep},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.status", reason: waitsEnd},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.endedAt", want: `false`, got: `true`, reason: waitsEnd},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.duration", want: `false`, got: `true`, reason: waitsEnd},
 	{recording: "30-checkpoint-errors.*", where: "graphql *run trace preview=true", field: "trace/*", reason: adopted},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace order", reason: order, timing: true},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace order", reason: order, timing: true},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace.outputID", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.status", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.endedAt", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.outputID", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.attempts", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.step*", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.name", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*", want: `(absent)`, reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*", got: `(absent)`, reason: oneHistory},
-	{recording: "*", where: "graphql *span output", field: "answer", want: `200`, reason: oneHistory},
 	{recording: "25-ai-infer.*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.input", got: "null", reason: noAIMetadata},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.input", want: `null`, reason: oneRow},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data.json number text", reason: exactNumbers},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data*", reason: unwrapped},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.error*", reason: unwrapped},
 	{recording: "http-cases", where: "event-api: array, second element bad", field: "body.ids[0]", reason: allOrNone},
 	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: noEnd},
 	{recording: "http-cases", where: "event-api: reserved in batch after a good one", field: "body.ids[0]", reason: allOrNone},
@@ -182,9 +166,6 @@ const (
 	waitsEnd     = "what a run waited for when it ended is CANCELLED; a wait that timed out is COMPLETED"
 	adopted      = "attempts of a call outside of steps belong to the step that it came to"
 	order        = "spans that began together are in the order in which they happened"
-	oneHistory   = "the legacy trace is made from the same rows as the new one: it has the steps of checkpoints, no left-overs, and one end"
-	oneRow       = "the row of a run without steps has input and output, and both are shown"
-	unwrapped    = "outputs are shown as the app got them in both shapes of a trace, without a wrapper"
 
 	requestRepeated = "a durable endpoint is called with its client's query and body, whatever the event's name"
 	textBodies      = "bodies that the TypeScript SDK writes as text are text; the reference refuses them, or takes them for base64"

@@ -72,6 +72,14 @@ func known(text string) *string {
 	return &text
 }
 
+// textOf is what known has made a pointer of.
+func textOf(known *string) string {
+	if known == nil {
+		return ""
+	}
+	return *known
+}
+
 // Functions are the app's active functions, in the order of their slugs.
 func (r appFields) Functions(ctx context.Context, obj *generated.App) ([]*generated.Function, error) {
 	own, _, err := obj.Active.Get(ctx, obj.Source.ID)

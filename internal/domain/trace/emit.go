@@ -204,7 +204,9 @@ func (e *emitter) headerBytes() int {
 func failed(failure sdk.Failure, reply *sdk.Reply) json.RawMessage {
 	of := sdk.Reply{Failure: &failure}
 	if reply != nil && reply.Failure != nil && !failure.Engine {
-		of.Output, of.PlainText = reply.Output, reply.PlainText
+		if of.Output, of.PlainText = reply.Output, reply.PlainText; len(of.Output) > 0 && of.Output[0] == '{' {
+			return wrapped(run.Finish{Status: run.Failed, Output: of.Output}) // as if it were the last
+		}
 	}
 	return append(append(json.RawMessage(`{"error":`), of.StandardError().AppendJSON(nil)...), '}')
 }
@@ -267,6 +269,9 @@ func (e *emitter) run() {
 		e.answered(a, *end.Response)
 	}
 	a.at(KeyStartedAt, started)
+	if status == Failed && !e.calledAt.IsZero() && e.job.Attempt == 0 { // else the row of the attempt tells it
+		a.number(KeyMaxAttempts, e.job.MaxAttempts)
+	}
 	row := e.extend(e.root, "end", status, a.object())
 	row.Parent, row.Output = NoParent, output
 	row.Start, row.End = end.At.UTC(), end.At.UTC()

@@ -413,7 +413,7 @@ func TestAdvanced(t *testing.T) {
 		"a function that throws and is tried again": func(t *testing.T, w *world) {
 			job := w.the(run.KindStart)
 			check(t, w.answer(job, broken), status, "executor.nonstep "+trace.NonStepID(trace.GroupID(job.ID), 0)+
-				` Errored +1000..1002 dynamic.status=Errored step.attempt=0 out {"error":{"error":"invalid status code: 500","name":"E","message":"m"}}`, begin)
+				` Errored +1000..1002 dynamic.status=Errored step.attempt=0 out {"error":{"name":"E","message":"m"}}`, begin)
 			job = w.the(run.KindStart)
 			check(t, w.answer(job, sdk.Reply{Status: 200, FromSDK: true, Output: json.RawMessage(`1`)}), status,
 				"executor.nonstep "+trace.NonStepID(trace.GroupID(job.ID), 1)+` Completed +2000..2002 dynamic.status=Completed step.attempt=1 out {"data":1}`,
@@ -425,6 +425,17 @@ func TestAdvanced(t *testing.T) {
 			check(t, w.answer(job, broken), status,
 				"executor.nonstep "+trace.NonStepID(trace.GroupID(job.ID), 3)+` Failed +1000..1002 dynamic.status=Failed step.attempt=3 out {"error":{"name":"E","message":"m"}}`,
 				"EXTEND "+rootID+` Failed +1002..1002 dynamic.status=Failed step.attempt=<nil> out {"error":{"name":"E","message":"m"}}`)
+		},
+		"a function that throws for good at once": func(t *testing.T, w *world) {
+			job := w.the(run.KindStart)
+			job.MaxAttempts = 1
+			check(t, w.answer(job, broken), append(status, trace.KeyMaxAttempts),
+				"EXTEND "+rootID+` Failed +1002..1002 dynamic.status=Failed step.attempt=<nil> step.max_attempts=1 out {"error":{"name":"E","message":"m"}}`)
+		},
+		"a function that throws a text": func(t *testing.T, w *world) {
+			job := w.the(run.KindStart)
+			check(t, w.answer(job, sdk.Reply{Status: 500, FromSDK: true, Output: json.RawMessage(`"oh"`), PlainText: true, Failure: &sdk.Failure{Text: "invalid status code: 500", Name: "Error"}}), status,
+				"executor.nonstep "+trace.NonStepID(trace.GroupID(job.ID), 0)+` Errored +1000..1002 dynamic.status=Errored step.attempt=0 out {"error":{"error":"invalid status code: 500","name":"Error","message":"oh"}}`, begin)
 		},
 		"an app that cannot be reached": func(t *testing.T, w *world) {
 			job := w.the(run.KindStart)

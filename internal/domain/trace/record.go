@@ -183,6 +183,7 @@ func (s *story) lastCall(records []*record) *record {
 		return nil
 	}
 	attempt := 0
+	limit, _ := a.number(KeyMaxAttempts)
 	for _, r := range records {
 		switch {
 		case !r.final || r.group != group:
@@ -194,7 +195,7 @@ func (s *story) lastCall(records []*record) *record {
 	}
 	return &record{
 		id: NonStepID(group, attempt), job: a.text(KeyJobID), group: group, attempt: attempt, status: s.root.status,
-		final: true, row: s.root, output: s.root.outputRow, queued: started, scheduled: started, started: started, ended: s.ended(), response: s.root.response(),
+		maxAttempts: limit, final: true, row: s.root, output: s.root.outputRow, queued: started, scheduled: started, started: started, ended: s.ended(), response: s.root.response(),
 	}
 }
 

@@ -211,7 +211,7 @@ var trees = map[string]struct {
 		},
 		live:   Live{Jobs: []LiveJob{{ID: "j", Step: step1, Name: "one", At: at(5), Since: at(7)}, {ID: "k", Step: step2, Name: "two", At: at(5)}, {ID: "g", Step: "gateway", Name: "ask", Gateway: true, At: at(9)}, {ID: "x", Step: "other", Name: "more", At: at(10)}}},
 		want:   []string{"Run QUEUED -..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
-		legacy: []string{"acme-hello QUEUED -..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
+		legacy: []string{"acme-hello QUEUED -..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED -..-", "  more QUEUED RUN -..-"},
 	},
 	"a planned step whose attempt failed": {
 		rows: []Span{rootRow(), planned(step2, "two", 5), stepRow(AttemptID(step2, 0), step2, "two", Errored, 7, 9, 0, "j")},
@@ -227,7 +227,7 @@ var trees = map[string]struct {
 		},
 		live:   Live{Now: at(20)},
 		want:   []string{"Run QUEUED -..-", "  nap WAITING SLEEP 5..-", "  long WAITING SLEEP 6..-"},
-		legacy: []string{"acme-hello QUEUED -..-", "  nap COMPLETED SLEEP 5..15", "  long RUNNING SLEEP 6..-"},
+		legacy: []string{"acme-hello QUEUED -..-", "  nap COMPLETED SLEEP 5..15", "  long RUNNING SLEEP 6..-", "    Attempt 0 RUNNING SLEEP 6..-"},
 	},
 	"waits that ended, and one that did not": {
 		rows: []Span{
@@ -299,7 +299,7 @@ var trees = map[string]struct {
 			"Run CANCELLED 2..50", "  nap CANCELLED SLEEP 5..50", "  w1 CANCELLED WAIT_FOR_EVENT 6..50", "  one CANCELLED RUN -..50", "  late CANCELLED RUN -..60",
 		},
 		legacy: []string{
-			"acme-hello CANCELLED 2..50", "  nap CANCELLED SLEEP 5..50", "  w1 CANCELLED WAIT_FOR_EVENT 6..50", "  one CANCELLED RUN -..50", "  late CANCELLED RUN -..60",
+			"acme-hello CANCELLED 2..50", "  nap CANCELLED SLEEP 5..50", "    Attempt 0 CANCELLED SLEEP 5..50", "  w1 CANCELLED WAIT_FOR_EVENT 6..50", "  one CANCELLED RUN -..50", "  late CANCELLED RUN -..60",
 		},
 	},
 	"steps of a call that began before them and ended the function": {
