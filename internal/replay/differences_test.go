@@ -19,7 +19,7 @@ type difference struct {
 }
 
 // differences is the whole list. Each row has its counterpart in docs/compatibility.md.
-var differences = []difference{
+var differences = append([]difference{
 	{recording: "*", where: "call *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "provider *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "call *", field: "body.* number text", reason: exactNumbers},
@@ -72,24 +72,9 @@ var differences = []difference{
 	{recording: "25-ai-infer.*", where: "graphql *run trace preview=true", field: "trace/step *.metadata.step_attempt inngest.*", got: `(absent)`, reason: noAIMetadata},
 	{recording: "*", where: "graphql *run trace *", field: "body.data.run.eventName", want: `null`, reason: namesTold},
 	{recording: "36-defer.*", where: "graphql *run trace *", field: "body.data.run.isDeferred", want: `false`, got: `true`, reason: namesTold},
-	{recording: "*", where: "graphql *run trace *", field: "body.data.run.hasAI", want: `true`, got: `false`, reason: ownAI},
 	{recording: "*", where: "graphql *run trace *", field: "body.data.run.output*", reason: completeOutput},
 	{recording: "*", where: "graphql *", field: "body.*_inngest.*", reason: noCarriers},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace.name", got: `"Run"`, reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace.stepID", got: `null`, reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/end *.name", reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/end *.step*", reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/*.appID", want: `"00000000-0000-0000-0000-000000000000"`, reason: appTold},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.response*", reason: responses},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.groupID", reason: groups},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/*.scheduledAt", reason: groups},
 	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.groupID", want: `false`, got: `true`, reason: groups},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.step*", reason: sameStep},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.status", reason: waitsEnd},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.endedAt", want: `false`, got: `true`, reason: waitsEnd},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.duration", want: `false`, got: `true`, reason: waitsEnd},
-	{recording: "30-checkpoint-errors.*", where: "graphql *run trace preview=true", field: "trace/*", reason: adopted},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace order", reason: order, timing: true},
 	{recording: "*", where: "graphql *run trace preview=false", field: "trace order", reason: order, timing: true},
 	{recording: "*", where: "graphql *run trace preview=false", field: "trace.outputID", reason: oneHistory},
 	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.status", reason: oneHistory},
@@ -152,7 +137,7 @@ var differences = []difference{
 	{recording: "http-cases", where: "v1: run unknown*", field: "body.status", reason: "an unknown run is not found, not an error of the server"},
 	{recording: "http-cases", where: "v1: event runs unknown", field: "header Cache-Control", reason: noCache},
 	{recording: "http-cases", where: "v1: event runs unknown", field: "body.metadata.cached_until", reason: noCache},
-}
+}, spanDifferences...)
 
 const (
 	noCarriers     = "events that start a run for another run do not carry its trace"
@@ -187,10 +172,10 @@ const (
 	rootNamed      = "the span of a run is named Run, its end Finalization, whatever its last op was"
 	appTold        = "each span tells its app"
 	responses      = "a response is told at the step that came of it, also of calls that only planned; none where there was none"
-	groups         = "each span tells what group it is of; steps of checkpoints were scheduled when they began"
+	groups         = "each span tells what group it is of"
+	wholeStep      = "a step that was tried again is told from its first attempt to its last"
 	sameStep       = "a step that failed for good is the same kind of step as before"
-	waitsEnd       = "what a run waited for when it ended is CANCELLED; a wait that timed out is COMPLETED"
-	adopted        = "attempts of a call outside of steps belong to the step that it came to"
+	waitsEnd       = "what a run waited for when it ended is CANCELLED"
 	order          = "spans that began together are in the order in which they happened"
 	oneHistory     = "the legacy trace is made from the same rows as the new one: it has the steps of checkpoints, no left-overs, and one end"
 	oneRow         = "the row of a run without steps has input and output, and both are shown"
