@@ -62,6 +62,16 @@ var differencesOfRuns = []difference{
 	{recording: "35-durable-endpoint.ts4", where: "graphql 17 span output", field: "body.data.runTraceSpanOutputByID.error", want: "null", reason: triedAgain},
 	{recording: "35-durable-endpoint.ts4", where: "graphql 19 span output", field: "body.data.runTraceSpanOutputByID.data", got: "null", reason: triedAgain},
 	{recording: "35-durable-endpoint.ts4", where: "graphql 19 span output", field: "body.data.runTraceSpanOutputByID.error", want: "null", reason: triedAgain},
+	{recording: "35-durable-endpoint.go", where: "graphql 2 run trace preview=true", field: "trace.response.headers.X-Inngest-Sdk", got: "(absent)", reason: endpointCalls},
+	{recording: "35-durable-endpoint.go", where: "graphql 2 run trace preview=true", field: "trace.response.headers.X-Run-Id", got: "(absent)", reason: endpointCalls},
+	{recording: "35-durable-endpoint.go", where: "graphql 8 run trace preview=true", field: "trace.response.headers.X-Inngest-Sdk", got: "(absent)", reason: endpointCalls},
+	{recording: "35-durable-endpoint.go", where: "graphql 8 run trace preview=true", field: "trace.response.headers.X-Run-Id", got: "(absent)", reason: endpointCalls},
+	{recording: "35-durable-endpoint.go", where: "graphql 30 run trace preview=true", field: "trace.response.headers.X-Inngest-Sdk", got: "(absent)", reason: endpointCalls},
+	{recording: "35-durable-endpoint.go", where: "graphql 30 run trace preview=true", field: "trace.response.headers.X-Run-Id", got: "(absent)", reason: endpointCalls},
+	{recording: "35-durable-endpoint.*", where: "graphql * run trace preview=true", field: "trace/step nap .groupID", want: "true", got: "false", reason: endpointCalls},
+	{recording: "35-durable-endpoint.ts4", where: "graphql 16 run trace preview=true", field: "trace.response.statusCode", want: "0", got: "500", reason: triedAgain},
+	{recording: "35-durable-endpoint.ts4", where: "graphql 16 run trace preview=true", field: "trace/end Finalization .response", want: `{"headers":{},"statusCode":0}`, got: "null", reason: triedAgain},
+	{recording: "35-durable-endpoint.ts4", where: "graphql 22 run trace preview=true", field: "trace.groupID", want: "false", got: "true", reason: nextAttempt},
 	{recording: "35-durable-endpoint.ts4", where: "graphql 15 run trace preview=false", field: "body.data.run.status", want: `"COMPLETED"`, got: `"FAILED"`, reason: triedAgain},
 	{recording: "35-durable-endpoint.ts4", where: "graphql 16 run trace preview=true", field: "body.data.run.status", want: `"COMPLETED"`, got: `"FAILED"`, reason: triedAgain},
 	{recording: "35-durable-endpoint.ts4", where: "graphql 16 run trace preview=true", field: "trace.status", want: `"COMPLETED"`, got: `"FAILED"`, reason: triedAgain},
@@ -82,5 +92,6 @@ const (
 	textAsJSON    = "the output of an app that answered with plain text is shown as JSON, like every other"
 	endpointTrees = "runs of durable endpoints have the legacy trace, too"
 	startTold     = "a run of a durable endpoint tells when it began before it has ended, too"
+	endpointCalls = "a durable endpoint is called by its client: nothing is told of headers that only its client was answered, nor of a group of calls"
 	nextAttempt   = "what is tried again is RUNNING in between, and has the attempt that is to come"
 )

@@ -20,7 +20,7 @@ type difference struct {
 }
 
 // differences is the whole list. Each row has its counterpart in docs/compatibility.md.
-var differences = slices.Concat(differencesOfCases, differencesOfRuns, legacyDifferences, []difference{
+var differences = slices.Concat(differencesOfCases, differencesOfRuns, legacyDifferences, spanDifferences, []difference{
 	{recording: "*", where: "call *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "provider *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "call *", field: "body.* number text", reason: exactNumbers},
@@ -69,22 +69,7 @@ var differences = slices.Concat(differencesOfCases, differencesOfRuns, legacyDif
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.metadata.request inngest.*timing", got: `(absent)`, reason: noTiming},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace.metadata.run inngest.usage", reason: noTiming},
 	{recording: "25-ai-infer.*", where: "graphql *run trace preview=true", field: "trace/step *.metadata.step_attempt inngest.*", got: `(absent)`, reason: noAIMetadata},
-	{recording: "*", where: "graphql *run trace *", field: "body.data.run.hasAI", want: `true`, got: `false`, reason: ownAI},
 	{recording: "36-defer.*", where: "graphql *run trace *", field: "body.data.run.isDeferred", want: `false`, got: `true`, reason: namesTold},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace.name", got: `"Run"`, reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace.stepID", got: `null`, reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/end *.name", reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/end *.step*", reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/*.appID", want: `"00000000-0000-0000-0000-000000000000"`, reason: appTold},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.response*", reason: responses},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.groupID", reason: groups},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/*.scheduledAt", reason: groups},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.step*", reason: sameStep},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.status", reason: waitsEnd},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.endedAt", want: `false`, got: `true`, reason: waitsEnd},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.duration", want: `false`, got: `true`, reason: waitsEnd},
-	{recording: "30-checkpoint-errors.*", where: "graphql *run trace preview=true", field: "trace/*", reason: adopted},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace order", reason: order, timing: true},
 	{recording: "25-ai-infer.*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.input", got: "null", reason: noAIMetadata},
 	{recording: "http-cases", where: "event-api: array, second element bad", field: "body.ids[0]", reason: allOrNone},
 	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: noEnd},
@@ -161,10 +146,10 @@ const (
 	rootNamed    = "the span of a run is named Run, its end Finalization, whatever its last op was"
 	appTold      = "each span tells its app"
 	responses    = "a response is told at the step that came of it, also of calls that only planned; none where there was none"
-	groups       = "each span tells what group it is of; steps of checkpoints were scheduled when they began"
+	groups       = "each span tells what group it is of"
+	wholeStep    = "a step that was tried again is told from its first attempt to its last"
 	sameStep     = "a step that failed for good is the same kind of step as before"
-	waitsEnd     = "what a run waited for when it ended is CANCELLED; a wait that timed out is COMPLETED"
-	adopted      = "attempts of a call outside of steps belong to the step that it came to"
+	waitsEnd     = "what a run waited for when it ended is CANCELLED"
 	order        = "spans that began together are in the order in which they happened"
 
 	requestRepeated = "a durable endpoint is called with its client's query and body, whatever the event's name"

@@ -228,8 +228,7 @@ func (s *Server) outputFaults(ctx context.Context, root *Span) []string {
 			wrong = append(wrong, fmt.Sprintf("output of %q: %v", span.Name, err))
 		case failed == (data.Output.Data != nil):
 			wrong = append(wrong, fmt.Sprintf("output of %q has neither data nor error, or both", span.Name))
-		// A wait that timed out counts as completed, that for a function too.
-		case failed && span.Status == "COMPLETED" && span.StepOp != "INVOKE":
+		case failed && span.Status == "COMPLETED":
 			wrong = append(wrong, fmt.Sprintf("%q completed with the error %s", span.Name, data.Output.Error))
 		}
 	}

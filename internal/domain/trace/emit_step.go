@@ -99,7 +99,12 @@ func (e *emitter) worked(op *sdk.Op, id string, status Status, output json.RawMe
 	a.yes(KeyCheckpoint, e.checkpoint)
 	a.status(status)
 	a.at(KeyEndedAt, ended)
-	e.request(a, started)
+	if e.checkpoint { // no job led to it
+		a.at(KeyQueuedAt, started)
+		a.at(KeyStartedAt, started)
+	} else {
+		e.request(a, started)
+	}
 	a.number(KeyAttempt, e.job.Attempt)
 	e.step(a, op, kind, extras{})
 	s.Attributes = a.object()
@@ -167,7 +172,9 @@ func (e *emitter) step(a *attributes, op *sdk.Op, kind string, x extras) {
 	a.number(KeyMaxAttempts, e.job.MaxAttempts)
 	a.text(KeyStepName, cut(displayName(op)))
 	a.plain(KeyStepOp, string(op.Op))
-	a.text(KeyStepRunType, cut(kind))
+	if stepOp(string(op.Op)) != OpGateway { // the op says it all
+		a.text(KeyStepRunType, cut(kind))
+	}
 	a.text(KeySignal, x.signal)
 	if x.sleeps {
 		a.number(KeySleepDuration, x.sleepMS)
@@ -351,10 +358,10 @@ func (e *emitter) waited(step *run.Step) {
 	expired := e.job.Kind == run.KindPause || e.reply != nil || e.checkpoint // given up for another wait, as its timeout would
 	status := Completed
 	switch _, failed := sdk.Result(step.Memo); {
+	case kind == run.PauseInvoke && (failed || expired):
+		status = Failed
 	case expired:
 		status = TimedOut
-	case failed && kind == run.PauseInvoke:
-		status = Failed
 	}
 	a := newAttributes(smallBytes)
 	a.status(status)

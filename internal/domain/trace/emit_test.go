@@ -390,6 +390,13 @@ func TestAdvanced(t *testing.T) {
 			w.now = w.now.Add(time.Second)
 			check(t, w.do(run.Job{}, run.Invoked{Op: "s", Event: ended, Now: w.now}), append(status, trace.KeyInvokeRun), "EXTEND "+step+` Failed +2000..2000 dynamic.status=Failed step.attempt=<nil> step.invoke.run.id=<nil> out {"error":{"name":"E"}}`)
 		},
+		"an invocation that takes too long": func(t *testing.T, w *world) {
+			w.answer(w.the(run.KindStart), ops(sdk.Op{Op: sdk.OpInvokeFunction, ID: "s", Opts: json.RawMessage(`{"function_id":"acme-child","payload":{"data":{}},"timeout":"1s"}`)}))
+			w.now = w.now.Add(time.Second)
+			spans := w.due(w.the(run.KindPause))
+			spans[0].Output = nil
+			check(t, spans, append(status, trace.KeyWaitExpired), "EXTEND "+step+" Failed +3000..3000 dynamic.status=Failed step.attempt=<nil> step.wait.expired=true")
+		},
 		"a request that fails and then succeeds": func(t *testing.T, w *world) {
 			check(t, w.answer(w.the(run.KindStart), ops(sdk.Op{Op: sdk.OpAIGateway, ID: "s", Name: "ask", Opts: json.RawMessage(`{}`)})), append(status, trace.KeyStepType),
 				"executor.step "+step+" Running +1002..1002 dynamic.status=Running step.attempt=0 step.type=aiInfer", begin+" step.type=<nil>")
@@ -467,8 +474,8 @@ func TestAdvanced(t *testing.T) {
 			timed := sdk.Op{Op: sdk.OpStepRun, ID: "s", StartedAt: at.Add(100 * time.Millisecond), EndedAt: at.Add(250 * time.Millisecond)}
 			check(t, w.do(run.Job{}, run.Checkpointed{Ops: []sdk.Op{timed, {Op: sdk.OpStepRun, ID: "t"}, {Op: sdk.OpStepPlanned, ID: "p"}}, Now: at.Add(time.Second), Limits: run.DefaultLimits, Dispatch: run.Dispatch{Job: job.ID}}),
 				append(status, trace.KeyCheckpoint, trace.KeyEndedAt, trace.KeyJobID),
-				"executor.step "+step+` Completed +100..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475909250 job.id=`+job.ID+` out {"data":null}`,
-				"executor.step "+trace.StepID("t")+` Completed +1000..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475910000 job.id=`+job.ID+` out {"data":null}`,
+				"executor.step "+step+` Completed +100..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475909250 job.id=<nil> out {"data":null}`,
+				"executor.step "+trace.StepID("t")+` Completed +1000..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475910000 job.id=<nil> out {"data":null}`,
 				"EXTEND "+rootID+" Running +100..100 dynamic.status=Running step.attempt=<nil> checkpoint=<nil> ended_at=<nil> job.id=<nil>") // the run has begun with it
 		},
 	} {

@@ -87,6 +87,7 @@ func tell(rows []Span, live Live) (*story, error) {
 	}
 	s.group(records)
 	s.adopt()
+	s.retried()
 	s.addLive()
 	s.leave()
 	s.sort()
@@ -250,6 +251,28 @@ func (s *story) adopt() {
 	})
 }
 
+// retried puts the attempts of the last call in front of it that came to a step that failed: made again, it came to the end of the function.
+func (s *story) retried() {
+	for _, end := range s.entries {
+		first := end.records[0]
+		if !first.final || first.attempt == 0 || first.group == "" {
+			continue
+		}
+		var before []*record
+		for _, e := range s.entries {
+			for _, r := range e.records {
+				if r.step != "" && r.status == Errored && r.group == first.group && r.attempt < first.attempt {
+					call := *r
+					call.id, call.metadata, call.below = NonStepID(r.group, r.attempt), nil, nil
+					before = append(before, &call)
+				}
+			}
+		}
+		slices.SortStableFunc(before, func(a, b *record) int { return cmp.Compare(a.attempt, b.attempt) })
+		end.records = append(before, end.records...)
+	}
+}
+
 // decided sorts the attempt that settled the matter behind the others.
 func (r *record) decided() int {
 	if r.status.Ended() && r.status != Errored {
@@ -359,7 +382,7 @@ func (s *story) ended() time.Time {
 func (s *story) sort() {
 	slices.SortStableFunc(s.entries, func(a, b *entry) int {
 		x, y := a.records[0], b.records[0]
-		return cmp.Or(x.began().Compare(y.began()), x.ends()-y.ends(), x.exact().Compare(y.exact()), cmp.Compare(x.id, y.id))
+		return cmp.Or(x.began().Compare(y.began()), a.last().ends()-b.last().ends(), x.exact().Compare(y.exact()), cmp.Compare(x.id, y.id))
 	})
 	slices.SortFunc(s.loose, byStart)
 	kept := false
