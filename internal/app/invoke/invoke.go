@@ -16,6 +16,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
+	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -57,7 +58,8 @@ type Started struct {
 
 // Invoke starts a run of the function with the data, which is a clean JSON object, as that of its event. The run and the event are
 // durable when it returns, and were made by one commit: with a key there is one run for it within 24 hours, however often
-// Invoke is called and whatever crashes. The run is never batched. The errors are those of this package and of the store.
+// Invoke is called, whatever crashes, and whatever would keep another run from starting by now; only a debounce forgets the key. The
+// run is never batched. The errors are those of this package and of the store.
 // Source: spec 04 §11.6, spec 11 §10.
 func (i *Invoker) Invoke(ctx context.Context, fn function.Function, data json.RawMessage, key string) (Started, error) {
 	hash := ""
@@ -70,10 +72,7 @@ func (i *Invoker) Invoke(ctx context.Context, fn function.Function, data json.Ra
 		return Started{}, fmt.Errorf("invoke function %s: %w", fn.ID, err)
 	}
 	if len(answers) == 0 {
-		if i.functions.Standing(fn.ID).Paused {
-			return Started{}, ErrPaused
-		}
-		return Started{}, ErrFlow
+		return Started{}, refusal(schedule.Skipped)
 	}
 	switch answers[0].Result {
 	case flow.RateLimited:
@@ -90,6 +89,16 @@ func (i *Invoker) Invoke(ctx context.Context, fn function.Function, data json.Ra
 	default:
 		return Started{RunID: answers[0].RunID}, nil
 	}
+}
+
+// refusal is why a run was not even tried to start: what was decided on, since by now the function may be resumed.
+func refusal(skipped []ports.SkippedRun) error {
+	for _, s := range skipped {
+		if s.End.Status == run.Skipped {
+			return ErrPaused
+		}
+	}
+	return ErrFlow
 }
 
 // decide plans the run. The event is accepted with it, and routed to whoever waits for it or listens to it.
