@@ -306,25 +306,18 @@ type Lease struct {
 type Catalog interface {
 	// Functions returns every active function of every active app, in no order.
 	Functions(ctx context.Context) ([]function.Function, error)
-	// Function returns a function by ID, archived or not.
-	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
-	// FunctionsByID returns those of the functions that exist, archived or not, in no order.
+	// FunctionsByID returns those of the functions that exist, archived or not, in no order. Of a single one, see One.
 	FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error)
-	// AppsByID returns those of the apps that exist, archived or not, in no order.
-	AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error)
+	// FunctionsOf returns the active functions of an app, in no order; none for an app that is not known.
+	FunctionsOf(ctx context.Context, app uuid.UUID) ([]FunctionRecord, error)
 	// Apps returns the active apps, in no order.
 	Apps(ctx context.Context) ([]function.App, error)
-	// AppByName returns the app with the name, archived or not, with its active functions; ErrNotFound when there is none.
-	AppByName(ctx context.Context, name string) (function.App, []function.Function, error)
-	// FunctionTimes returns when each active function of an app was stored first, by the clock of the server that stored it; none for
-	// an app that is not known.
-	FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error)
+	// AppsByID returns those of the apps that exist, archived or not, in no order. Of a single one, see One.
+	AppsByID(ctx context.Context, ids []uuid.UUID) ([]AppRecord, error)
+	// AppByName returns the app with the name, archived or not; ErrNotFound when there is none.
+	AppByName(ctx context.Context, name string) (AppRecord, error)
 	// AppByURL returns the active app with exactly this URL.
 	AppByURL(ctx context.Context, url string) (function.App, error)
-	// AppNamed returns the app with the name, archived or not; ErrNotFound when there is none.
-	AppNamed(ctx context.Context, name string) (AppRecord, error)
-	// AppByID returns an app, archived or not.
-	AppByID(ctx context.Context, id uuid.UUID) (AppRecord, error)
 	// AppPage returns apps in the order of their IDs.
 	AppPage(ctx context.Context, q AppQuery) ([]AppRecord, error)
 	// FunctionPage returns active functions of an app in the order of their IDs, none for an app that is not known.
@@ -358,6 +351,25 @@ type AppRecord struct {
 	CreatedAt, ArchivedAt time.Time
 	// Functions is how many active functions it has.
 	Functions int
+}
+
+// FunctionRecord is a function with what the catalog knows besides.
+type FunctionRecord struct {
+	function.Function
+	// CreatedAt is when the function was first stored, by the clock of the server that stored it.
+	CreatedAt time.Time
+}
+
+// One is what there is of one thing that was asked for by a list; ErrNotFound when there is nothing.
+func One[T any](found []T, err error) (T, error) {
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return found[0], nil
 }
 
 // AppQuery selects the active apps, or the archived ones.

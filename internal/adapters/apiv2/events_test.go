@@ -226,9 +226,9 @@ func TestPanic(t *testing.T) {
 // slow is a catalog that waits until it is told not to.
 type slow struct{ ports.Catalog }
 
-func (slow) AppByID(ctx context.Context, _ uuid.UUID) (ports.AppRecord, error) {
+func (slow) AppsByID(ctx context.Context, _ []uuid.UUID) ([]ports.AppRecord, error) {
 	<-ctx.Done()
-	return ports.AppRecord{}, ctx.Err()
+	return nil, ctx.Err()
 }
 
 func TestTimeout(t *testing.T) {

@@ -114,7 +114,7 @@ func (r functionFields) App(ctx context.Context, obj *generated.Function) (*gene
 	if !ok {
 		return nil, refuse(textNoRows)
 	}
-	return r.app(app, obj.Active), nil
+	return r.app(app.App, obj.Active), nil
 }
 
 // scopes are those of limits. Spec 05 §4.4.
