@@ -257,24 +257,14 @@ type Queue interface {
 	// Generation is how often a job of a run was handed out, as the latest Lease of it says. ErrNotFound: the queue has no
 	// such job, because it is done, dropped or parked.
 	Generation(ctx context.Context, run ulid.ULID, job string) (int, error)
-	// Waiting says why jobs of a run are not done yet, in the order of their IDs as they are given. Those that the queue does not
-	// have, because they are done, dropped or parked, are left out. It counts no more than flow.MostAhead others for a job, so the
+	// Jobs returns what the queue knows of jobs of a run, in the order in which they are named. Those that it does not have, because
+	// they are done, dropped or parked, are left out.
+	Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]QueuedJob, error)
+	// Waiting is Jobs, and says of each why it is not done yet. It counts no more than flow.MostAhead others for a job, so the
 	// queue is not held up by asking, however much waits.
 	Waiting(ctx context.Context, run ulid.ULID, jobs []string) ([]JobWaiting, error)
 	// Depth is how many jobs there are of each function that has any, in no order. The cost depends on the functions, not on the jobs.
 	Depth(ctx context.Context) ([]Depth, error)
-	// Jobs returns what the queue knows of jobs of a run, in the order in which they are named. Those that it does not have, because
-	// they are done, dropped or parked, are left out.
-	Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]QueuedJob, error)
-}
-
-// JobWaiting is why a job waits.
-type JobWaiting struct {
-	Job string
-	// At is when the job was to be done first, Attempt is the attempt that it waits for or that is in hand, from zero.
-	At      time.Time
-	Attempt int
-	flow.Waiting
 }
 
 // Depth is how many jobs of a function there are, each counted once.
@@ -286,11 +276,17 @@ type Depth struct {
 	Later, InHand int
 }
 
-// QueuedJob is a job that is queued or in hand.
+// QueuedJob is a job that is queued or in hand. At is when it was to be done first, Attempt the one that it waits for or that is in hand.
 type QueuedJob struct {
 	run.Job
 	// Since is when it was handed out; zero while nobody has it.
 	Since time.Time
+}
+
+// JobWaiting is a job, and why it is not done yet.
+type JobWaiting struct {
+	QueuedJob
+	flow.Waiting
 }
 
 // Lease is a job in the caller's hands.
