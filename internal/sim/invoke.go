@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/invoke"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -131,13 +132,13 @@ func (k keyed) of(in *invocation) keyed {
 func (w *World) refuses(in *invocation, err error) bool {
 	settings := in.fn.Settings
 	switch {
-	case errors.Is(err, invoke.ErrPaused):
+	case errors.Is(err, start.ErrPaused):
 		return w.everPaused[in.fn.Slug]
-	case errors.Is(err, invoke.ErrSingleton):
+	case errors.Is(err, start.ErrSingleton):
 		return settings.Singleton != nil && settings.Singleton.Mode == function.SingletonSkip
-	case errors.Is(err, invoke.ErrRateLimited):
+	case errors.Is(err, start.ErrRateLimited):
 		return settings.RateLimit != nil
-	case errors.Is(err, invoke.ErrDebounced):
+	case errors.Is(err, start.ErrDebounced):
 		return settings.Debounce != nil
 	}
 	return false

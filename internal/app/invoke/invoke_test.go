@@ -203,7 +203,7 @@ func TestInvoke_PausedUntilNow(t *testing.T) {
 		store := resuming{w.backend, func() { w.registry.SetPaused(w.function.ID, false) }}
 		w.Invoker = invoke.New(start.Starter{Store: store, Advance: advance.New(w.backend, in, nil, log, advance.Pause(clock)), Tracker: in, Clock: clock}, w.registry, in, testkit.IDs{}, log)
 		w.registry.SetPaused(w.function.ID, true)
-		if _, err := w.invoke(key); !errors.Is(err, invoke.ErrPaused) {
+		if _, err := w.invoke(key); !errors.Is(err, start.ErrPaused) {
 			t.Errorf("key %q: %v", key, err)
 		}
 	}
@@ -218,11 +218,11 @@ func TestInvoke_IsKeptBack(t *testing.T) {
 		before int
 		want   error
 	}{
-		"by a rate limit":           {`,"rateLimit":{"limit":1,"period":"1h"}`, false, 1, invoke.ErrRateLimited},
-		"by a debounce":             {`,"debounce":{"period":"1h"}`, false, 0, invoke.ErrDebounced},
-		"by a singleton":            {`,"singleton":{"mode":"skip"}`, false, 1, invoke.ErrSingleton},
-		"while paused":              {"", true, 0, invoke.ErrPaused},
-		"while paused, with limits": {`,"rateLimit":{"limit":1,"period":"1h"}`, true, 0, invoke.ErrPaused},
+		"by a rate limit":           {`,"rateLimit":{"limit":1,"period":"1h"}`, false, 1, start.ErrRateLimited},
+		"by a debounce":             {`,"debounce":{"period":"1h"}`, false, 0, start.ErrDebounced},
+		"by a singleton":            {`,"singleton":{"mode":"skip"}`, false, 1, start.ErrSingleton},
+		"while paused":              {"", true, 0, start.ErrPaused},
+		"while paused, with limits": {`,"rateLimit":{"limit":1,"period":"1h"}`, true, 0, start.ErrPaused},
 		"by a key that fails":       {`,"rateLimit":{"limit":1,"period":"1h","key":"event.data[\"k\"]"}`, false, 0, invoke.ErrFlow},
 		"never by a batch":          {`,"batchEvents":{"maxSize":5,"timeout":"10s"}`, false, 3, nil},
 	}
