@@ -35,14 +35,14 @@ func (q query) Apps(ctx context.Context, filter *generated.AppsFilterV1) ([]*gen
 
 // App is an app by ID, archived or not.
 func (q query) App(ctx context.Context, id uuid.UUID) (*generated.App, error) {
-	found, err := q.Catalog.AppsByID(ctx, []uuid.UUID{id})
+	found, err := ports.One(q.Catalog.AppsByID(ctx, []uuid.UUID{id}))
+	if errors.Is(err, ports.ErrNotFound) {
+		return nil, refuse(textNoRows)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 {
-		return nil, refuse(textNoRows)
-	}
-	return q.apps(found)[0], nil
+	return q.apps([]function.App{found.App})[0], nil
 }
 
 // apps shows apps of one list.

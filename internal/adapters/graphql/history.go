@@ -36,7 +36,7 @@ func (r functionRunFields) appOf(ctx context.Context, obj *generated.FunctionRun
 	if err != nil {
 		return nil, err
 	}
-	return r.app(app, loader.NewActive(r.Catalog)), nil
+	return r.app(app.App, loader.NewActive(r.Catalog)), nil
 }
 
 func showItem(item trace.Item, app *generated.App) *generated.RunHistoryItem {

@@ -165,3 +165,24 @@ func TestDuration_SurvivesJSON(t *testing.T) {
 		}
 	})
 }
+
+func TestConcurrency_Shown(t *testing.T) {
+	t.Parallel()
+	plan := []function.StepLimit{{Limit: -1, Scope: function.ScopeAccount}}
+	for name, c := range map[string]struct {
+		limits *function.Concurrency
+		want   []function.StepLimit
+		ofPlan bool
+	}{
+		"none":           {nil, plan, true},
+		"of runs only":   {&function.Concurrency{Run: []function.RunLimit{{Limit: 1}}}, nil, false},
+		"of steps":       {&function.Concurrency{Step: []function.StepLimit{{Limit: 2, Key: "'a'", Scope: function.ScopeEnv}}}, []function.StepLimit{{Limit: 2, Key: "'a'", Scope: function.ScopeEnv}}, false},
+		"without a name": {&function.Concurrency{Step: []function.StepLimit{{Limit: 2}}}, []function.StepLimit{{Limit: 2, Scope: function.ScopeFunction}}, false},
+	} {
+		got := c.limits.Shown()
+		ofPlan := len(got) > 0 && got[0].OfPlan()
+		if diff := cmp.Diff(c.want, got); diff != "" || ofPlan != c.ofPlan {
+			t.Errorf("%s: of the plan %t, -want +got\n%s", name, ofPlan, diff)
+		}
+	}
+}
