@@ -62,7 +62,8 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	invoker := newInvoker(starter, registry, ingestIngest, iDs, log)
 	rerun := newRerun(starter, history, registry, iDs, log)
 	reader := newReader(history, store, queue, metadata, catalog, clock)
-	v, err := newMounts(cfg, ingestIngest, executor, invoker, rerun, reader, registry, catalog, history, metadata, clock, log)
+	waiting := newWaiting(store, queue, registry)
+	v, err := newMounts(cfg, ingestIngest, executor, invoker, rerun, reader, waiting, registry, catalog, history, metadata, clock, log)
 	if err != nil {
 		cleanup4()
 		cleanup3()

@@ -62,6 +62,12 @@ func configurationOf(fn function.Function) *api.FunctionConfiguration {
 	return out
 }
 
+var concurrencyScopes = map[function.Scope]api.FunctionConcurrencyScope{
+	function.ScopeFunction: api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_FUNCTION,
+	function.ScopeEnv:      api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ENVIRONMENT,
+	function.ScopeAccount:  api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ACCOUNT,
+}
+
 // concurrencyOf lists limits of steps. A function without any has what stands for that of an account.
 func concurrencyOf(limits *function.Concurrency) []*api.FunctionConcurrency {
 	if limits == nil || len(limits.Step) == 0 {
@@ -71,16 +77,11 @@ func concurrencyOf(limits *function.Concurrency) []*api.FunctionConcurrency {
 			Limit: &api.FunctionConcurrencyLimit{Value: -1, IsPlanLimit: &none},
 		}}
 	}
-	scopes := map[function.Scope]api.FunctionConcurrencyScope{
-		function.ScopeFunction: api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_FUNCTION,
-		function.ScopeEnv:      api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ENVIRONMENT,
-		function.ScopeAccount:  api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ACCOUNT,
-	}
 	out := make([]*api.FunctionConcurrency, len(limits.Step))
 	for i, step := range limits.Step {
 		own := false
 		out[i] = &api.FunctionConcurrency{
-			Scope: scopes[cmp.Or(step.Scope, function.ScopeFunction)], Limit: &api.FunctionConcurrencyLimit{Value: number(step.Limit), IsPlanLimit: &own},
+			Scope: concurrencyScopes[cmp.Or(step.Scope, function.ScopeFunction)], Limit: &api.FunctionConcurrencyLimit{Value: number(step.Limit), IsPlanLimit: &own},
 			Key: optional(step.Key),
 		}
 	}
