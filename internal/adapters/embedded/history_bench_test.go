@@ -76,7 +76,10 @@ func BenchmarkHistory(b *testing.B) {
 			_, err := r.CountRuns(b.Context(), q)
 			return err
 		}},
-		{"events=first", func() error { _, err := r.Events(b.Context(), past.EventQuery{EventList: ports.EventList{Limit: 40}}); return err }},
+		{"events=first", func() error {
+			_, err := r.Events(b.Context(), past.EventQuery{EventList: ports.EventList{Limit: 40}})
+			return err
+		}},
 		{"events=rare_name", func() error {
 			_, err := r.Events(b.Context(), past.EventQuery{EventList: ports.EventList{Limit: 40, Names: []string{"rare"}}})
 			return err
