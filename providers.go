@@ -33,6 +33,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
 	starting "github.com/ingothq/ingot/internal/app/start"
+	"github.com/ingothq/ingot/internal/app/waiting"
 	"github.com/ingothq/ingot/internal/app/yield"
 	"github.com/ingothq/ingot/internal/config"
 	"github.com/ingothq/ingot/internal/domain/expr"
@@ -211,11 +212,15 @@ func newReader(past ports.History, store ports.Store, queue ports.Queue, attache
 // newGate has whoever only reads give way to the jobs that the meter sees.
 func newGate(m *meter.Meter, clock ports.Clock) *yield.Gate { return yield.New(m.Jobs, clock) }
 
+func newWaiting(store ports.Store, queue ports.Queue, reg *registry.Registry) *waiting.Waiting {
+	return waiting.New(store, queue, reg)
+}
+
 // newMounts are the adapters that share the port.
-func newMounts(cfg config.Config, in *ingest.Ingest, executor *execute.Executor, invoker *invoke.Invoker, reruns *rerun.Rerun, reader *history.Reader, reg *registry.Registry, catalog ports.Catalog, past ports.History, attached ports.Metadata, gate *yield.Gate, clock ports.Clock, log *slog.Logger) ([]httpapi.Mount, error) {
+func newMounts(cfg config.Config, in *ingest.Ingest, executor *execute.Executor, invoker *invoke.Invoker, reruns *rerun.Rerun, reader *history.Reader, waits *waiting.Waiting, reg *registry.Registry, catalog ports.Catalog, past ports.History, attached ports.Metadata, gate *yield.Gate, clock ports.Clock, log *slog.Logger) ([]httpapi.Mount, error) {
 	api, err := apiv2.New(apiv2.Deps{
-		Ingest: in, Functions: reg, Invoker: invoker, Reruns: reruns, Runs: executor, Reader: reader, Catalog: catalog, History: past, Metadata: attached,
-		Gate: gate, Clock: clock, Log: log,
+		Ingest: in, Functions: reg, Invoker: invoker, Reruns: reruns, Runs: executor, Reader: reader, Waiting: waits, Catalog: catalog, History: past,
+		Metadata: attached, Gate: gate, Clock: clock, Log: log,
 	}, apiv2.Config{SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), NoMetadata: !cfg.Metadata})
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 		newBroadcast, wire.Bind(new(ports.Broadcast), new(*broadcast.Broadcast)), newTokens, wire.Bind(new(ports.Tokens), new(*tokens.Tokens)),
 		realtime.New, realtime.NewUpdates, newRealtime,
 		// The application.
-		newRegistry, ingest.New, newSyncer, newPoller, newRouter, newScheduler, newHolds, newExecutor, newCanceller, newPauser, newAdvancer, newStarter, newCheckpoint, newRerun, newInvoker, newReader, newLimits,
+		newRegistry, ingest.New, newSyncer, newPoller, newRouter, newScheduler, newHolds, newExecutor, newCanceller, newPauser, newAdvancer, newStarter, newCheckpoint, newRerun, newInvoker, newReader, newWaiting, newLimits,
 		// Its edges.
 		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newGate, newMounts, newGraphQL, newHandler,
 		newServer,

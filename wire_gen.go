@@ -62,8 +62,9 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	invoker := newInvoker(starter, registry, ingestIngest, iDs, log)
 	rerun := newRerun(starter, history, registry, iDs, log)
 	reader := newReader(history, store, queue, metadata, catalog, clock)
+	waiting := newWaiting(store, queue, registry)
 	gate := newGate(meter, clock)
-	v, err := newMounts(cfg, ingestIngest, executor, invoker, rerun, reader, registry, catalog, history, metadata, gate, clock, log)
+	v, err := newMounts(cfg, ingestIngest, executor, invoker, rerun, reader, waiting, registry, catalog, history, metadata, gate, clock, log)
 	if err != nil {
 		cleanup4()
 		cleanup3()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,11 +18,13 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/ingothq/ingot/client"
+	"github.com/ingothq/ingot/internal/config"
 )
 
 // Names of the flags that all operations of the API have, and of variables that stand for them (Spec 16 §10).
 const (
 	flagProd       = "prod"
+	flagConfig     = "config"
 	flagAPIHost    = "api-host"
 	flagAPIPort    = "api-port"
 	flagAPIKey     = "api-key"
@@ -58,6 +61,7 @@ func (m *Main) apiCommand() *cli.Command {
 			&cli.BoolFlag{Name: flagProd, Usage: "call " + prodURL + " instead of a server of your own"},
 			text(flagAPIHost, "host of the server, or its URL (default: "+defaultAPIHost+")"),
 			text(flagAPIPort, "port of the server (default: "+defaultAPIPort+")"),
+			&cli.StringFlag{Name: flagConfig, Usage: "config file that says api-host and api-port (JSON or YAML) [$INNGEST_CONFIG]"},
 			text(flagAPIKey, "API key, instead of a signing key"),
 			text(flagSigningKey, "signing key; its hash is sent"),
 			text(flagEnv, "environment that the call is about"),
@@ -118,7 +122,10 @@ func (m *Main) call(ctx context.Context, op client.Operation, command *cli.Comma
 	if err != nil {
 		return err
 	}
-	target := m.target(command)
+	target, err := m.target(command)
+	if err != nil {
+		return err
+	}
 	c, err := client.New(target, m.credential(command), client.WithEnv(m.setting(command, flagEnv)))
 	if err != nil {
 		return err
@@ -212,17 +219,25 @@ func (m *Main) body(op client.Operation, command *cli.Command) (json.RawMessage,
 	return body, nil
 }
 
-// target is the URL to call.
-func (m *Main) target(command *cli.Command) string {
+// target is the URL to call. Its host and its port are each what a flag says, else a variable, else the config file. A host that is a URL is
+// not given a port of the file's.
+func (m *Main) target(command *cli.Command) (string, error) {
 	host, port := m.setting(command, flagAPIHost), m.setting(command, flagAPIPort)
-	switch {
-	case host == "" && port == "" && command.Bool(flagProd):
-		return prodURL
-	case strings.Contains(host, "://"):
+	if host == "" && port == "" && command.Bool(flagProd) {
+		return prodURL, nil
+	}
+	fileHost, filePort, err := m.configured(command)
+	if err != nil {
+		return "", err
+	}
+	if !strings.Contains(host, "://") {
+		host, port = cmp.Or(host, fileHost), cmp.Or(port, filePort)
+	}
+	if strings.Contains(host, "://") {
 		if port != "" {
 			host = strings.TrimRight(host, "/") + ":" + port
 		}
-		return host
+		return host, nil
 	}
 	if host == "" {
 		host = defaultAPIHost
@@ -230,7 +245,17 @@ func (m *Main) target(command *cli.Command) string {
 	if port == "" {
 		port = defaultAPIPort
 	}
-	return "http://" + host + ":" + port
+	return "http://" + host + ":" + port, nil
+}
+
+// configured is where the config file says that the API is.
+func (m *Main) configured(command *cli.Command) (host, port string, err error) {
+	sources := config.Sources{Environ: m.Environ, Dir: m.Dir, Home: m.Home}
+	if command.IsSet(flagConfig) {
+		sources.Flags = map[string]any{flagConfig: command.String(flagConfig)}
+	}
+	log := newLogger(m.Stderr, config.Log{Level: slog.LevelWarn}, m.StderrTTY)
+	return config.LoadAPI(sources, log)
 }
 
 // credential is the key to call with.

@@ -137,6 +137,47 @@ func TestAPI_Target(t *testing.T) {
 	}
 }
 
+// TestAPI_TargetOfTheConfigFile: a file says where the API is, unless a flag or a variable does.
+func TestAPI_TargetOfTheConfigFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	named := file("other.json", `{"api-host":"https://named.test","api-port":7}`)
+	file("inngest.yaml", "api-host: https://found.test\napi-port: \"8\"\n")
+	broken := file("broken.json", `{"api-host":["x"]}`)
+	for name, test := range map[string]struct {
+		environ, args []string
+		want          string
+	}{
+		"named":           {nil, []string{"--config", named}, `Get "https://named.test:7/api/v2/health"`},
+		"by a variable":   {[]string{"INNGEST_CONFIG=" + named}, nil, `Get "https://named.test:7/api/v2/health"`},
+		"found":           {nil, nil, `Get "https://found.test:8/api/v2/health"`},
+		"a flag":          {nil, []string{"--config", named, "--api-host", "https://flag.test"}, `Get "https://flag.test/api/v2/health"`},
+		"a host":          {nil, []string{"--api-host", "127.0.0.1"}, `Get "http://127.0.0.1:8/api/v2/health"`},
+		"a variable":      {[]string{"INNGEST_API_PORT=9"}, nil, `Get "https://found.test:9/api/v2/health"`},
+		"the cloud":       {nil, []string{"--prod"}, `Get "https://api.inngest.com/v2/health"`},
+		"not there":       {nil, []string{"--config", named + "x"}, "error reading config file " + named + "x: "},
+		"of a wrong type": {nil, []string{"--config", broken}, "error unmarshaling config: api-host is neither text nor a number in " + broken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup(t, test.environ...)
+			w.Dir = dir
+			w.run(t, 1, append(append([]string{"api", "--timeout", "1ns"}, test.args...), "health")...)
+			if !strings.Contains(w.stdout.String(), test.want) {
+				t.Errorf("stdout %q, want %q", &w.stdout, test.want)
+			}
+		})
+	}
+}
+
 func TestAPI_HelpShowsTheOperations(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

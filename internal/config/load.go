@@ -101,13 +101,50 @@ func switchedOn(value string) bool {
 	return true
 }
 
-// merge stacks defaults, file, environment and flags.
-func merge(sources Sources, log *slog.Logger) (*layers, string, error) {
-	explicit, _ := lookupEnv(sources.Environ, envPrefix+"CONFIG")
-	if flag, given := sources.Flags[keyConfig].(string); given {
+// file reads the config file that a flag or a variable names, or else the first that is found.
+func (s Sources) file(log *slog.Logger) (map[string]any, string, error) {
+	explicit, _ := lookupEnv(s.Environ, envPrefix+"CONFIG")
+	if flag, given := s.Flags[keyConfig].(string); given {
 		explicit = flag
 	}
-	content, file, err := findFile(explicit, sources.Dir, sources.Home, log)
+	return findFile(explicit, s.Dir, s.Home, log)
+}
+
+// LoadAPI reads of the config file where a server's API is: the keys api-host and api-port, empty when it has none of them. Files are
+// looked for as by Load. Spec 16 §3, §10.
+func LoadAPI(sources Sources, log *slog.Logger) (host, port string, err error) {
+	content, file, err := sources.file(log)
+	if err != nil {
+		return "", "", err
+	}
+	if host, err = textOf(content, "api-host"); err == nil {
+		port, err = textOf(content, "api-port")
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("error unmarshaling config: %w in %s", err, file)
+	}
+	return host, port, nil
+}
+
+// textOf is a value that is written as text or as a whole number; empty when there is none.
+func textOf(content map[string]any, key string) (string, error) {
+	switch value := content[key].(type) {
+	case nil:
+		return "", nil
+	case string:
+		return value, nil
+	case int:
+		return strconv.Itoa(value), nil
+	case float64:
+		return strconv.FormatFloat(value, 'f', -1, 64), nil
+	default:
+		return "", fmt.Errorf("%s is neither text nor a number", key)
+	}
+}
+
+// merge stacks defaults, file, environment and flags.
+func merge(sources Sources, log *slog.Logger) (*layers, string, error) {
+	content, file, err := sources.file(log)
 	if err != nil {
 		return nil, "", err
 	}

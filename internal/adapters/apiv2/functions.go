@@ -61,17 +61,18 @@ func configurationOf(fn function.Function) *api.FunctionConfiguration {
 	return out
 }
 
+var concurrencyScopes = map[function.Scope]api.FunctionConcurrencyScope{
+	function.ScopeFunction: api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_FUNCTION,
+	function.ScopeEnv:      api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ENVIRONMENT,
+	function.ScopeAccount:  api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ACCOUNT,
+}
+
 func concurrencyOf(limits *function.Concurrency) []*api.FunctionConcurrency {
-	scopes := map[function.Scope]api.FunctionConcurrencyScope{
-		function.ScopeFunction: api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_FUNCTION,
-		function.ScopeEnv:      api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ENVIRONMENT,
-		function.ScopeAccount:  api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ACCOUNT,
-	}
 	shown := limits.Shown()
 	out := make([]*api.FunctionConcurrency, len(shown))
 	for i, step := range shown {
 		out[i] = &api.FunctionConcurrency{
-			Scope: scopes[step.Scope], Limit: &api.FunctionConcurrencyLimit{Value: number(step.Limit), IsPlanLimit: new(step.OfPlan())}, Key: optional(step.Key),
+			Scope: concurrencyScopes[step.Scope], Limit: &api.FunctionConcurrencyLimit{Value: number(step.Limit), IsPlanLimit: new(step.OfPlan())}, Key: optional(step.Key),
 		}
 	}
 	return out

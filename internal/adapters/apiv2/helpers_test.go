@@ -29,6 +29,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
 	"github.com/ingothq/ingot/internal/app/start"
+	"github.com/ingothq/ingot/internal/app/waiting"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/ports"
@@ -83,7 +84,7 @@ func newFixture(tb testing.TB, config apiv2.Config, edit ...func(*apiv2.Deps)) *
 	}, history.Config{})
 	f.deps = apiv2.Deps{
 		Ingest: in, Functions: f.registry, Invoker: invoke.New(starter, f.registry, in, ids, log), Reruns: rerun.New(starter, f.backend.History(), f.registry, ids, log),
-		Runs: f.executor, Catalog: f.backend, History: f.backend.History(), Reader: f.reader, Metadata: f.backend.Metadata(), Clock: f.clock, Log: log,
+		Runs: f.executor, Catalog: f.backend, History: f.backend.History(), Reader: f.reader, Waiting: waiting.New(f.backend, f.backend.Queue(), f.registry), Metadata: f.backend.Metadata(), Clock: f.clock, Log: log,
 	}
 	for _, change := range edit {
 		change(&f.deps)

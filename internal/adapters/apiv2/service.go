@@ -89,6 +89,7 @@ type Deps struct {
 	Reruns    Reruns
 	Runs      Runs
 	Reader    Reader
+	Waiting   Waiting
 	Catalog   ports.Catalog
 	History   ports.History
 	Metadata  ports.Metadata

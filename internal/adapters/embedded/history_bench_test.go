@@ -80,12 +80,15 @@ func BenchmarkHistory(b *testing.B) {
 			_, err := r.CountRuns(b.Context(), q)
 			return err
 		}},
-		{"events=first", func() error { _, err := r.Events(b.Context(), ports.EventList{Limit: 40}); return err }},
-		{"events=rare_name", func() error {
-			_, err := r.Events(b.Context(), ports.EventList{Limit: 40, Names: []string{"rare"}})
+		{"events=first", func() error {
+			_, err := r.Events(b.Context(), past.EventQuery{EventList: ports.EventList{Limit: 40}})
 			return err
 		}},
-		{"events=count", func() error { _, err := r.CountEvents(b.Context(), ports.EventList{}); return err }},
+		{"events=rare_name", func() error {
+			_, err := r.Events(b.Context(), past.EventQuery{EventList: ports.EventList{Limit: 40, Names: []string{"rare"}}})
+			return err
+		}},
+		{"events=count", func() error { _, err := r.CountEvents(b.Context(), past.EventQuery{}); return err }},
 		{"events=runs", func() error { _, err := r.RunsOfEvents(b.Context(), h.events); return err }},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -37,11 +37,16 @@ func (h history) EventsByID(ctx context.Context, ids []ulid.ULID) ([]event.Track
 	return slices.CompactFunc(events, func(a, b event.Tracked) bool { return a.InternalID == b.InternalID }), nil
 }
 
-// smallWindow is how many events may be read and sorted to find a page of them.
-const smallWindow = 5000
+const (
+	// smallWindow is how many events may be read and sorted to find a page of them.
+	smallWindow = 5000
+	// longestWalk is how many events are read, newest first, to find a page of those that are asked for.
+	longestWalk = 5000
+)
 
 // EventPage implements ports.History. Events are in the order of their IDs, the window is one of receipt. The two orders are all but
-// the same, so a large window that reaches to the newest event is walked down by ID, and any other is read as a whole.
+// the same, so a large window that reaches to the newest event, or to the cursor, is walked down by ID, and any other is read as a whole:
+// not the events, but what the index has of them. So is one in which a walk does not find enough, because names are rare or the window ends.
 func (h history) EventPage(ctx context.Context, list ports.EventList) ([]event.Tracked, error) {
 	var events []event.Tracked
 	err := h.db.read(ctx, func(q *db.Queries) error {
@@ -50,18 +55,17 @@ func (h history) EventPage(ctx context.Context, list ports.EventList) ([]event.T
 		if err != nil || few == 0 {
 			return err
 		}
-		newest, err := q.NewestReceipt(ctx)
-		if err != nil {
-			return err
+		walk := few == smallWindow
+		if walk {
+			walk, err = reachesUp(ctx, q, list, p)
 		}
-		if few == smallWindow && newest < p.Until {
-			rows, err := q.PageEventsByID(ctx, db.PageEventsByIDParams{
-				BeforeID: p.BeforeID, Since: p.Since, Until: p.Until, Internal: p.Internal, AnyName: p.AnyName, Names: p.Names, Max: p.Max,
-			})
-			if err != nil {
+		if err == nil && walk {
+			var done bool
+			if events, done, err = eventsDown(ctx, q, p); done || err != nil {
 				return err
 			}
-			events, err = each(rows, func(row db.PageEventsByIDRow) (event.Tracked, error) { return eventFrom(db.GetEventRow(row)) })
+		}
+		if err != nil {
 			return err
 		}
 		rows, err := q.PageEventsByTime(ctx, p)
@@ -75,6 +79,35 @@ func (h history) EventPage(ctx context.Context, list ports.EventList) ([]event.T
 		return nil, fmt.Errorf("page of events: %w", err)
 	}
 	return events, nil
+}
+
+// reachesUp says whether a walk down from the cursor, or from the newest event, begins in the window.
+func reachesUp(ctx context.Context, q *db.Queries, list ports.EventList, p db.PageEventsByTimeParams) (bool, error) {
+	if !list.Cursor.IsZero() && (list.Until.IsZero() || !ulid.Time(list.Cursor.Time()).After(list.Until)) {
+		return true, nil
+	}
+	newest, err := q.NewestReceipt(ctx)
+	return newest < p.Until, err
+}
+
+// eventsDown walks down by ID, so far only; done says that what it found is the page.
+func eventsDown(ctx context.Context, q *db.Queries, p db.PageEventsByTimeParams) (events []event.Tracked, done bool, err error) {
+	from, err := q.EventBefore(ctx, db.EventBeforeParams{BeforeID: p.BeforeID, Number: max(longestWalk, p.Max)})
+	all := isNoRows(err)
+	switch {
+	case all:
+		from = make([]byte, len(ulid.ULID{}))
+	case err != nil:
+		return nil, false, err
+	}
+	rows, err := q.PageEventsByID(ctx, db.PageEventsByIDParams{
+		BeforeID: p.BeforeID, FromID: from, Since: p.Since, Until: p.Until, Internal: p.Internal, AnyName: p.AnyName, Names: p.Names, Max: p.Max,
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	events, err = each(rows, func(row db.PageEventsByIDRow) (event.Tracked, error) { return eventFrom(db.GetEventRow(row)) })
+	return events, all || int64(len(events)) >= p.Max, err
 }
 
 // CountEvents implements ports.History.

@@ -500,7 +500,7 @@ func TestReferenceDatabase_EventsAreTheReferences(t *testing.T) {
 				}
 			}
 		}](t, a, "eventsV2")
-		list := ports.EventList{Internal: !strings.HasSuffix(a.Name, "only"), Limit: 100}
+		list := past.EventQuery{EventList: ports.EventList{Internal: !strings.HasSuffix(a.Name, "only"), Limit: 100}}
 		page, err := r.Events(t.Context(), list)
 		if err != nil {
 			t.Fatal(err)

@@ -343,7 +343,7 @@ func byID(lines []line, found [][]byte) ([]line, error) {
 }
 
 // byEnd appends places of runs that are ordered by their ends.
-func byEnd[Row db.ListEndedDownRow | db.ListEndedUpRow | db.ListFunctionsEndedDownRow | db.ListFunctionsEndedUpRow](lines []line, found []Row) ([]line, error) {
+func byEnd[Row db.ListEndedDownRow | db.ListEndedUpRow | db.ListFewEndedRow | db.ListFunctionsEndedDownRow | db.ListFunctionsEndedUpRow](lines []line, found []Row) ([]line, error) {
 	for _, row := range found {
 		row := db.ListEndedDownRow(row)
 		id, err := parseULID(row.RunID)
@@ -401,7 +401,15 @@ func (l *lister) ended(ctx context.Context, lines []line, code int64, w window, 
 			return nil, err
 		}
 		return byEnd(lines, found)
-	case l.list.Ascending:
+	}
+	few, err := l.few(ctx, code)
+	if err != nil {
+		return nil, err
+	}
+	if few {
+		return l.fewEnded(ctx, lines, code, w)
+	}
+	if l.list.Ascending {
 		found, err := l.queries.ListFunctionsEndedUp(ctx, db.ListFunctionsEndedUpParams{
 			Status: code, Until: w.until, Since: w.since, First: w.first[:], Functions: jsonList(l.functions), Max: int64(limit),
 		})
@@ -464,9 +472,7 @@ func (l *lister) countAll(ctx context.Context) (int, error) {
 		case l.list.Time == ports.ByEnded && l.all:
 			n, err = l.queries.CountEnded(ctx, db.CountEndedParams{Status: code, Since: w.since, Until: w.until})
 		case l.list.Time == ports.ByEnded:
-			n, err = l.queries.CountFunctionsEnded(ctx, db.CountFunctionsEndedParams{
-				Status: code, Since: w.since, Until: w.until, Functions: jsonList(l.functions),
-			})
+			n, err = l.countEnded(ctx, code, w)
 		case l.all:
 			n, err = l.queries.CountRunsOf(ctx, db.CountRunsOfParams{Status: code, First: w.first[:], Last: w.last[:]})
 		default:

@@ -94,3 +94,27 @@ func TestEventsByTime_ReadsTheWindowOnly(t *testing.T) {
 		t.Errorf("plan is\n%s", plan)
 	}
 }
+
+// TestPages_OfFewRuns makes sure that the runs of few functions are found by these, not by their status.
+func TestPages_OfFewRuns(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, Config{Dir: t.TempDir()})
+	conn, err := sqlite.OpenConn(e.db.path, sqlite.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	content, err := os.ReadFile("../../../sql/sqlite/queries/trace_runs.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ListFewEnded", "CountFewEnded", "CountSomeFunctionRuns"} {
+		_, text, _ := strings.Cut(string(content), "-- name: "+name+" :")
+		text, _, _ = strings.Cut(text, ";")
+		_, text, _ = strings.Cut(text, "\n")
+		plan := planOf(t, conn, regexp.MustCompile(`sqlc\.arg\((\w+)\)`).ReplaceAllString(text, "@$1"))
+		if !strings.Contains(plan, "ingot_trace_runs_function (function_id=? AND status=?)") {
+			t.Errorf("%s: %s", name, plan)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/adapters/graphql/generated"
 	"github.com/ingothq/ingot/internal/adapters/graphql/loader"
+	"github.com/ingothq/ingot/internal/app/history"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
@@ -38,34 +39,29 @@ func pageSize(first, most int) int {
 
 // EventsV2 is a page of events, newest first. Spec 05 §5.1.
 func (q query) EventsV2(ctx context.Context, first int, after *string, filter generated.EventsFilter) (*generated.EventsConnection, error) {
-	if filter.Query != nil && *filter.Query != "" {
-		return nil, refuse("events cannot be searched by a query; search runs by the events that started them")
-	}
-	size := pageSize(first, maxEvents)
-	list := ports.EventList{
-		Names: filter.EventNames, From: filter.From, Until: q.Clock.Now(), Internal: filter.IncludeInternalEvents, Limit: size + 1,
-	}
+	asked := history.EventQuery{EventList: ports.EventList{
+		Names: filter.EventNames, From: filter.From, Until: q.Clock.Now(), Internal: filter.IncludeInternalEvents, Limit: pageSize(first, maxEvents),
+	}}
 	if filter.Until != nil {
-		list.Until = *filter.Until
+		asked.Until = *filter.Until
 	}
+	if filter.Query != nil {
+		asked.Search = *filter.Query
+	}
+	page := &generated.EventsConnection{Edges: []*generated.EventsEdge{}, PageInfo: &generated.PageInfo{}, Query: asked}
 	if after != nil && *after != "" {
 		cursor, err := trace.ParseEventCursor(*after)
 		if err != nil {
 			return nil, shown(err)
 		}
-		list.Cursor = cursor
+		asked.Cursor, page.PageInfo.HasPreviousPage = cursor, true
 	}
-	found, err := q.Records.EventPage(ctx, list)
+	found, err := q.Past.Events(ctx, asked)
 	if err != nil {
-		return nil, err
+		return nil, searchError("error retrieving events", err)
 	}
-	more := len(found) > size
-	found = found[:min(len(found), size)]
-	page := &generated.EventsConnection{
-		Edges: []*generated.EventsEdge{}, Query: list,
-		PageInfo: &generated.PageInfo{HasNextPage: more, HasPreviousPage: after != nil && *after != ""},
-	}
-	for _, node := range q.eventsV2(found) {
+	page.PageInfo.HasNextPage = found.More
+	for _, node := range q.eventsV2(found.Events) {
 		page.Edges = append(page.Edges, &generated.EventsEdge{Node: node, Cursor: trace.EventCursor(node.ID)})
 	}
 	if n := len(page.Edges); n > 0 {
@@ -76,7 +72,8 @@ func (q query) EventsV2(ctx context.Context, first int, after *string, filter ge
 
 // TotalCount is the number of events of all pages.
 func (r eventsFields) TotalCount(ctx context.Context, obj *generated.EventsConnection) (int, error) {
-	return r.Records.CountEvents(ctx, obj.Query)
+	total, err := r.Past.CountEvents(ctx, obj.Query)
+	return total, searchError("error retrieving count for events", err)
 }
 
 // EventV2 is an event by its internal ID. Spec 05 §5.2.

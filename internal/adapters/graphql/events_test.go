@@ -108,9 +108,40 @@ func TestEventsV2_WindowsAndInternalEvents(t *testing.T) {
 		`{eventsV2(filter:{from:"2026-01-01T00:00:00Z"},after:"eyJJRCI6IngifQ=="){totalCount}}`: `{"errors":[{"message":"error parsing eventsv2 cursor: ulid: bad data size when unmarshaling","path":["eventsV2"]}],"data":null}`,
 		// The vector of spec 05 §5.1: an event that is older than all.
 		`{eventsV2(filter:{from:"2026-01-01T00:00:00Z"},after:"eyJJRCI6IjAxSFpYM1o5UUc3VjVLOE0yTjRQNlI4VDBXIn0="){edges{node{id}}}}`: `{"data":{"eventsV2":{"edges":[]}}}`,
-		`{eventsV2(filter:{from:"2026-01-01T00:00:00Z",query:"event.data.n == 1"}){totalCount}}`:                                     `{"errors":[{"message":"events cannot be searched by a query; search runs by the events that started them","path":["eventsV2"]}],"data":null}`,
-		`{eventsV2(filter:{from:"today"}){totalCount}}`:                                                                              `{"errors":[{"message":"parsing time \"today\" as \"2006-01-02T15:04:05.999999999Z07:00\": cannot parse \"today\" as \"2006\"","path":["eventsV2","filter","from"]}],"data":null}`,
+		`{eventsV2(filter:{from:"today"}){totalCount}}`: `{"errors":[{"message":"parsing time \"today\" as \"2006-01-02T15:04:05.999999999Z07:00\": cannot parse \"today\" as \"2006\"","path":["eventsV2","filter","from"]}],"data":null}`,
 	})
+}
+
+func TestEventsV2_Search(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, graphql.Config{})
+	var want []string
+	for i := range 9 {
+		if id := f.send("a", fmt.Sprintf(`{"n":%d}`, i)); i > 4 {
+			want = append([]string{id.String()}, want...)
+		}
+		f.clock.pass(time.Millisecond)
+	}
+	const ask = `query($after:String,$query:String){page:eventsV2(first:3,after:$after,filter:{from:"2026-01-01T00:00:00Z",query:$query}){edges{cursor node{id}} totalCount pageInfo{hasNextPage endCursor}}}`
+	query := "event.name == \"a\"\nevent.data.n > 4"
+	one := data[struct{ Page connection }](f, ask, map[string]any{"query": query}).Page
+	two := data[struct{ Page connection }](f, ask, map[string]any{"query": query, "after": *one.PageInfo.EndCursor}).Page
+	if got := one.ids() + " " + two.ids(); got != strings.Join(want, " ") || one.TotalCount != 4 || two.TotalCount != 4 || !one.PageInfo.HasNextPage || two.PageInfo.HasNextPage {
+		t.Errorf("got  %s\nwant %s\n%+v, %+v", got, want, one, two)
+	}
+	for query, place := range map[string]string{
+		"event.data.n ==":                           "line 1 of the query: event.data.n ==: error compiling expression: ERROR: \\u003cinput\\u003e:1:16: Syntax error",
+		"event.data.n > 1\noutput.num == 1":         "line 2 of the query: output.num == 1: error compiling expression: ERROR: \\u003cinput\\u003e:1:1: undeclared reference to 'output'",
+		"event.data.n > 1\n\nevent.name.length > 1": "",
+	} {
+		got := f.ask(ask, map[string]any{"query": query})
+		if want := `{"errors":[{"message":"error retrieving events: ` + place; place != "" && (!strings.HasPrefix(got, want) || !strings.HasSuffix(got, `,"path":["page"]}],"data":null}`)) {
+			t.Errorf("%s: %s", query, got)
+		}
+		if place == "" && !strings.Contains(got, `"edges":[],"totalCount":0`) {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
 }
 
 func TestEvent_InAllShapes(t *testing.T) {

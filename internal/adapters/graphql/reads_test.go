@@ -263,7 +263,8 @@ func TestReads_ThatFail(t *testing.T) {
 	for _, query := range []string{
 		`{apps{name functionCount functions{` + fn + `}}}`,
 		`{app(id:"` + app + `"){name functionCount}}`, `{functions{` + fn + `}}`, `{functionBySlug(query:{functionSlug:"app-f0"}){` + fn + `}}`,
-		`{eventsV2(filter:{from:"2026-01-01T00:00:00Z"}){edges{node{runs{` + all + `}}}}}`, `{eventV2(id:"` + event + `"){runs{` + all + `}}}`,
+		`{eventsV2(filter:{from:"2026-01-01T00:00:00Z"}){edges{node{runs{` + all + `}}}}}`,
+		`{eventsV2(filter:{from:"2026-01-01T00:00:00Z",query:"event.data.n >= 0"}){totalCount edges{node{id}}}}`, `{eventV2(id:"` + event + `"){runs{` + all + `}}}`,
 		`{event(query:{eventId:"` + event + `"}){functionRuns{` + old + `} status totalRuns pendingRuns}}`, `{events(query:{}){functionRuns{` + old + `}}}`,
 		`{stream(query:{}){runs{` + old + `}}}`, `{runs(orderBy:[],filter:{from:"2026-01-01T00:00:00Z",query:"event.data.n > 1"}){totalCount edges{node{` + all + `}}}}`,
 		`{run(runID:"` + id + `"){` + all + `}}`, `{runTrace(runID:"` + id + `"){name}}`, `{runTrigger(runID:"` + id + `"){IDs}}`,

@@ -79,12 +79,9 @@ func searchError(what string, err error) error {
 
 // runQuery is what is asked for, but for the page.
 func (a *api) runQuery(orderBy []*generated.RunsV2OrderBy, filter generated.RunsFilterV2) (history.Query, error) {
-	order := generated.RunsV2OrderBy{Field: generated.RunsV2OrderByFieldQueuedAt, Direction: generated.RunsOrderByDirectionDesc}
-	switch {
-	case len(orderBy) == 1:
-		order = *orderBy[0]
-	case len(orderBy) > 1:
-		return history.Query{}, refuse("orderBy: runs are ordered by one field")
+	order, err := orderOf(orderBy)
+	if err != nil {
+		return history.Query{}, err
 	}
 	by, window := runTimes[order.Field], generated.RunsV2OrderByFieldQueuedAt
 	if filter.TimeField != nil {
@@ -108,6 +105,29 @@ func (a *api) runQuery(orderBy []*generated.RunsV2OrderBy, filter generated.Runs
 		asked.Search = *filter.Query
 	}
 	return asked, nil
+}
+
+// orderOf is the order that several orders come to; spec 05 §6.1. A list is in the order of one time and, where that is the same, of IDs,
+// which is the order in which runs were queued, so at most the second field counts: no two runs are queued, or counted as started, at
+// once, and those that ended at once are in the order in which they were queued.
+func orderOf(orders []*generated.RunsV2OrderBy) (generated.RunsV2OrderBy, error) {
+	if len(orders) == 0 {
+		return generated.RunsV2OrderBy{Field: generated.RunsV2OrderByFieldQueuedAt, Direction: generated.RunsOrderByDirectionDesc}, nil
+	}
+	first := *orders[0]
+	if first.Field != generated.RunsV2OrderByFieldEndedAt {
+		return first, nil
+	}
+	for _, next := range orders[1:] {
+		if next.Field == first.Field {
+			continue
+		}
+		if next.Direction != first.Direction {
+			return first, refuse("orderBy: runs that ended at once can be ordered by %s in the direction of %s only, which is %s", next.Field, first.Field, first.Direction)
+		}
+		break
+	}
+	return first, nil
 }
 
 // TotalCount is the number of runs of all pages.

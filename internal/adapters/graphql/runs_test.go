@@ -1,6 +1,7 @@
 package graphql_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,6 +70,44 @@ func TestRuns_PagesHaveEachRunOnce(t *testing.T) {
 	}
 }
 
+// Runs have one order whatever follows the first field: their IDs decide.
+func TestRuns_OrderedByManyFields(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, graphql.Config{})
+	f.register("", "a")
+	var queued []string
+	for i := range 8 {
+		queued = append(queued, f.run(f.send("a", `{}`)).String())
+		if i%3 == 0 {
+			f.clock.pass(time.Millisecond)
+		}
+	}
+	for _, orders := range []string{"QUEUED_AT ASC,ENDED_AT DESC", "STARTED_AT DESC,QUEUED_AT ASC", "QUEUED_AT DESC,QUEUED_AT ASC", "ENDED_AT ASC,STARTED_AT ASC,QUEUED_AT DESC", "ENDED_AT DESC,ENDED_AT ASC,QUEUED_AT DESC"} {
+		var asked []any
+		for one := range strings.SplitSeq(orders, ",") {
+			field, direction, _ := strings.Cut(one, " ")
+			asked = append(asked, order(field, direction)...)
+		}
+		want := slices.Clone(queued)
+		field, rest, _ := strings.Cut(orders, " ")
+		if strings.HasPrefix(rest, "DESC") {
+			slices.Reverse(want)
+		}
+		var got []string
+		var after any
+		for more := true; more; {
+			page := f.runs(3, after, asked, map[string]any{"timeField": field})
+			got = append(got, strings.Fields(page.ids())...)
+			if more = page.PageInfo.HasNextPage; more {
+				after = *page.PageInfo.EndCursor
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %v", orders, got)
+		}
+	}
+}
+
 // Cursors of the reference are read: the vectors of spec 05 §6.5.
 func TestRuns_Cursors(t *testing.T) {
 	t.Parallel()
@@ -78,6 +117,8 @@ func TestRuns_Cursors(t *testing.T) {
 	for _, cursor := range []string{
 		"eyJpZCI6IjAxSFpYM1o5UUc3VjVLOE0yTjRQNlI4VDBXIiwiYyI6eyJzdGFydF90aW1lIjp7ImYiOiJzdGFydF90aW1lIiwidiI6MTcxNzQzMDQwMDEyMzQ1Nn19fQ==",
 		"eyJpZCI6IjAxSFpYM1o5UUc3VjVLOE0yTjRQNlI4VDBXIiwiYyI6eyJxdWV1ZWRfYXQiOnsiZiI6InF1ZXVlZF9hdCIsInYiOjE3MTc0MzA0MDAxMjN9fX0=",
+		// Of a list in several orders.
+		base64.StdEncoding.EncodeToString([]byte(`{"id":"01HZX3Z9QG7V5K8M2N4P6R8T0W","c":{"ended_at":{"f":"ended_at","v":1717430400999},"queued_at":{"f":"queued_at","v":1717430400123}}}`)),
 	} {
 		if page := f.runs(5, cursor, order("QUEUED_AT", "ASC"), map[string]any{}); page.ids() != run.String() {
 			t.Errorf("%s: %s", cursor, page.ids())
@@ -153,8 +194,8 @@ func TestRuns_Filters(t *testing.T) {
 		}
 	}
 	f.expect(map[string]string{
-		`{runs(orderBy:[{field:QUEUED_AT,direction:ASC},{field:ENDED_AT,direction:ASC}],filter:{from:"2026-01-01T00:00:00Z"}){totalCount}}`: `{"errors":[{"message":"orderBy: runs are ordered by one field","path":["runs"]}],"data":null}`,
-		`{runs(orderBy:[{field:ENDED_AT,direction:ASC}],filter:{from:"2026-01-01T00:00:00Z"}){totalCount}}`:                                 `{"errors":[{"message":"filter.timeField: runs that are ordered by ENDED_AT cannot be bounded by QUEUED_AT","path":["runs"]}],"data":null}`,
+		`{runs(orderBy:[{field:ENDED_AT,direction:ASC},{field:ENDED_AT,direction:DESC},{field:QUEUED_AT,direction:DESC}],filter:{from:"2026-01-01T00:00:00Z",timeField:ENDED_AT}){totalCount}}`: `{"errors":[{"message":"orderBy: runs that ended at once can be ordered by QUEUED_AT in the direction of ENDED_AT only, which is ASC","path":["runs"]}],"data":null}`,
+		`{runs(orderBy:[{field:ENDED_AT,direction:ASC}],filter:{from:"2026-01-01T00:00:00Z"}){totalCount}}`:                                                                                     `{"errors":[{"message":"filter.timeField: runs that are ordered by ENDED_AT cannot be bounded by QUEUED_AT","path":["runs"]}],"data":null}`,
 	})
 	bad := f.ask(`{runs(orderBy:[],filter:{from:"2026-01-01T00:00:00Z",query:"event.data.n =="}){totalCount edges{cursor}}}`, nil)
 	if !strings.Contains(bad, `"message":"error retrieving runs: line 1 of the query`) {

@@ -66,6 +66,8 @@ type History interface {
 	Run(ctx context.Context, id ulid.ULID) (ports.RunSummary, error)
 	Runs(ctx context.Context, q history.Query) (history.Runs, error)
 	CountRuns(ctx context.Context, q history.Query) (int, error)
+	Events(ctx context.Context, q history.EventQuery) (history.Events, error)
+	CountEvents(ctx context.Context, q history.EventQuery) (int, error)
 	Output(ctx context.Context, outputID string) (trace.Output, error)
 	Trigger(ctx context.Context, run ulid.ULID) (history.Trigger, error)
 }

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/oklog/ulid/v2"
@@ -200,6 +202,9 @@ func TestAccess(t *testing.T) {
 				if w := dev.sendFrom(who.from, method, p.path, p.body, headers...); w.Code != wantDev {
 					t.Errorf("%s in dev: status %d, want %d", route, w.Code, wantDev)
 				}
+				if !who.right {
+					started.clock.advance(10 * time.Second) // wrong keys one after the other are another matter
+				}
 				w := started.sendFrom(who.from, method, p.path, p.body, headers...)
 				if w.Code != wantStart {
 					t.Errorf("%s in start: status %d, want %d", route, w.Code, wantStart)
@@ -256,10 +261,67 @@ func TestAccess_Spellings(t *testing.T) {
 		"small scheme":         {"bearer " + signingKey, true},
 		"any separator":        {"BEARER:" + signingKey, true},
 	} {
+		f.clock.advance(10 * time.Second)
 		w := f.send(http.MethodGet, "/v1/events", "", "Authorization: "+key.header)
 		if got := w.Code == http.StatusOK; got != key.right || !got && w.Code != http.StatusUnauthorized {
 			t.Errorf("%s: status %d", name, w.Code)
 		}
+	}
+}
+
+// TestAccess_WrongKeysAreLimited: who keeps trying a wrong key is told to wait; who has the right one is let in, from whichever address, and
+// logins are another matter.
+func TestAccess_WrongKeysAreLimited(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, startConfig)
+	try := func(address, path, key string) *httptest.ResponseRecorder {
+		return f.sendFrom(address, http.MethodGet, path, "", "Authorization: Bearer "+key)
+	}
+	const here = "192.0.2.7:1"
+	for i := range 10 {
+		if w := try(here, "/v1/events", "00"); w.Code != http.StatusUnauthorized || w.Body.String() != "Authentication failed\n" {
+			t.Fatalf("attempt %d: status %d", i, w.Code)
+		}
+	}
+	for _, path := range []string{"/v1/events", "/v0/session"} {
+		w := try(here, path, "00")
+		if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "10" || !strings.HasPrefix(w.Body.String(), "Authentication failed") {
+			t.Errorf("%s: status %d, Retry-After %q: %s", path, w.Code, w.Header().Get("Retry-After"), w.Body)
+		}
+	}
+	for range 50 {
+		if w := try(here, "/v1/events", signingKey); w.Code != http.StatusOK {
+			t.Fatalf("the right key: status %d", w.Code)
+		}
+	}
+	if w := f.sendFrom(here, http.MethodGet, "/v1/events", "", "Cookie: "+sessionCookie(t, signingKey)); w.Code != http.StatusOK {
+		t.Errorf("a session: status %d", w.Code)
+	}
+	if w := f.sendFrom(here, http.MethodPost, "/v0/session", theKey, asJSON); w.Code != http.StatusOK {
+		t.Errorf("a login: status %d", w.Code)
+	}
+	if w := f.sendFrom(here, http.MethodGet, "/v1/events", ""); w.Code != http.StatusUnauthorized {
+		t.Errorf("no key: status %d", w.Code)
+	}
+	if w := try("192.0.2.8:1", "/v1/events", "00"); w.Code != http.StatusUnauthorized {
+		t.Errorf("from elsewhere: status %d", w.Code)
+	}
+	f.clock.advance(10 * time.Second)
+	if w := try(here, "/v1/events", "00"); w.Code != http.StatusUnauthorized {
+		t.Errorf("after the wait: status %d", w.Code)
+	}
+	// All addresses together are limited too, and the log has a line for each that was not.
+	for i := range 200 {
+		try(fmt.Sprintf("198.51.100.%d:1", i), "/v1/events", "00")
+	}
+	if w := try("203.0.113.1:1", "/v1/events", "00"); w.Code != http.StatusTooManyRequests {
+		t.Errorf("of many addresses: status %d", w.Code)
+	}
+	if w := try("203.0.113.1:1", "/v1/events", signingKey); w.Code != http.StatusOK {
+		t.Errorf("the right key among many: status %d", w.Code)
+	}
+	if n := strings.Count(f.log.String(), "request with a wrong signing key"); n < 100 || n > 120 || strings.Contains(f.log.String(), "Bearer") {
+		t.Errorf("%d lines in the log", n)
 	}
 }
 

@@ -124,13 +124,14 @@ type api struct {
 
 	// sessions guards what is known of sessions and of who tries to begin one.
 	sessions sync.Mutex
-	attempts *session.Attempts
-	ended    session.Ended
+	// attempts are those to log in, wrongKeys requests with a wrong key.
+	attempts, wrongKeys *session.Attempts
+	ended               session.Ended
 }
 
 // New returns the handler of the main port. It answers every request, also one whose handler panics.
 func New(d Deps, config Config) http.Handler {
-	a := &api{Deps: d, config: config, allowed: map[string][]string{}, attempts: session.NewAttempts()}
+	a := &api{Deps: d, config: config, allowed: map[string][]string{}, attempts: session.NewAttempts(), wrongKeys: session.NewAttempts()}
 	for _, key := range config.EventKeys {
 		a.eventKeys = append(a.eventKeys, sha256.Sum256([]byte(key)))
 	}

@@ -2,10 +2,8 @@ package httpapi
 
 import (
 	"encoding/json"
-	"math"
 	"mime"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -61,6 +59,8 @@ func (a *api) showSession(c echo.Context) error {
 	} else if header := c.Request().Header.Get(echo.HeaderAuthorization); header != "" {
 		if a.keyKnown(header) {
 			answer.By = byKey
+		} else if a.tooManyWrong(c) {
+			return nil
 		}
 	} else if claims, ok := a.sessionOf(c); ok {
 		claims, err := a.renewed(c, claims)
@@ -115,7 +115,7 @@ func (a *api) tryKey(c echo.Context, key string) error {
 	wait := a.attempts.Take(address, now)
 	a.sessions.Unlock()
 	if wait > 0 {
-		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		setRetryAfter(c, wait)
 		writeError(c, http.StatusTooManyRequests, "", "Too many attempts; try again later")
 		return nil
 	}

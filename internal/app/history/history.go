@@ -10,7 +10,6 @@ package history
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -21,7 +20,7 @@ import (
 
 // Limits of a search.
 const (
-	// DefaultSearchRuns is how many runs a search looks at, DefaultSearchTime how long it takes.
+	// DefaultSearchRuns is how many runs or events a search looks at, DefaultSearchTime how long it takes.
 	DefaultSearchRuns = 50_000
 	DefaultSearchTime = 5 * time.Second
 )
@@ -90,32 +89,6 @@ func (r *Reader) Event(ctx context.Context, id ulid.ULID) (event.Tracked, error)
 		return event.Tracked{}, &NotFoundError{"event", id}
 	}
 	return found, err
-}
-
-// Events is a page of events.
-type Events struct {
-	Events []event.Tracked
-	// More says that there are events behind the last.
-	More bool
-}
-
-// Events returns a page of events, newest first. The cursor of the next page is the last event's internal ID.
-func (r *Reader) Events(ctx context.Context, q ports.EventList) (Events, error) {
-	limit := q.Limit
-	if limit <= 0 {
-		return Events{}, fmt.Errorf("a page of %d events", limit)
-	}
-	q.Limit++
-	found, err := r.History.EventPage(ctx, q)
-	if err != nil {
-		return Events{}, err
-	}
-	return Events{Events: found[:min(limit, len(found))], More: len(found) > limit}, nil
-}
-
-// CountEvents counts the events of all pages.
-func (r *Reader) CountEvents(ctx context.Context, q ports.EventList) (int, error) {
-	return r.History.CountEvents(ctx, q)
 }
 
 // RunsOfEvents returns the runs that each of the events started or would have started, also those of a batch that the event was in,

@@ -150,7 +150,7 @@ func TestRuns_PageByPage(t *testing.T) {
 	if _, err := w.Runs(t.Context(), history.Query{}); err == nil {
 		t.Error("a page of none")
 	}
-	if _, err := w.Events(t.Context(), ports.EventList{}); err == nil {
+	if _, err := w.Events(t.Context(), history.EventQuery{}); err == nil {
 		t.Error("a page of no events")
 	}
 }
@@ -303,11 +303,11 @@ func TestEvents(t *testing.T) {
 	w := setup(t, history.Config{})
 	a, b := w.event("a", `{}`), w.event("b", `{}`)
 	s := w.run("", a, b)
-	page, err := w.Events(t.Context(), ports.EventList{Limit: 1})
+	page, err := w.Events(t.Context(), history.EventQuery{EventList: ports.EventList{Limit: 1}})
 	if err != nil || len(page.Events) != 1 || page.Events[0].Name != "b" || !page.More {
 		t.Errorf("page is %+v, %v", page, err)
 	}
-	if n, err := w.CountEvents(t.Context(), ports.EventList{}); err != nil || n != 2 {
+	if n, err := w.CountEvents(t.Context(), history.EventQuery{}); err != nil || n != 2 {
 		t.Errorf("%d events, %v", n, err)
 	}
 	if e, err := w.Event(t.Context(), a.InternalID); err != nil || e.Name != "a" {
@@ -315,6 +315,70 @@ func TestEvents(t *testing.T) {
 	}
 	if runs, err := w.RunsOfEvents(t.Context(), []ulid.ULID{b.InternalID}); err != nil || len(runs[b.InternalID]) != 1 || runs[b.InternalID][0].RunID != s.ID {
 		t.Errorf("runs are %+v, %v", runs, err)
+	}
+}
+
+func TestEvents_Search(t *testing.T) {
+	t.Parallel()
+	w := setup(t, history.Config{})
+	var even []ulid.ULID
+	for n := range 1205 {
+		if e := w.event("a", fmt.Sprintf(`{"n":%d,"even":%t}`, n, n%2 == 0)); n%2 == 0 {
+			even = append([]ulid.ULID{e.InternalID}, even...)
+		}
+	}
+	w.event("b", `{"n":2}`)
+	q := history.EventQuery{Search: "event.name == \"a\"\n\nevent.data.even", EventList: ports.EventList{Limit: 201}}
+	var got []ulid.ULID
+	for more := true; more; {
+		page, err := w.Events(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page.Events {
+			got = append(got, e.InternalID)
+		}
+		if more = page.More; more {
+			q.Cursor = got[len(got)-1]
+		}
+	}
+	if diff := cmp.Diff(even, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if n, err := w.CountEvents(t.Context(), q); err != nil || n != len(even) {
+		t.Errorf("%d events counted, %v", n, err)
+	}
+	for search, want := range map[string]int{"false": 0, "event.data.n == 2": 2, `event.id.startsWith("own-")`: 7, "\n": 7} {
+		page, err := w.Events(t.Context(), history.EventQuery{Search: search, EventList: ports.EventList{Limit: 7}})
+		if err != nil || len(page.Events) != want {
+			t.Errorf("%s: %d events, %v", search, len(page.Events), err)
+		}
+	}
+	var fault *expr.SearchError
+	if _, err := w.CountEvents(t.Context(), history.EventQuery{Search: "event.data.n =="}); !errors.As(err, &fault) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestEvents_SearchIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]history.Config{"rows": {SearchRuns: 500}, "time": {SearchTime: time.Second}} {
+		w := setup(t, cfg)
+		for range 501 {
+			w.event("a", `{"n":1}`)
+		}
+		if name == "time" {
+			w.clock.step = time.Second
+		}
+		_, err := w.CountEvents(t.Context(), history.EventQuery{Search: "true"})
+		var limit *history.SearchLimitError
+		if !errors.As(err, &limit) || limit.Looked != 500 || limit.Found != 500 || !strings.Contains(err.Error(), "looked at 500 events") ||
+			!strings.Contains(err.Error(), "or name events") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if page, err := w.Events(t.Context(), history.EventQuery{Search: "true", EventList: ports.EventList{Limit: 10}}); err != nil || !page.More {
+			t.Errorf("%s: a page that is full is %v, %v", name, page.More, err)
+		}
 	}
 }
 

@@ -52,18 +52,6 @@ func ParseCursor(by ports.RunTime, text string) (*ports.RunCursor, error) {
 	return &ports.RunCursor{At: cursor.At, Run: cursor.Run}, nil
 }
 
-// SearchLimitError says that a search has come to its bounds, and how far it got.
-type SearchLimitError struct {
-	// Looked is at how many runs, Found how many it found among them; Until is the time of the last that it looked at.
-	Looked, Found int
-	Until         time.Time
-}
-
-func (e *SearchLimitError) Error() string {
-	return fmt.Sprintf("the search looked at %d runs, as far as %s, found %d and has come to its limit: narrow the window of time, or name functions or statuses",
-		e.Looked, e.Until.Format(time.RFC3339), e.Found)
-}
-
 // Runs returns a page of runs. Errors of the search: *expr.SearchError, *SearchLimitError.
 func (r *Reader) Runs(ctx context.Context, q Query) (Runs, error) {
 	if q.Limit <= 0 {
@@ -95,40 +83,24 @@ func (r *Reader) CountRuns(ctx context.Context, q Query) (int, error) {
 	return len(found), err
 }
 
-// searchPage is how many runs are looked at in one go.
-const searchPage = 500
-
 // search walks the list and keeps what meets the search, up to the list's limit.
 func (r *Reader) search(ctx context.Context, text string, list ports.RunList) ([]ports.RunSummary, error) {
 	search, err := expr.CompileSearch(text)
 	if err != nil {
 		return nil, err
 	}
-	limit, began, looked := list.Limit, r.Clock.Now(), 0
+	limit := list.Limit
 	list.Limit = searchPage
-	var found []ports.RunSummary
-	for {
+	return walk(r, "runs", limit, func() ([]ports.RunSummary, []ports.RunSummary, time.Time, error) {
 		page, err := r.History.Runs(ctx, list)
-		if err != nil {
-			return nil, err
-		}
-		met, err := r.meeting(ctx, search, page)
-		if err != nil {
-			return nil, err
-		}
-		found, looked = append(found, met...), looked+len(page)
-		if len(found) >= limit {
-			return found[:limit], nil
-		}
-		if len(page) < list.Limit {
-			return found, nil
+		if err != nil || len(page) == 0 {
+			return nil, nil, time.Time{}, err
 		}
 		last := page[len(page)-1]
 		list.After = &ports.RunCursor{At: last.At(list.Time), Run: last.RunID}
-		if looked >= r.cfg.SearchRuns || r.Clock.Now().Sub(began) >= r.cfg.SearchTime {
-			return nil, &SearchLimitError{Looked: looked, Found: len(found), Until: last.At(list.Time)}
-		}
-	}
+		met, err := r.meeting(ctx, search, page)
+		return page, met, last.At(list.Time), err
+	})
 }
 
 // meeting are those of the runs that meet the search. What it looks at is read for all of them at once.

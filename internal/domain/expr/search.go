@@ -21,7 +21,7 @@ var searchLanguage = sync.OnceValues(func() (*language, error) {
 
 func isOutcome(name string) bool { return name == "output" || name == "error" }
 
-// Search is a compiled search for runs. It is immutable and safe for concurrent use.
+// Search is a compiled search for runs or events. It is immutable and safe for concurrent use.
 type Search struct {
 	lines []*Program
 	// Event and Outcome say what the search looks at.
@@ -42,16 +42,21 @@ func (e *SearchError) Error() string {
 // Unwrap is the cause.
 func (e *SearchError) Unwrap() error { return e.cause }
 
-// CompileSearch compiles a search: each line that is not blank is a condition over event, output and error, and all must be met. The
-// error is a *SearchError. Spec 05 §6.6.
-func CompileSearch(text string) (*Search, error) {
+// CompileSearch compiles a search for runs: each line that is not blank is a condition over event, output and error, and all must be met.
+// The error is a *SearchError. Spec 05 §6.6.
+func CompileSearch(text string) (*Search, error) { return compileSearch(text, true) }
+
+// CompileEventSearch compiles a search for events: as for runs, but over event only.
+func CompileEventSearch(text string) (*Search, error) { return compileSearch(text, false) }
+
+func compileSearch(text string, outcome bool) (*Search, error) {
 	search := &Search{}
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" {
 			continue
 		}
-		program, err := search.compile(line)
+		program, err := search.compile(line, outcome)
 		if err != nil {
 			return nil, &SearchError{Line: i + 1, Text: line, cause: err}
 		}
@@ -60,8 +65,13 @@ func CompileSearch(text string) (*Search, error) {
 	return search, nil
 }
 
-func (s *Search) compile(line string) (*Program, error) {
-	program, tree, err := compileIn(searchLanguage, line, func(b *builder, _ *ast.AST) { b.outcome = true })
+// compile compiles a line. With outcome it may look at output and error.
+func (s *Search) compile(line string, outcome bool) (*Program, error) {
+	language, scope := sharedLanguage, "event"
+	if outcome {
+		language, scope = searchLanguage, "event, output and error"
+	}
+	program, tree, err := compileIn(language, line, func(b *builder, _ *ast.AST) { b.outcome = outcome })
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +85,9 @@ func (s *Search) compile(line string) (*Program, error) {
 		case "event":
 			s.Event = true
 		case "output", "error":
-			s.Outcome = true
+			s.Outcome = outcome
 		case "async", "vars":
-			return nil, errors.New("a search has no " + root + ": it is over event, output and error")
+			return nil, errors.New("a search has no " + root + ": it is over " + scope)
 		}
 	}
 	return program, nil

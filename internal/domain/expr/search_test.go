@@ -88,3 +88,28 @@ func TestSearch_ErrorsNameTheLineAndThePlace(t *testing.T) {
 		}
 	}
 }
+
+func TestEventSearch_IsOverTheEventOnly(t *testing.T) {
+	t.Parallel()
+	search, err := CompileEventSearch("event.data.n > 1\n\n[1].exists(output, output == 1)")
+	if err != nil || !search.Event || search.Outcome {
+		t.Fatalf("%+v, %v", search, err)
+	}
+	for data, want := range map[string]bool{`{"n":2}`: true, `{"n":1}`: false, `{}`: false} {
+		if got := search.Match([]event.Event{{Name: "a", Data: json.RawMessage(data)}}, Outcome{}); got != want {
+			t.Errorf("%s is %t", data, got)
+		}
+	}
+	for text, want := range map[string]string{
+		"\nevent.data.n ==":   "line 2 of the query: event.data.n ==: error compiling expression: ERROR: <input>:1:16: Syntax error",
+		"output.num == 1":     "undeclared reference to 'output'",
+		"error.name == \"a\"": "undeclared reference to 'error'",
+		"vars.x == 1":         "a search has no vars: it is over event",
+	} {
+		_, err := CompileEventSearch(text)
+		var fault *SearchError
+		if !errors.As(err, &fault) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

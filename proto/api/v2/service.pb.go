@@ -29,7 +29,7 @@ var File_api_v2_service_proto protoreflect.FileDescriptor
 
 const file_api_v2_service_proto_rawDesc = "" +
 	"\n" +
-	"\x14api/v2/service.proto\x12\x06api.v2\x1a\x11api/v2/apps.proto\x1a\x13api/v2/common.proto\x1a\x13api/v2/events.proto\x1a\x11api/v2/runs.proto\x1a\x12api/v2/trace.proto\x1a\x1cgoogle/api/annotations.proto2\xac\x0f\n" +
+	"\x14api/v2/service.proto\x12\x06api.v2\x1a\x11api/v2/apps.proto\x1a\x13api/v2/common.proto\x1a\x13api/v2/events.proto\x1a\x11api/v2/runs.proto\x1a\x12api/v2/trace.proto\x1a\x14api/v2/waiting.proto\x1a\x1cgoogle/api/annotations.proto2\x9d\x10\n" +
 	"\n" +
 	"APIService\x12K\n" +
 	"\x06Health\x12\x15.api.v2.HealthRequest\x1a\x16.api.v2.HealthResponse\"\x12\x82\xd3\xe4\x93\x02\t\x12\a/health\x90\x02\x01\x12^\n" +
@@ -48,7 +48,8 @@ const file_api_v2_service_proto_rawDesc = "" +
 	"\x10ListFunctionRuns\x12\x1f.api.v2.ListFunctionRunsRequest\x1a .api.v2.ListFunctionRunsResponse\"6\x82\xd3\xe4\x93\x02-\x12+/apps/{app_id}/functions/{function_id}/runs\x90\x02\x01\x12m\n" +
 	"\fGetEventRuns\x12\x1b.api.v2.GetEventRunsRequest\x1a\x1c.api.v2.GetEventRunsResponse\"\"\x82\xd3\xe4\x93\x02\x19\x12\x17/events/{event_id}/runs\x90\x02\x01\x12j\n" +
 	"\x0eGetFunctionRun\x12\x1d.api.v2.GetFunctionRunRequest\x1a\x1e.api.v2.GetFunctionRunResponse\"\x19\x82\xd3\xe4\x93\x02\x10\x12\x0e/runs/{run_id}\x90\x02\x01\x12g\n" +
-	"\vGetRunTrace\x12\x1a.api.v2.GetRunTraceRequest\x1a\x1b.api.v2.GetRunTraceResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/runs/{run_id}/trace\x90\x02\x01\x12U\n" +
+	"\vGetRunTrace\x12\x1a.api.v2.GetRunTraceRequest\x1a\x1b.api.v2.GetRunTraceResponse\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/runs/{run_id}/trace\x90\x02\x01\x12o\n" +
+	"\rGetRunWaiting\x12\x1c.api.v2.GetRunWaitingRequest\x1a\x1d.api.v2.GetRunWaitingResponse\"!\x82\xd3\xe4\x93\x02\x18\x12\x16/runs/{run_id}/waiting\x90\x02\x01\x12U\n" +
 	"\x05Rerun\x12\x14.api.v2.RerunRequest\x1a\x15.api.v2.RerunResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/runs/{run_id}/rerun\x12b\n" +
 	"\tCancelRun\x12\x18.api.v2.CancelRunRequest\x1a\x19.api.v2.CancelRunResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/runs/{run_id}/cancel\x12p\n" +
 	"\fCreateScores\x12\x1b.api.v2.CreateScoresRequest\x1a\x1c.api.v2.CreateScoresResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x06scores\"\x15/runs/{run_id}/scoresB-Z+github.com/ingothq/ingot/proto/api/v2;apiv2b\x06proto3"
@@ -70,28 +71,30 @@ var file_api_v2_service_proto_goTypes = []any{
 	(*GetEventRunsRequest)(nil),      // 13: api.v2.GetEventRunsRequest
 	(*GetFunctionRunRequest)(nil),    // 14: api.v2.GetFunctionRunRequest
 	(*GetRunTraceRequest)(nil),       // 15: api.v2.GetRunTraceRequest
-	(*RerunRequest)(nil),             // 16: api.v2.RerunRequest
-	(*CancelRunRequest)(nil),         // 17: api.v2.CancelRunRequest
-	(*CreateScoresRequest)(nil),      // 18: api.v2.CreateScoresRequest
-	(*HealthResponse)(nil),           // 19: api.v2.HealthResponse
-	(*FetchAccountResponse)(nil),     // 20: api.v2.FetchAccountResponse
-	(*FetchEnvsResponse)(nil),        // 21: api.v2.FetchEnvsResponse
-	(*FetchEventKeysResponse)(nil),   // 22: api.v2.FetchEventKeysResponse
-	(*FetchSigningKeysResponse)(nil), // 23: api.v2.FetchSigningKeysResponse
-	(*SendEventResponse)(nil),        // 24: api.v2.SendEventResponse
-	(*GetAppsResponse)(nil),          // 25: api.v2.GetAppsResponse
-	(*GetAppResponse)(nil),           // 26: api.v2.GetAppResponse
-	(*ListFunctionsResponse)(nil),    // 27: api.v2.ListFunctionsResponse
-	(*GetFunctionResponse)(nil),      // 28: api.v2.GetFunctionResponse
-	(*InvokeFunctionResponse)(nil),   // 29: api.v2.InvokeFunctionResponse
-	(*ListRunsResponse)(nil),         // 30: api.v2.ListRunsResponse
-	(*ListFunctionRunsResponse)(nil), // 31: api.v2.ListFunctionRunsResponse
-	(*GetEventRunsResponse)(nil),     // 32: api.v2.GetEventRunsResponse
-	(*GetFunctionRunResponse)(nil),   // 33: api.v2.GetFunctionRunResponse
-	(*GetRunTraceResponse)(nil),      // 34: api.v2.GetRunTraceResponse
-	(*RerunResponse)(nil),            // 35: api.v2.RerunResponse
-	(*CancelRunResponse)(nil),        // 36: api.v2.CancelRunResponse
-	(*CreateScoresResponse)(nil),     // 37: api.v2.CreateScoresResponse
+	(*GetRunWaitingRequest)(nil),     // 16: api.v2.GetRunWaitingRequest
+	(*RerunRequest)(nil),             // 17: api.v2.RerunRequest
+	(*CancelRunRequest)(nil),         // 18: api.v2.CancelRunRequest
+	(*CreateScoresRequest)(nil),      // 19: api.v2.CreateScoresRequest
+	(*HealthResponse)(nil),           // 20: api.v2.HealthResponse
+	(*FetchAccountResponse)(nil),     // 21: api.v2.FetchAccountResponse
+	(*FetchEnvsResponse)(nil),        // 22: api.v2.FetchEnvsResponse
+	(*FetchEventKeysResponse)(nil),   // 23: api.v2.FetchEventKeysResponse
+	(*FetchSigningKeysResponse)(nil), // 24: api.v2.FetchSigningKeysResponse
+	(*SendEventResponse)(nil),        // 25: api.v2.SendEventResponse
+	(*GetAppsResponse)(nil),          // 26: api.v2.GetAppsResponse
+	(*GetAppResponse)(nil),           // 27: api.v2.GetAppResponse
+	(*ListFunctionsResponse)(nil),    // 28: api.v2.ListFunctionsResponse
+	(*GetFunctionResponse)(nil),      // 29: api.v2.GetFunctionResponse
+	(*InvokeFunctionResponse)(nil),   // 30: api.v2.InvokeFunctionResponse
+	(*ListRunsResponse)(nil),         // 31: api.v2.ListRunsResponse
+	(*ListFunctionRunsResponse)(nil), // 32: api.v2.ListFunctionRunsResponse
+	(*GetEventRunsResponse)(nil),     // 33: api.v2.GetEventRunsResponse
+	(*GetFunctionRunResponse)(nil),   // 34: api.v2.GetFunctionRunResponse
+	(*GetRunTraceResponse)(nil),      // 35: api.v2.GetRunTraceResponse
+	(*GetRunWaitingResponse)(nil),    // 36: api.v2.GetRunWaitingResponse
+	(*RerunResponse)(nil),            // 37: api.v2.RerunResponse
+	(*CancelRunResponse)(nil),        // 38: api.v2.CancelRunResponse
+	(*CreateScoresResponse)(nil),     // 39: api.v2.CreateScoresResponse
 }
 var file_api_v2_service_proto_depIdxs = []int32{
 	0,  // 0: api.v2.APIService.Health:input_type -> api.v2.HealthRequest
@@ -110,30 +113,32 @@ var file_api_v2_service_proto_depIdxs = []int32{
 	13, // 13: api.v2.APIService.GetEventRuns:input_type -> api.v2.GetEventRunsRequest
 	14, // 14: api.v2.APIService.GetFunctionRun:input_type -> api.v2.GetFunctionRunRequest
 	15, // 15: api.v2.APIService.GetRunTrace:input_type -> api.v2.GetRunTraceRequest
-	16, // 16: api.v2.APIService.Rerun:input_type -> api.v2.RerunRequest
-	17, // 17: api.v2.APIService.CancelRun:input_type -> api.v2.CancelRunRequest
-	18, // 18: api.v2.APIService.CreateScores:input_type -> api.v2.CreateScoresRequest
-	19, // 19: api.v2.APIService.Health:output_type -> api.v2.HealthResponse
-	20, // 20: api.v2.APIService.FetchAccount:output_type -> api.v2.FetchAccountResponse
-	21, // 21: api.v2.APIService.FetchEnvs:output_type -> api.v2.FetchEnvsResponse
-	22, // 22: api.v2.APIService.FetchEventKeys:output_type -> api.v2.FetchEventKeysResponse
-	23, // 23: api.v2.APIService.FetchSigningKeys:output_type -> api.v2.FetchSigningKeysResponse
-	24, // 24: api.v2.APIService.SendEvent:output_type -> api.v2.SendEventResponse
-	25, // 25: api.v2.APIService.GetApps:output_type -> api.v2.GetAppsResponse
-	26, // 26: api.v2.APIService.GetApp:output_type -> api.v2.GetAppResponse
-	27, // 27: api.v2.APIService.ListFunctions:output_type -> api.v2.ListFunctionsResponse
-	28, // 28: api.v2.APIService.GetFunction:output_type -> api.v2.GetFunctionResponse
-	29, // 29: api.v2.APIService.InvokeFunction:output_type -> api.v2.InvokeFunctionResponse
-	30, // 30: api.v2.APIService.ListRuns:output_type -> api.v2.ListRunsResponse
-	31, // 31: api.v2.APIService.ListFunctionRuns:output_type -> api.v2.ListFunctionRunsResponse
-	32, // 32: api.v2.APIService.GetEventRuns:output_type -> api.v2.GetEventRunsResponse
-	33, // 33: api.v2.APIService.GetFunctionRun:output_type -> api.v2.GetFunctionRunResponse
-	34, // 34: api.v2.APIService.GetRunTrace:output_type -> api.v2.GetRunTraceResponse
-	35, // 35: api.v2.APIService.Rerun:output_type -> api.v2.RerunResponse
-	36, // 36: api.v2.APIService.CancelRun:output_type -> api.v2.CancelRunResponse
-	37, // 37: api.v2.APIService.CreateScores:output_type -> api.v2.CreateScoresResponse
-	19, // [19:38] is the sub-list for method output_type
-	0,  // [0:19] is the sub-list for method input_type
+	16, // 16: api.v2.APIService.GetRunWaiting:input_type -> api.v2.GetRunWaitingRequest
+	17, // 17: api.v2.APIService.Rerun:input_type -> api.v2.RerunRequest
+	18, // 18: api.v2.APIService.CancelRun:input_type -> api.v2.CancelRunRequest
+	19, // 19: api.v2.APIService.CreateScores:input_type -> api.v2.CreateScoresRequest
+	20, // 20: api.v2.APIService.Health:output_type -> api.v2.HealthResponse
+	21, // 21: api.v2.APIService.FetchAccount:output_type -> api.v2.FetchAccountResponse
+	22, // 22: api.v2.APIService.FetchEnvs:output_type -> api.v2.FetchEnvsResponse
+	23, // 23: api.v2.APIService.FetchEventKeys:output_type -> api.v2.FetchEventKeysResponse
+	24, // 24: api.v2.APIService.FetchSigningKeys:output_type -> api.v2.FetchSigningKeysResponse
+	25, // 25: api.v2.APIService.SendEvent:output_type -> api.v2.SendEventResponse
+	26, // 26: api.v2.APIService.GetApps:output_type -> api.v2.GetAppsResponse
+	27, // 27: api.v2.APIService.GetApp:output_type -> api.v2.GetAppResponse
+	28, // 28: api.v2.APIService.ListFunctions:output_type -> api.v2.ListFunctionsResponse
+	29, // 29: api.v2.APIService.GetFunction:output_type -> api.v2.GetFunctionResponse
+	30, // 30: api.v2.APIService.InvokeFunction:output_type -> api.v2.InvokeFunctionResponse
+	31, // 31: api.v2.APIService.ListRuns:output_type -> api.v2.ListRunsResponse
+	32, // 32: api.v2.APIService.ListFunctionRuns:output_type -> api.v2.ListFunctionRunsResponse
+	33, // 33: api.v2.APIService.GetEventRuns:output_type -> api.v2.GetEventRunsResponse
+	34, // 34: api.v2.APIService.GetFunctionRun:output_type -> api.v2.GetFunctionRunResponse
+	35, // 35: api.v2.APIService.GetRunTrace:output_type -> api.v2.GetRunTraceResponse
+	36, // 36: api.v2.APIService.GetRunWaiting:output_type -> api.v2.GetRunWaitingResponse
+	37, // 37: api.v2.APIService.Rerun:output_type -> api.v2.RerunResponse
+	38, // 38: api.v2.APIService.CancelRun:output_type -> api.v2.CancelRunResponse
+	39, // 39: api.v2.APIService.CreateScores:output_type -> api.v2.CreateScoresResponse
+	20, // [20:40] is the sub-list for method output_type
+	0,  // [0:20] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -149,6 +154,7 @@ func file_api_v2_service_proto_init() {
 	file_api_v2_events_proto_init()
 	file_api_v2_runs_proto_init()
 	file_api_v2_trace_proto_init()
+	file_api_v2_waiting_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

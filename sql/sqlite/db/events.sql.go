@@ -78,6 +78,23 @@ func (q *Queries) DeleteInbox(ctx context.Context, internalID []byte) (int64, er
 	return result.RowsAffected()
 }
 
+const EventBefore = `-- name: EventBefore :one
+SELECT internal_id FROM events WHERE internal_id < ?1 ORDER BY internal_id DESC LIMIT 1 OFFSET ?2
+`
+
+type EventBeforeParams struct {
+	BeforeID []byte
+	Number   int64
+}
+
+// The ID so many events before another.
+func (q *Queries) EventBefore(ctx context.Context, arg EventBeforeParams) ([]byte, error) {
+	row := q.db.QueryRowContext(ctx, EventBefore, arg.BeforeID, arg.Number)
+	var internal_id []byte
+	err := row.Scan(&internal_id)
+	return internal_id, err
+}
+
 const EventExists = `-- name: EventExists :one
 SELECT 1 FROM events WHERE internal_id = ?
 `
@@ -442,14 +459,15 @@ func (q *Queries) NewestReceipt(ctx context.Context) (string, error) {
 const PageEventsByID = `-- name: PageEventsByID :many
 SELECT internal_id, received_at, event_id, event_name, event_data, event_user, event_v, event_ts
 FROM events
-WHERE internal_id < ?1 AND +received_at >= ?2 AND +received_at < ?3
-    AND (CAST(?4 AS BOOLEAN) OR NOT (event_name >= 'inngest/' AND event_name < 'inngest0'))
-    AND (CAST(?5 AS BOOLEAN) OR event_name IN (SELECT value FROM json_each(CAST(?6 AS TEXT))))
-ORDER BY internal_id DESC LIMIT ?7
+WHERE internal_id < ?1 AND internal_id >= ?2 AND +received_at >= ?3 AND +received_at < ?4
+    AND (CAST(?5 AS BOOLEAN) OR NOT (event_name >= 'inngest/' AND event_name < 'inngest0'))
+    AND (CAST(?6 AS BOOLEAN) OR event_name IN (SELECT value FROM json_each(CAST(?7 AS TEXT))))
+ORDER BY internal_id DESC LIMIT ?8
 `
 
 type PageEventsByIDParams struct {
 	BeforeID []byte
+	FromID   []byte
 	Since    string
 	Until    string
 	Internal bool
@@ -469,10 +487,11 @@ type PageEventsByIDRow struct {
 	EventTs    string
 }
 
-// Down from the cursor, whatever lies outside of the window is passed over.
+// Down from the cursor to another ID, whatever lies outside of the window is passed over.
 func (q *Queries) PageEventsByID(ctx context.Context, arg PageEventsByIDParams) ([]PageEventsByIDRow, error) {
 	rows, err := q.db.QueryContext(ctx, PageEventsByID,
 		arg.BeforeID,
+		arg.FromID,
 		arg.Since,
 		arg.Until,
 		arg.Internal,

@@ -29,6 +29,31 @@ func (q *Queries) CountEnded(ctx context.Context, arg CountEndedParams) (int64, 
 	return count, err
 }
 
+const CountFewEnded = `-- name: CountFewEnded :one
+SELECT COUNT(*) FROM trace_runs t
+WHERE t.function_id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND t.status = ?2
+    AND +t.ended_at >= ?3 AND +t.ended_at <= ?4
+`
+
+type CountFewEndedParams struct {
+	Functions string
+	Status    int64
+	Since     int64
+	Until     int64
+}
+
+func (q *Queries) CountFewEnded(ctx context.Context, arg CountFewEndedParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, CountFewEnded,
+		arg.Functions,
+		arg.Status,
+		arg.Since,
+		arg.Until,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const CountFunctionRuns = `-- name: CountFunctionRuns :one
 SELECT COUNT(*) FROM trace_runs
 WHERE function_id = ?1 AND status = ?2 AND run_id >= ?3 AND run_id <= ?4
@@ -91,6 +116,25 @@ type CountRunsOfParams struct {
 
 func (q *Queries) CountRunsOf(ctx context.Context, arg CountRunsOfParams) (int64, error) {
 	row := q.db.QueryRowContext(ctx, CountRunsOf, arg.Status, arg.First, arg.Last)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const CountSomeFunctionRuns = `-- name: CountSomeFunctionRuns :one
+SELECT COUNT(*) FROM (
+    SELECT 1 FROM trace_runs t WHERE t.function_id = ?1 AND t.status = ?2 LIMIT ?3)
+`
+
+type CountSomeFunctionRunsParams struct {
+	FunctionID string
+	Status     int64
+	Max        int64
+}
+
+// How many runs of a function have a status, up to a bound.
+func (q *Queries) CountSomeFunctionRuns(ctx context.Context, arg CountSomeFunctionRunsParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, CountSomeFunctionRuns, arg.FunctionID, arg.Status, arg.Max)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -237,6 +281,54 @@ func (q *Queries) ListEndedUp(ctx context.Context, arg ListEndedUpParams) ([]Lis
 	var items []ListEndedUpRow
 	for rows.Next() {
 		var i ListEndedUpRow
+		if err := rows.Scan(&i.RunID, &i.EndedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListFewEnded = `-- name: ListFewEnded :many
+SELECT t.run_id, t.ended_at
+FROM trace_runs t
+WHERE t.function_id IN (SELECT value FROM json_each(CAST(?1 AS TEXT))) AND t.status = ?2
+    AND +t.ended_at >= ?3 AND +t.ended_at <= ?4
+`
+
+type ListFewEndedParams struct {
+	Functions string
+	Status    int64
+	Since     int64
+	Until     int64
+}
+
+type ListFewEndedRow struct {
+	RunID   []byte
+	EndedAt int64
+}
+
+// The places of all runs of few functions that have a status and have ended in a window. Each is read.
+func (q *Queries) ListFewEnded(ctx context.Context, arg ListFewEndedParams) ([]ListFewEndedRow, error) {
+	rows, err := q.db.QueryContext(ctx, ListFewEnded,
+		arg.Functions,
+		arg.Status,
+		arg.Since,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListFewEndedRow
+	for rows.Next() {
+		var i ListFewEndedRow
 		if err := rows.Scan(&i.RunID, &i.EndedAt); err != nil {
 			return nil, err
 		}

@@ -35,13 +35,17 @@ SELECT internal_id, received_at, event_id, event_name, event_data, event_user, e
 FROM events WHERE internal_id IN (sqlc.slice('ids'));
 
 -- name: PageEventsByID :many
--- Down from the cursor, whatever lies outside of the window is passed over.
+-- Down from the cursor to another ID, whatever lies outside of the window is passed over.
 SELECT internal_id, received_at, event_id, event_name, event_data, event_user, event_v, event_ts
 FROM events
-WHERE internal_id < sqlc.arg(before_id) AND +received_at >= sqlc.arg(since) AND +received_at < sqlc.arg(until)
+WHERE internal_id < sqlc.arg(before_id) AND internal_id >= sqlc.arg(from_id) AND +received_at >= sqlc.arg(since) AND +received_at < sqlc.arg(until)
     AND (CAST(sqlc.arg(internal) AS BOOLEAN) OR NOT (event_name >= 'inngest/' AND event_name < 'inngest0'))
     AND (CAST(sqlc.arg(any_name) AS BOOLEAN) OR event_name IN (SELECT value FROM json_each(CAST(sqlc.arg(names) AS TEXT))))
 ORDER BY internal_id DESC LIMIT sqlc.arg(max);
+
+-- name: EventBefore :one
+-- The ID so many events before another.
+SELECT internal_id FROM events WHERE internal_id < sqlc.arg(before_id) ORDER BY internal_id DESC LIMIT 1 OFFSET sqlc.arg(number);
 
 -- name: PageEventsByTime :many
 -- Which events of the window they are is found in the index alone.

@@ -56,6 +56,23 @@ WHERE t.status = sqlc.arg(status) AND t.status NOT IN (0, 5, 6, 100, 200)
     AND +t.function_id IN (SELECT value FROM json_each(CAST(sqlc.arg(functions) AS TEXT)))
 ORDER BY t.ended_at, t.run_id LIMIT sqlc.arg(max);
 
+-- name: CountSomeFunctionRuns :one
+-- How many runs of a function have a status, up to a bound.
+SELECT COUNT(*) FROM (
+    SELECT 1 FROM trace_runs t WHERE t.function_id = sqlc.arg(function_id) AND t.status = sqlc.arg(status) LIMIT sqlc.arg(max));
+
+-- name: ListFewEnded :many
+-- The places of all runs of few functions that have a status and have ended in a window. Each is read.
+SELECT t.run_id, t.ended_at
+FROM trace_runs t
+WHERE t.function_id IN (SELECT value FROM json_each(CAST(sqlc.arg(functions) AS TEXT))) AND t.status = sqlc.arg(status)
+    AND +t.ended_at >= sqlc.arg(since) AND +t.ended_at <= sqlc.arg(until);
+
+-- name: CountFewEnded :one
+SELECT COUNT(*) FROM trace_runs t
+WHERE t.function_id IN (SELECT value FROM json_each(CAST(sqlc.arg(functions) AS TEXT))) AND t.status = sqlc.arg(status)
+    AND +t.ended_at >= sqlc.arg(since) AND +t.ended_at <= sqlc.arg(until);
+
 -- name: CountRunsOf :one
 SELECT COUNT(*) FROM trace_runs
 WHERE status = sqlc.arg(status) AND run_id >= sqlc.arg(first) AND run_id <= sqlc.arg(last);

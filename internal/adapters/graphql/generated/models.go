@@ -219,9 +219,9 @@ type EventsBatchConfiguration struct {
 }
 
 type EventsConnection struct {
-	Edges    []*EventsEdge   `json:"edges"`
-	PageInfo *PageInfo       `json:"pageInfo"`
-	Query    ports.EventList `json:"-"`
+	Edges    []*EventsEdge      `json:"edges"`
+	PageInfo *PageInfo          `json:"pageInfo"`
+	Query    history.EventQuery `json:"-"`
 }
 
 type EventsEdge struct {

@@ -75,6 +75,9 @@ const (
 	APIServiceGetFunctionRunProcedure = "/api.v2.APIService/GetFunctionRun"
 	// APIServiceGetRunTraceProcedure is the fully-qualified name of the APIService's GetRunTrace RPC.
 	APIServiceGetRunTraceProcedure = "/api.v2.APIService/GetRunTrace"
+	// APIServiceGetRunWaitingProcedure is the fully-qualified name of the APIService's GetRunWaiting
+	// RPC.
+	APIServiceGetRunWaitingProcedure = "/api.v2.APIService/GetRunWaiting"
 	// APIServiceRerunProcedure is the fully-qualified name of the APIService's Rerun RPC.
 	APIServiceRerunProcedure = "/api.v2.APIService/Rerun"
 	// APIServiceCancelRunProcedure is the fully-qualified name of the APIService's CancelRun RPC.
@@ -119,6 +122,9 @@ type APIServiceClient interface {
 	GetFunctionRun(context.Context, *connect.Request[v2.GetFunctionRunRequest]) (*connect.Response[v2.GetFunctionRunResponse], error)
 	// GetRunTrace returns what happened in a run, as a tree.
 	GetRunTrace(context.Context, *connect.Request[v2.GetRunTraceRequest]) (*connect.Response[v2.GetRunTraceResponse], error)
+	// GetRunWaiting says what a run waits for: its place in the queue, a limit, a time, or something from outside. It is an extension of
+	// Ingot.
+	GetRunWaiting(context.Context, *connect.Request[v2.GetRunWaitingRequest]) (*connect.Response[v2.GetRunWaitingResponse], error)
 	// Rerun starts a run again, from its beginning or from one of its steps.
 	Rerun(context.Context, *connect.Request[v2.RerunRequest]) (*connect.Response[v2.RerunResponse], error)
 	// CancelRun ends a run that is in progress.
@@ -248,6 +254,13 @@ func NewAPIServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		getRunWaiting: connect.NewClient[v2.GetRunWaitingRequest, v2.GetRunWaitingResponse](
+			httpClient,
+			baseURL+APIServiceGetRunWaitingProcedure,
+			connect.WithSchema(aPIServiceMethods.ByName("GetRunWaiting")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		rerun: connect.NewClient[v2.RerunRequest, v2.RerunResponse](
 			httpClient,
 			baseURL+APIServiceRerunProcedure,
@@ -287,6 +300,7 @@ type aPIServiceClient struct {
 	getEventRuns     *connect.Client[v2.GetEventRunsRequest, v2.GetEventRunsResponse]
 	getFunctionRun   *connect.Client[v2.GetFunctionRunRequest, v2.GetFunctionRunResponse]
 	getRunTrace      *connect.Client[v2.GetRunTraceRequest, v2.GetRunTraceResponse]
+	getRunWaiting    *connect.Client[v2.GetRunWaitingRequest, v2.GetRunWaitingResponse]
 	rerun            *connect.Client[v2.RerunRequest, v2.RerunResponse]
 	cancelRun        *connect.Client[v2.CancelRunRequest, v2.CancelRunResponse]
 	createScores     *connect.Client[v2.CreateScoresRequest, v2.CreateScoresResponse]
@@ -372,6 +386,11 @@ func (c *aPIServiceClient) GetRunTrace(ctx context.Context, req *connect.Request
 	return c.getRunTrace.CallUnary(ctx, req)
 }
 
+// GetRunWaiting calls api.v2.APIService.GetRunWaiting.
+func (c *aPIServiceClient) GetRunWaiting(ctx context.Context, req *connect.Request[v2.GetRunWaitingRequest]) (*connect.Response[v2.GetRunWaitingResponse], error) {
+	return c.getRunWaiting.CallUnary(ctx, req)
+}
+
 // Rerun calls api.v2.APIService.Rerun.
 func (c *aPIServiceClient) Rerun(ctx context.Context, req *connect.Request[v2.RerunRequest]) (*connect.Response[v2.RerunResponse], error) {
 	return c.rerun.CallUnary(ctx, req)
@@ -423,6 +442,9 @@ type APIServiceHandler interface {
 	GetFunctionRun(context.Context, *connect.Request[v2.GetFunctionRunRequest]) (*connect.Response[v2.GetFunctionRunResponse], error)
 	// GetRunTrace returns what happened in a run, as a tree.
 	GetRunTrace(context.Context, *connect.Request[v2.GetRunTraceRequest]) (*connect.Response[v2.GetRunTraceResponse], error)
+	// GetRunWaiting says what a run waits for: its place in the queue, a limit, a time, or something from outside. It is an extension of
+	// Ingot.
+	GetRunWaiting(context.Context, *connect.Request[v2.GetRunWaitingRequest]) (*connect.Response[v2.GetRunWaitingResponse], error)
 	// Rerun starts a run again, from its beginning or from one of its steps.
 	Rerun(context.Context, *connect.Request[v2.RerunRequest]) (*connect.Response[v2.RerunResponse], error)
 	// CancelRun ends a run that is in progress.
@@ -548,6 +570,13 @@ func NewAPIServiceHandler(svc APIServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	aPIServiceGetRunWaitingHandler := connect.NewUnaryHandler(
+		APIServiceGetRunWaitingProcedure,
+		svc.GetRunWaiting,
+		connect.WithSchema(aPIServiceMethods.ByName("GetRunWaiting")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	aPIServiceRerunHandler := connect.NewUnaryHandler(
 		APIServiceRerunProcedure,
 		svc.Rerun,
@@ -600,6 +629,8 @@ func NewAPIServiceHandler(svc APIServiceHandler, opts ...connect.HandlerOption) 
 			aPIServiceGetFunctionRunHandler.ServeHTTP(w, r)
 		case APIServiceGetRunTraceProcedure:
 			aPIServiceGetRunTraceHandler.ServeHTTP(w, r)
+		case APIServiceGetRunWaitingProcedure:
+			aPIServiceGetRunWaitingHandler.ServeHTTP(w, r)
 		case APIServiceRerunProcedure:
 			aPIServiceRerunHandler.ServeHTTP(w, r)
 		case APIServiceCancelRunProcedure:
@@ -677,6 +708,10 @@ func (UnimplementedAPIServiceHandler) GetFunctionRun(context.Context, *connect.R
 
 func (UnimplementedAPIServiceHandler) GetRunTrace(context.Context, *connect.Request[v2.GetRunTraceRequest]) (*connect.Response[v2.GetRunTraceResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("api.v2.APIService.GetRunTrace is not implemented"))
+}
+
+func (UnimplementedAPIServiceHandler) GetRunWaiting(context.Context, *connect.Request[v2.GetRunWaitingRequest]) (*connect.Response[v2.GetRunWaitingResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("api.v2.APIService.GetRunWaiting is not implemented"))
 }
 
 func (UnimplementedAPIServiceHandler) Rerun(context.Context, *connect.Request[v2.RerunRequest]) (*connect.Response[v2.RerunResponse], error) {
