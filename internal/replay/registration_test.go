@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,8 +60,8 @@ func excuseSyncID(field string, _ map[string]any, _, got any) bool {
 	return ok && field == "body.sync_id" && uuid.Validate(text) == nil
 }
 
-// TestPings replays what the server asks an app of its own accord. The recorder started it with createApp; here the URLs
-// are given with --sdk-url. One is an app and registers, the other is none and is pinged again and again.
+// TestPings replays what the server asks an app of its own accord, and createApp, which makes it do so. One URL is that of an app and
+// registers, the other is none and is pinged again and again.
 func TestPings(t *testing.T) {
 	t.Parallel()
 	for _, lane := range []string{"go", "ts3", "ts4"} {
@@ -79,10 +80,8 @@ func TestPings(t *testing.T) {
 				}
 			}
 			nested := make(chan []mismatch, 100)
-			started := make(chan struct{})
 			app.mu.Lock()
 			app.onPing = func(path string) (answer, error) {
-				<-started
 				one, ok := recorded[path]
 				if !ok {
 					return answer{status: http.StatusNotFound}, fmt.Errorf("ping of %s is not in the recording", path)
@@ -97,9 +96,8 @@ func TestPings(t *testing.T) {
 				return answer{status: one.response.Status, body: one.response.Body, header: appHeaders(one.response.Headers)}, nil
 			}
 			app.mu.Unlock()
-			app.srv = startServer(t, "--no-poll", "--poll-interval", "1",
-				"--sdk-url", "http://127.0.0.1:"+portOf(app.addr)+"/api/reg", "--sdk-url", "http://127.0.0.1:"+portOf(app.addr)+"/not-an-app")
-			close(started)
+			app.srv = startServer(t, "--no-poll", "--poll-interval", "1")
+			created := createApps(t, app, rec, rw)
 			if err := poll(t.Context(), 20*time.Second, func() error {
 				if reg, none := len(app.pinged("/api/reg")), len(app.pinged("/not-an-app")); reg < 1 || none < 2 {
 					return fmt.Errorf("the app was pinged %d times, the other URL %d times", reg, none)
@@ -112,8 +110,37 @@ func TestPings(t *testing.T) {
 			if registered := len(app.pinged("/api/reg")); registered > 1 {
 				t.Logf("the registered app was pinged %d times", registered)
 			}
-			judge(t, rec.name, append(found, <-nested...))
+			judge(t, rec.name, slices.Concat(found, created, <-nested))
 		})
+	}
+}
+
+// createApps names the recorded URLs to the server, as the recorder did.
+func createApps(t *testing.T, app *fakeApp, rec *recording, rw *rewriter) []mismatch {
+	t.Helper()
+	var found []mismatch
+	sent := 0
+	rec.all(func(one *exchange) {
+		if one.request.Dir != "client->server" {
+			return
+		}
+		sent++
+		cmp := &comparer{where: fmt.Sprintf("createApp %d", one.number), excuse: excuseUnnamed(app.addr)}
+		want := one.response
+		want.Body = rw.text(want.Body)
+		cmp.exchange(t.Context(), app.srv, rw, one.request, one.request.Path, rw.text(one.request.Body), want)
+		found = append(found, cmp.found...)
+	})
+	if sent != 2 {
+		t.Errorf("%d apps were created, want 2", sent)
+	}
+	return found
+}
+
+// excuseUnnamed accepts the ID of an app without a name, which is made of its URL, and so of its port.
+func excuseUnnamed(addr string) func(field string, parent map[string]any, want, got any) bool {
+	return func(field string, parent map[string]any, _, got any) bool {
+		return field == "body.data.createApp.id" && parent["name"] == "" && got == uuid5("http://localhost:"+portOf(addr)+"/not-an-app")
 	}
 }
 
