@@ -203,7 +203,7 @@ func (w *World) invoked() {
 		least, most := 0, 1
 		switch {
 		case in.fn.Settings.Debounce != nil:
-			most = in.asked
+			most = len(found) // each call is debounced anew, and each rerun of it
 		case !in.told.IsZero():
 			least = 1
 		case in.lost == 0:
