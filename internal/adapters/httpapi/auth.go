@@ -15,7 +15,9 @@ import (
 
 // requireSigningKey lets requests through that carry a signing key or its hash, or are of a session. A request that names a key is
 // judged by the key alone. Spec 04 §3.1. Wrong keys are counted; a right one is let through however many wrong ones came from its address.
-func (a *api) requireSigningKey(next echo.HandlerFunc) echo.HandlerFunc { return a.keyed(next, a.tooManyWrong) }
+func (a *api) requireSigningKey(next echo.HandlerFunc) echo.HandlerFunc {
+	return a.keyed(next, a.tooManyWrong)
+}
 
 // keyed is requireSigningKey, with what is done about a wrong key: true when it has answered.
 func (a *api) keyed(next echo.HandlerFunc, wrong func(echo.Context) bool) echo.HandlerFunc {
