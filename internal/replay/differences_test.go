@@ -69,7 +69,6 @@ var differences = append([]difference{
 	{recording: "35-durable-endpoint.*", where: "graphql *", field: "*", reason: endpointTraces},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.metadata.request inngest.*timing", got: `(absent)`, reason: noTiming},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace.metadata.run inngest.usage", reason: noTiming},
-	{recording: "25-ai-infer.*", where: "graphql *run trace preview=true", field: "trace/step *.metadata.step_attempt inngest.*", got: `(absent)`, reason: noAIMetadata},
 	{recording: "*", where: "graphql *run trace *", field: "body.data.run.eventName", want: `null`, reason: namesTold},
 	{recording: "36-defer.*", where: "graphql *run trace *", field: "body.data.run.isDeferred", want: `false`, got: `true`, reason: namesTold},
 	{recording: "*", where: "graphql *run trace *", field: "body.data.run.output*", reason: completeOutput},
@@ -86,7 +85,6 @@ var differences = append([]difference{
 	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*", want: `(absent)`, reason: oneHistory},
 	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*", got: `(absent)`, reason: oneHistory},
 	{recording: "*", where: "graphql *span output", field: "answer", want: `200`, reason: oneHistory},
-	{recording: "25-ai-infer.*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.input", got: "null", reason: noAIMetadata},
 	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.input", want: `null`, reason: oneRow},
 	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data.json number text", reason: exactNumbers},
 	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data*", reason: unwrapped},
@@ -166,7 +164,6 @@ const (
 	realStatus     = "errors of GET under /v1 have their real status"
 
 	noTiming       = "where the time of a request went is not written into each trace, nor counted in its usage"
-	noAIMetadata   = "of a step that asks a model only the output is told: not the input, nor tokens and costs"
 	namesTold      = "eventName and isDeferred of a single run are told"
 	ownAI          = "hasAI is true for runs that asked a model, not for outputs that look like an answer of one"
 	rootNamed      = "the span of a run is named Run, its end Finalization, whatever its last op was"
