@@ -68,9 +68,7 @@ var differences = slices.Concat(differencesOfCases, differencesOfRuns, legacyDif
 	{recording: "35-durable-endpoint.ts4", where: "POST *", field: "header Content-Type", want: "application/json", reason: jsonType},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.metadata.request inngest.*timing", got: `(absent)`, reason: noTiming},
 	{recording: "*", where: "graphql *run trace preview=true", field: "trace.metadata.run inngest.usage", reason: noTiming},
-	{recording: "25-ai-infer.*", where: "graphql *run trace preview=true", field: "trace/step *.metadata.step_attempt inngest.*", got: `(absent)`, reason: noAIMetadata},
 	{recording: "36-defer.*", where: "graphql *run trace *", field: "body.data.run.isDeferred", want: `false`, got: `true`, reason: namesTold},
-	{recording: "25-ai-infer.*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.input", got: "null", reason: noAIMetadata},
 	{recording: "http-cases", where: "event-api: array, second element bad", field: "body.ids[0]", reason: allOrNone},
 	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: noEnd},
 	{recording: "http-cases", where: "event-api: reserved in batch after a good one", field: "body.ids[0]", reason: allOrNone},
@@ -140,7 +138,6 @@ const (
 
 	completeOutput = "the output of a run that a RunComplete op ended is shown; the reference shows an empty text"
 	noTiming       = "where the time of a request went is not written into each trace, nor counted in its usage"
-	noAIMetadata   = "of a step that asks a model only the output is told: not the input, nor tokens and costs"
 	namesTold      = "eventName and isDeferred of a single run are told"
 	ownAI          = "hasAI is true for runs that asked a model, not for outputs that look like an answer of one"
 	rootNamed      = "the span of a run is named Run, its end Finalization, whatever its last op was"

@@ -76,6 +76,7 @@ func byKind(list any) map[string]any {
 		object, _ := entry.(map[string]any)
 		scope, _ := object["scope"].(string)
 		kind, _ := object["kind"].(string)
+		delete(member(object, "values"), "latency_ms") // absent when it is nothing
 		named[scope+" "+kind] = object["values"]
 	}
 	return named

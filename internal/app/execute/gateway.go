@@ -31,9 +31,11 @@ func (x *Executor) fetch(ctx context.Context, s run.State, op sdk.Op, last bool)
 	if err != nil {
 		return gateway.Refused(op.Op, err), run.Exchange{}, nil
 	}
+	began := x.clock.Now()
 	response, err := x.relayed(ctx, s, request)
 	if err != nil {
 		return gateway.Outcome{}, run.Exchange{}, err
 	}
-	return request.Outcome(response, last), run.Exchange{Status: response.Status, Size: len(response.Body)}, nil
+	exchange := run.Exchange{Status: response.Status, Size: len(response.Body), Metadata: request.Describe(response, x.clock.Now().Sub(began))}
+	return request.Outcome(response, last), exchange, nil
 }

@@ -28,6 +28,8 @@ type Request struct {
 	Header map[string]string
 	// Body is sent as it is; nil for none.
 	Body []byte
+	// Format is how an inference's provider is spoken to, such as "openai-chat"; empty for a fetch.
+	Format string
 	// Publish asks to relay the response while it arrives; nil when nobody does.
 	Publish *Publish
 	// Secret is the key that Header or URL carry, as the app gave it; empty for none. See Redact.
@@ -82,14 +84,14 @@ func (r *Request) decodeInference(members *options) error {
 	}
 	r.Publish = members.publish()
 	r.Secret = members.text("auth_key")
-	format := members.text("format")
+	r.Format = members.text("format")
 	if members.err != nil {
 		return members.err
 	}
 	if _, given := r.Header["Content-Type"]; !given {
 		r.Header["Content-Type"] = "application/json"
 	}
-	return r.authorize(format)
+	return r.authorize()
 }
 
 // decodeFetch reads the options of step.fetch.
@@ -102,15 +104,15 @@ func (r *Request) decodeFetch(members *options) error {
 	return members.err
 }
 
-// authorize adds the key in the way of the provider's format. A header that the app wrote itself stays as it is.
-func (r *Request) authorize(format string) error {
+// authorize adds the key in the way of the provider. A header that the app wrote itself stays as it is.
+func (r *Request) authorize() error {
 	if r.Secret == "" {
 		return nil
 	}
 	if !validHeaderValue(r.Secret) {
 		return &InvalidError{"opts.auth_key", "has characters that no header can carry"}
 	}
-	switch format {
+	switch r.Format {
 	case "gemini":
 		r.URL = withQueryKey(r.URL, r.Secret)
 	case "anthropic":

@@ -27,27 +27,27 @@ func TestDecode(t *testing.T) {
 		},
 		"unknown format": {
 			inference(`{"url":"https://a.test/v1","format":"grok","auth_key":"k1"}`),
-			Request{Method: "POST", URL: "https://a.test/v1", Secret: "k1", Header: map[string]string{"Content-Type": jsonType, "Authorization": "Bearer k1"}},
+			Request{Format: "grok", Method: "POST", URL: "https://a.test/v1", Secret: "k1", Header: map[string]string{"Content-Type": jsonType, "Authorization": "Bearer k1"}},
 		},
 		"anthropic": {
 			inference(`{"url":"https://a.test/v1","format":"anthropic","auth_key":"k1","headers":{"anthropic-version":"2023"},"body":null}`),
-			Request{Method: "POST", URL: "https://a.test/v1", Secret: "k1", Header: map[string]string{"Content-Type": jsonType, "X-Api-Key": "k1", "Anthropic-Version": "2023"}},
+			Request{Format: "anthropic", Method: "POST", URL: "https://a.test/v1", Secret: "k1", Header: map[string]string{"Content-Type": jsonType, "X-Api-Key": "k1", "Anthropic-Version": "2023"}},
 		},
 		"gemini": {
 			inference(`{"url":"https://a.test/v1","format":"gemini","auth_key":"k 1"}`),
-			Request{Method: "POST", URL: "https://a.test/v1?key=k+1", Secret: "k 1", Header: map[string]string{"Content-Type": jsonType}},
+			Request{Format: "gemini", Method: "POST", URL: "https://a.test/v1?key=k+1", Secret: "k 1", Header: map[string]string{"Content-Type": jsonType}},
 		},
 		"gemini keeps the query as it is": {
 			inference(`{"url":"https://a.test/v1?b=%20&a=1","format":"gemini","auth_key":"k1"}`),
-			Request{Method: "POST", URL: "https://a.test/v1?b=%20&a=1&key=k1", Secret: "k1", Header: map[string]string{"Content-Type": jsonType}},
+			Request{Format: "gemini", Method: "POST", URL: "https://a.test/v1?b=%20&a=1&key=k1", Secret: "k1", Header: map[string]string{"Content-Type": jsonType}},
 		},
 		"gemini replaces a key": {
 			inference(`{"url":"https://a.test/v1?key=old&a=1","format":"gemini","auth_key":"k1"}`),
-			Request{Method: "POST", URL: "https://a.test/v1?a=1&key=k1", Secret: "k1", Header: map[string]string{"Content-Type": jsonType}},
+			Request{Format: "gemini", Method: "POST", URL: "https://a.test/v1?a=1&key=k1", Secret: "k1", Header: map[string]string{"Content-Type": jsonType}},
 		},
 		"bedrock": {
 			inference(`{"url":"https://a.test/v1","format":"bedrock","auth_key":"AWS4 x=y"}`),
-			Request{Method: "POST", URL: "https://a.test/v1", Secret: "AWS4 x=y", Header: map[string]string{"Content-Type": jsonType, "Authorization": "AWS4 x=y"}},
+			Request{Format: "bedrock", Method: "POST", URL: "https://a.test/v1", Secret: "AWS4 x=y", Header: map[string]string{"Content-Type": jsonType, "Authorization": "AWS4 x=y"}},
 		},
 		"no key, no header": {
 			inference(`{"url":"http://a.test","auth_key":"","headers":{"api-key":"own"}}`),

@@ -88,6 +88,8 @@ type Exchange struct {
 	// Header holds the headers of the response by canonical name, Size is the length of its body.
 	Header map[string]string
 	Size   int
+	// Metadata is what else is told of a request that was made for a step: a JSON object of metadata by kind, nil for none.
+	Metadata json.RawMessage
 }
 
 func (Due) input()             {}

@@ -16,6 +16,15 @@ func TestOp_About(t *testing.T) {
 			t.Errorf("%s: %s %s", opts, kind, input)
 		}
 	}
+	for opts, want := range map[string]string{`{"body":{"a":1},"input":null}`: `{"a":1}`, `{"input":[2],"body":{"a":1}}`: `[2]`, `{"body":null}`: ""} {
+		asks, fetches := Op{Op: OpAIGateway, Opts: json.RawMessage(opts)}, Op{Op: OpGateway, Opts: json.RawMessage(`{"body":"x"}`)}
+		if _, input := asks.About(); string(input) != want {
+			t.Errorf("%s: %s", opts, input)
+		}
+		if _, input := fetches.About(); input != nil {
+			t.Errorf("a fetch: %s", input)
+		}
+	}
 }
 
 func TestOp_TimingThatCannotBeReadIsLeftOut(t *testing.T) {

@@ -210,20 +210,28 @@ func (op *Op) parseUserland(value json.RawMessage) error {
 }
 
 // About is what opts says of a step for people to see: the kind that the SDK gives it, such as "step.ai.wrap", and its
-// arguments, a raw JSON value; empty what is absent.
+// arguments, or what it asks a model, a raw JSON value; empty what is absent.
 func (op *Op) About() (kind string, input json.RawMessage) {
 	if len(op.Opts) == 0 || op.Opts[0] != '{' {
 		return "", nil
 	}
+	var body json.RawMessage
 	_ = eachMember(op.Opts, func(name string, value json.RawMessage) error {
 		switch name {
 		case "type":
 			kind = textOf(value)
 		case "input":
 			input = notNull(value)
+		case "body":
+			if op.Op == OpAIGateway {
+				body = notNull(value)
+			}
 		}
 		return nil
 	})
+	if input == nil {
+		input = body
+	}
 	return kind, input
 }
 

@@ -3,6 +3,7 @@ package trace
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/ingothq/ingot/internal/domain/metadata"
@@ -52,6 +53,19 @@ func (g *group) value() (Metadata, bool) {
 		return Metadata{}, false
 	}
 	return Metadata{Scope: scopeName(scope), Kind: kind, Values: folded[0].Values, UpdatedAt: folded[0].UpdatedAt}, true
+}
+
+// told is the metadata that the row of an attempt itself has.
+func (g *group) told() []Metadata {
+	var kinds map[string]metadata.Values
+	if json.Unmarshal(g.attrs.object(KeyMetadata), &kinds) != nil {
+		return nil
+	}
+	var list []Metadata
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		list = append(list, Metadata{Scope: "step_attempt", Kind: kind, Values: kinds[kind], UpdatedAt: g.attrs.at(KeyEndedAt)})
+	}
+	return list
 }
 
 // scopeName is a scope that clients know.

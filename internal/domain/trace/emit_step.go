@@ -322,6 +322,7 @@ func (e *emitter) requested(id string, status Status, output json.RawMessage) {
 	a := newAttributes(wholeBytes)
 	a.status(status)
 	a.at(KeyEndedAt, e.now)
+	a.text(KeyMetadata, string(e.exchange.Metadata))
 	e.request(a, e.callStart())
 	a.number(KeyAttempt, e.job.Attempt)
 	if e.exchange.Status != 0 {

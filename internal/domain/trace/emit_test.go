@@ -404,9 +404,9 @@ func TestAdvanced(t *testing.T) {
 			check(t, w.do(job, run.Gatewayed{Job: job, Failure: &sdk.Failure{Text: "no", Name: "Error", Engine: true}, CalledAt: w.now, Now: w.now, Limits: run.DefaultLimits}), status,
 				"executor.step "+trace.AttemptID("s", 0)+` Errored +1000..1000 dynamic.status=Errored step.attempt=0 out {"error":{"error":"no","name":"Error","message":"{\"error\":{\"error\":\"no\",\"name\":\"Error\",\"message\":\"no\"}}"}}`)
 			job = w.the(run.KindGateway)
-			rows := w.do(job, run.Gatewayed{Job: job, Memo: json.RawMessage(`{"data":{"a":1}}`), CalledAt: w.now, Now: w.now.Add(time.Second), Limits: run.DefaultLimits, Exchange: run.Exchange{Status: 200, Size: 5}})
-			check(t, rows, append(status, trace.KeyGatewayStatusCode, trace.KeyGatewayOutputSize, trace.KeyStepName, trace.KeyStepOp),
-				"executor.step "+step+` Completed +1000..2000 dynamic.status=Completed step.attempt=1 step.gateway.response.status_code=200 step.gateway.response.output_size_bytes=5 step.name=ask step.op=AIGateway out {"data":{"a":1}}`)
+			rows := w.do(job, run.Gatewayed{Job: job, Memo: json.RawMessage(`{"data":{"a":1}}`), CalledAt: w.now, Now: w.now.Add(time.Second), Limits: run.DefaultLimits, Exchange: run.Exchange{Status: 200, Size: 5, Metadata: json.RawMessage(`{"k":{"a":1}}`)}})
+			check(t, rows, append(status, trace.KeyMetadata, trace.KeyGatewayStatusCode, trace.KeyGatewayOutputSize, trace.KeyStepName, trace.KeyStepOp),
+				"executor.step "+step+` Completed +1000..2000 dynamic.status=Completed step.attempt=1 ingot.metadata={"k":{"a":1}} step.gateway.response.status_code=200 step.gateway.response.output_size_bytes=5 step.name=ask step.op=AIGateway out {"data":{"a":1}}`)
 			if !rows[0].AI {
 				t.Error("no model is asked")
 			}

@@ -19,6 +19,7 @@ const (
 	KeySessions           = "_inngest.event.sessions" // j
 	KeyEventName          = "_inngest.event.trigger.name"
 	KeyCallStartedAt      = "_inngest.ingot.call.started_at" // t
+	KeyMetadata           = "_inngest.ingot.metadata"        // j
 	KeyFunctionOutput     = "_inngest.is.function.output"    // b
 	KeyGroupID            = "_inngest.job.group.id"
 	KeyJobID              = "_inngest.job.id"

@@ -103,6 +103,7 @@ func recordOf(g *group) *record {
 		input: g.inputRow, output: g.outputRow, queued: a.at(KeyQueuedAt), scheduled: a.at(KeyScheduledAt),
 		started: a.at(KeyStartedAt), response: g.response(), metadata: g.metadata,
 	}
+	r.metadata = append(r.metadata, g.told()...)
 	r.attempt, _ = a.number(KeyAttempt)
 	r.attempt = max(r.attempt, 0)
 	r.maxAttempts, _ = a.number(KeyMaxAttempts)

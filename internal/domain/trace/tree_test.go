@@ -570,6 +570,22 @@ func TestTree_Metadata(t *testing.T) {
 	}
 }
 
+// TestTree_MetadataOfTheRow is that which a request for a step has told.
+func TestTree_MetadataOfTheRow(t *testing.T) {
+	t.Parallel()
+	root, err := Tree([]Span{rootRow(), stepRow(StepID(step1), step1, "ask", Completed, 5, 9, 0, "j", "ingot.metadata", `{"inngest.http":{"b":2},"inngest.ai":{"a":1}}`)}, Live{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Metadata{
+		{Scope: "step_attempt", Kind: "inngest.ai", Values: metadata.Values{"a": json.RawMessage("1")}, UpdatedAt: at(9)},
+		{Scope: "step_attempt", Kind: "inngest.http", Values: metadata.Values{"b": json.RawMessage("2")}, UpdatedAt: at(9)},
+	}
+	if diff := cmp.Diff(want, root.Children[0].Metadata); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // FuzzTree gives rows of any kind to both trees: no panic, and texts that are JSON.
 func FuzzTree(f *testing.F) {
 	f.Add(`{"_inngest.started_at":"1","_inngest.step.attempt":-1}`, "executor.step", "a", "b", "Completed")
