@@ -39,7 +39,6 @@ var spanDifferences = []difference{
 	{recording: "30-checkpoint-errors.ts*", where: spanTraces, field: "trace/step bad .stepOp", want: `null`, got: `"RUN"`, reason: sameStep},
 	{recording: "30-checkpoint-errors.ts*", where: spanTraces, field: "trace/step bad .stepType", want: `""`, got: `"RUN"`, reason: sameStep},
 	{recording: "30-checkpoint-errors.ts*", where: spanTraces, field: "trace/step bad .stepInfo", want: `null`, got: runInfo, reason: sameStep},
-	{recording: "25-ai-infer.*", where: spanTraces, field: "trace.metadata.run inngest.usage.metadata_bytes", reason: "it is the size of what is told, times among it", timing: true},
 	{recording: "23-cancel-on.ts4", where: "graphql *run trace *", field: "body.data.run.hasAI", want: `true`, got: `false`, reason: ownAI},
 	{recording: "26-step-fetch.ts3", where: "graphql *run trace *", field: "body.data.run.hasAI", want: `true`, got: `false`, reason: ownAI},
 	{recording: "28-checkpoint-buffered.go", where: "graphql *run trace *", field: "body.data.run.hasAI", want: `true`, got: `false`, reason: ownAI},

@@ -41,7 +41,7 @@ func spanTree(span map[string]any) *spanNode {
 		case slices.Contains(presentMembers, name):
 			node.fields[name] = value != nil
 		case name == "metadata":
-			node.fields[name] = byKind(value)
+			node.fields[name] = byKind(withoutMeasures(value))
 		case name == "response":
 			node.fields[name] = withoutTransport(value)
 		default:
@@ -51,6 +51,17 @@ func spanTree(span map[string]any) *spanNode {
 	node.clocked = span["scheduledAt"] == nil && span["groupID"] == nil && span["response"] == nil && span["stepID"] != nil && span["stepType"] != "" &&
 		!node.hasAttempts()
 	return node
+}
+
+// withoutMeasures takes out of metadata what is measured and may be absent: how long an answer took, and the size of all, times among it.
+func withoutMeasures(list any) any {
+	entries, _ := list.([]any)
+	for _, entry := range entries {
+		values := member(entry, "values")
+		delete(values, "latency_ms")
+		delete(values, "metadata_bytes")
+	}
+	return list
 }
 
 // instant reads a time, zero for none.
@@ -76,7 +87,6 @@ func byKind(list any) map[string]any {
 		object, _ := entry.(map[string]any)
 		scope, _ := object["scope"].(string)
 		kind, _ := object["kind"].(string)
-		delete(member(object, "values"), "latency_ms") // absent when it is nothing
 		named[scope+" "+kind] = object["values"]
 	}
 	return named
