@@ -75,8 +75,8 @@ func (e *emitter) errored(op *sdk.Op) {
 func (e *emitter) worked(op *sdk.Op, id string, status Status, output json.RawMessage) {
 	s := e.span(NameStep, id, status)
 	started, ended := e.callStart(), e.now
-	if e.checkpoint && !op.StartedAt.IsZero() && !op.EndedAt.After(e.now) {
-		started, ended = op.StartedAt, op.EndedAt
+	if created := time.UnixMilli(int64(e.state.ID.Time())); e.checkpoint && !op.StartedAt.Before(created) && !op.EndedAt.After(e.now) {
+		started, ended = op.StartedAt, op.EndedAt // as far as it can be, for the app's clock is another one
 	}
 	s.Start, s.Output = started, shown(output)
 	kind, input := op.About()
@@ -85,6 +85,7 @@ func (e *emitter) worked(op *sdk.Op, id string, status Status, output json.RawMe
 	a.yes(KeyCheckpoint, e.checkpoint)
 	a.status(status)
 	a.at(KeyEndedAt, ended)
+	e.timing(a, KeyTiming)
 	e.request(a, started)
 	a.number(KeyAttempt, e.job.Attempt)
 	e.step(a, op, kind, extras{})
@@ -257,6 +258,7 @@ func (e *emitter) waiting(op *sdk.Op, dynamic, id string, status Status, x extra
 	s.Input, s.AI = input, isAI(op.Op, kind)
 	a := newAttributes(wholeBytes + e.headerBytes())
 	a.status(status)
+	e.planTiming(a, status)
 	a.plain(KeyGroupID, e.group())
 	a.text(KeyJobID, e.job.ID)
 	a.at(KeyQueuedAt, e.now)

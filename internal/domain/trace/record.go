@@ -28,7 +28,11 @@ type record struct {
 	queued, scheduled, started, ended time.Time
 	response                          *Response
 	metadata                          []Metadata
-	below                             []*group
+	// checkpoint says that the app saved it during a call.
+	checkpoint bool
+	// came is what is told of the call that came to it without working on it; nil for none.
+	came  *called
+	below []*group
 }
 
 // entry is what clients see as one thing: all attempts of a step, or of a call.
@@ -85,6 +89,7 @@ func tell(rows []Span, live Live) (*story, error) {
 	if last := s.lastCall(records); last != nil {
 		records = append(records, last)
 	}
+	giveTimings(records)
 	s.group(records)
 	s.adopt()
 	s.addLive()
@@ -100,7 +105,7 @@ func recordOf(g *group) *record {
 		id: g.id, step: a.text(KeyStepID), job: a.text(KeyJobID), group: a.text(KeyGroupID), requests: g.requests,
 		op: a.text(KeyStepOp), status: g.status, name: a.text(KeyStepName), runType: a.text(KeyStepRunType), row: g,
 		input: g.inputRow, output: g.outputRow, queued: a.at(KeyQueuedAt), scheduled: a.at(KeyScheduledAt),
-		started: a.at(KeyStartedAt), response: g.response(), metadata: g.metadata,
+		started: a.at(KeyStartedAt), response: g.response(),
 	}
 	r.attempt, _ = a.number(KeyAttempt)
 	r.attempt = max(r.attempt, 0)
@@ -113,6 +118,7 @@ func recordOf(g *group) *record {
 			r.ended = millisecond(g.end)
 		}
 	}
+	r.checkpoint, _ = a.flag(KeyCheckpoint)
 	switch g.name {
 	case NameNonStep:
 		r.final = true
@@ -120,6 +126,8 @@ func recordOf(g *group) *record {
 		r.final, _ = a.flag(KeyFunctionOutput)
 		r.call = !r.final && r.step == ""
 	}
+	r.metadata = slices.Clone(g.metadata)
+	r.timed(a)
 	for _, below := range g.down {
 		r.below = append(r.below, unwrap(below)...)
 	}
@@ -192,10 +200,12 @@ func (s *story) lastCall(records []*record) *record {
 			attempt = max(attempt, r.attempt+1)
 		}
 	}
-	return &record{
+	r := &record{
 		id: NonStepID(group, attempt), job: a.text(KeyJobID), group: group, attempt: attempt, status: s.root.status,
 		final: true, row: s.root, output: s.root.outputRow, queued: started, scheduled: started, started: started, ended: s.ended(), response: s.root.response(),
 	}
+	r.timed(a)
+	return r
 }
 
 // group puts the attempts of one thing together.
@@ -223,6 +233,7 @@ func (s *story) group(records []*record) {
 	for _, e := range s.entries { // that it was planned is not an attempt
 		if planned := e.records[0]; len(e.records) > 1 && planned.status == Queued {
 			e.records = e.records[1:]
+			e.records[0].metadata = append(e.records[0].metadata, planned.metadata...)
 		}
 	}
 }
