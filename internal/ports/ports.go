@@ -266,6 +266,8 @@ type Queue interface {
 	// Jobs returns what the queue knows of jobs of a run, in the order in which they are named. Those that it does not have, because
 	// they are done, dropped or parked, are left out.
 	Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]QueuedJob, error)
+	// Begun returns the runs whose first job is in hand, and since when. It costs what is in hand, however much is queued.
+	Begun(ctx context.Context) (map[ulid.ULID]time.Time, error)
 }
 
 // JobWaiting is why a job waits.

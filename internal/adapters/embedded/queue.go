@@ -242,7 +242,7 @@ func (q *queue) handOut(c *cell, n *needs) *item {
 		c.group.cells.fix(c)
 	}
 	q.token++
-	it.state, it.token = itemLeased, q.token
+	it.state, it.token, it.order = itemLeased, q.token, 0
 	it.generation++
 	q.held[it] = n.steps
 	if c.class == classFirst && (c.keys.Run != nil || n.throttle != nil) {
@@ -371,6 +371,22 @@ func (q *queue) Generation(ctx context.Context, run ulid.ULID, job string) (int,
 	return int(it.generation), nil
 }
 
+// Begun implements ports.Queue.
+func (q *queue) Begun(ctx context.Context) (map[ulid.ULID]time.Time, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	begun := map[ulid.ULID]time.Time{}
+	for it := range q.held {
+		if it.taken() && it.kind.kind() == run.KindStart {
+			begun[it.run] = fromNanos(it.order)
+		}
+	}
+	return begun, nil
+}
+
 // Jobs implements ports.Queue.
 func (q *queue) Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]ports.QueuedJob, error) {
 	if ctx.Err() != nil {
@@ -386,7 +402,7 @@ func (q *queue) Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]ports
 		}
 		job := ports.QueuedJob{}
 		job.ID, job.RunID, job.At, job.Attempt = id, run, fromNanos(it.due), int(it.attempt)
-		if it.state == itemLeased || it.state == itemSettling {
+		if it.taken() {
 			job.Since = fromNanos(it.order)
 		}
 		known, payloads = append(known, job), append(payloads, it.payload)

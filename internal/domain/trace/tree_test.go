@@ -202,16 +202,16 @@ var trees = map[string]struct {
 	},
 	"a first call in hand": {
 		rows: []Span{rootRow()}, live: Live{Jobs: []LiveJob{{ID: "j", At: at(1), Since: at(4)}}},
-		want:   []string{"Run QUEUED -..-", "  Execution RUNNING 4..-"},
-		legacy: []string{"acme-hello QUEUED -..-", "  execute RUNNING 4..-"},
+		want:   []string{"Run RUNNING 4..-", "  Execution RUNNING 4..-"},
+		legacy: []string{"acme-hello RUNNING 4..-", "  execute RUNNING 4..-"},
 	},
 	"steps that are planned, in hand and queued, and a request": {
 		rows: []Span{
 			rootRow(), planned(step1, "one", 5), planned(step2, "two", 5),
 		},
 		live:   Live{Jobs: []LiveJob{{ID: "j", Step: step1, Name: "one", At: at(5), Since: at(7)}, {ID: "k", Step: step2, Name: "two", At: at(5)}, {ID: "g", Step: "gateway", Name: "ask", Gateway: true, At: at(9)}, {ID: "x", Step: "other", Name: "more", At: at(10)}}},
-		want:   []string{"Run QUEUED -..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
-		legacy: []string{"acme-hello QUEUED -..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
+		want:   []string{"Run RUNNING 7..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
+		legacy: []string{"acme-hello RUNNING 7..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
 	},
 	"a planned step whose attempt failed": {
 		rows: []Span{rootRow(), planned(step2, "two", 5), stepRow(AttemptID(step2, 0), step2, "two", Errored, 7, 9, 0, "j")},

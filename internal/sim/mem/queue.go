@@ -6,6 +6,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -179,6 +180,22 @@ func (b *Backend) Jobs(ctx context.Context, run ulid.ULID, ids []string) ([]port
 		}
 	}
 	return known, nil
+}
+
+// Begun implements ports.Queue.
+func (b *Backend) Begun(ctx context.Context) (map[ulid.ULID]time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	begun := map[ulid.ULID]time.Time{}
+	for _, j := range b.jobs {
+		if j.token != 0 && !j.parked && j.Kind == run.KindStart {
+			begun[j.RunID] = j.since
+		}
+	}
+	return begun, nil
 }
 
 // before orders jobs that are due: the function that was served longest ago first, then the lowest score, then the job due longest.
