@@ -213,6 +213,9 @@ func (e *emitter) began(op *sdk.Op) {
 			return
 		}
 	}
+	if slices.Contains(e.t.Begun, op.ID) {
+		e.waiting(op, StepID(op.ID), PlannedID(op.ID), Running, extras{})
+	}
 }
 
 // sleepMS is from the one instant to the other as milliseconds see them: a time that is kept is cut to the millisecond, and from what is left
@@ -257,6 +260,7 @@ func (e *emitter) waiting(op *sdk.Op, dynamic, id string, status Status, x extra
 	kind, input := op.About()
 	s.Input, s.AI = input, isAI(op.Op, kind)
 	a := newAttributes(wholeBytes + e.headerBytes())
+	a.yes(KeyCheckpoint, e.checkpoint)
 	a.status(status)
 	e.planTiming(a, status)
 	a.plain(KeyGroupID, e.group())

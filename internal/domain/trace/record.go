@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 // record is one attempt of something that a run did: of a step, of a wait, or of a call outside of steps. Both trees are made of records,
@@ -230,12 +232,22 @@ func (s *story) group(records []*record) {
 		}
 		e.records = append(e.records, r)
 	}
-	for _, e := range s.entries { // that it was planned is not an attempt
-		if planned := e.records[0]; len(e.records) > 1 && planned.status == Queued {
-			e.records = e.records[1:]
-			e.records[0].metadata = append(e.records[0].metadata, planned.metadata...)
-		}
+	for _, e := range s.entries {
+		e.leavePlan()
 	}
+}
+
+// leavePlan takes out that something was planned, which is not an attempt, when there are attempts.
+func (e *entry) leavePlan() {
+	at := slices.IndexFunc(e.records, func(r *record) bool {
+		return r.status == Queued || r.op == string(sdk.OpStepPlanned) && !r.status.Ended()
+	})
+	if at < 0 || len(e.records) == 1 {
+		return
+	}
+	planned := e.records[at]
+	e.records = slices.Delete(e.records, at, at+1)
+	e.records[0].metadata = append(e.records[0].metadata, planned.metadata...)
 }
 
 // adopt gives attempts of a call that failed outside of steps to the step that the call came to in the end.

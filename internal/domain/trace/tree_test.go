@@ -213,6 +213,20 @@ var trees = map[string]struct {
 		want:   []string{"Run RUNNING 7..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
 		legacy: []string{"acme-hello RUNNING 7..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
 	},
+	"a step that the app has begun, and one that failed then": {
+		rows: []Span{
+			rootRow(), begun(step1, "one", 5), begun(step2, "two", 8), stepRow(AttemptID(step2, 0), step2, "two", Errored, 7, 9, 0, "j"),
+		},
+		want: []string{"Run QUEUED -..-", "  one RUNNING RUN 5..-", "  two FAILED RUN 7..9 >ff7c7edddfd05741 206"},
+		legacy: []string{
+			"acme-hello QUEUED -..-", "  one RUNNING RUN 5..-", "  two RUNNING RUN 7..-", "    Attempt 0 FAILED RUN 7..9 >ff7c7edddfd05741", "    Attempt 1 QUEUED #1 -..-",
+		},
+	},
+	"a step that the app had begun when its run ended": {
+		rows:   []Span{rootRow(), begun(step1, "one", 5), rootEnds(Cancelled, 20)},
+		want:   []string{"Run CANCELLED 2..20", "  one CANCELLED RUN 5..20"},
+		legacy: []string{"acme-hello CANCELLED 2..20", "  one CANCELLED RUN 5..20"},
+	},
 	"a planned step whose attempt failed": {
 		rows: []Span{rootRow(), planned(step2, "two", 5), stepRow(AttemptID(step2, 0), step2, "two", Errored, 7, 9, 0, "j")},
 		want: []string{"Run QUEUED -..-", "  two FAILED RUN 7..9 >ff7c7edddfd05741 206"},
@@ -339,6 +353,13 @@ func later100us(s Span, n int) Span {
 
 func planned(step, name string, start int) Span {
 	s := below(NameStep, PlannedID(step), Queued, start, "step.id", step, "step.name", name, "step.op", "StepPlanned", "queued_at", start)
+	s.Dynamic = StepID(step)
+	return s
+}
+
+// begun is the row of a step that the app says it has begun.
+func begun(step, name string, start int) Span {
+	s := below(NameStep, PlannedID(step), Running, start, "step.id", step, "step.name", name, "step.op", "StepPlanned", "queued_at", start, "started_at", start, "checkpoint", true)
 	s.Dynamic = StepID(step)
 	return s
 }
