@@ -302,6 +302,8 @@ type Lease struct {
 	Generation int
 	// Token tells this lease from an earlier one of the same job; zero means no lease.
 	Token uint64
+	// Limited says that a limit or a throttle has kept the job back since it was due.
+	Limited bool
 }
 
 // Catalog keeps apps and functions.

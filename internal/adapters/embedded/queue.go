@@ -347,7 +347,7 @@ func (q *queue) lease(it *item) (ports.Lease, error) {
 	if it.state == itemLeased {
 		it.order = q.cfg.Clock.Now().UnixNano()
 	}
-	return ports.Lease{Job: job, Generation: int(it.generation), Token: it.token}, err
+	return ports.Lease{Job: job, Generation: int(it.generation), Token: it.token, Limited: it.limited}, err
 }
 
 // meter tells of a job that is handed out. Only who has it in hand changes what is read here.

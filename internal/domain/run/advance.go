@@ -88,8 +88,9 @@ type Exchange struct {
 	// Header holds the headers of the response by canonical name, Size is the length of its body.
 	Header map[string]string
 	Size   int
-	// Timing is where the time of the call went, zero when that is not known.
-	Timing sdk.Timing
+	// Timing is where the time of the call went, zero when that is not known. Limited says that a limit kept its job back until then.
+	Timing  sdk.Timing
+	Limited bool
 }
 
 func (Due) input()             {}

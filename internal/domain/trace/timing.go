@@ -20,12 +20,13 @@ const (
 
 // Places in the list of milliseconds by which a row tells where the time of its call went. Zeros at its end are left out.
 const (
-	msLatency = iota // from when the call was due until it was made
+	msLatency = iota // from when the call was due until it was made, unless a limit kept it back
 	msTotal
 	msTransfer
 	msTCP
 	msTLS
 	msDNS
+	msDelay // the same, if one did
 	timings
 )
 
@@ -54,21 +55,24 @@ func (e *emitter) timing(a *attributes, key string) {
 	if start := e.callStart(); !e.job.At.IsZero() {
 		latency = max(start.Sub(e.job.At), 0)
 	}
-	list := [timings]int64{
+	room := [timings]int64{
 		msLatency: latency.Milliseconds(), msTotal: t.Total.Milliseconds(), msTransfer: t.Transfer.Milliseconds(),
 		msTCP: t.TCP.Milliseconds(), msTLS: t.TLS.Milliseconds(), msDNS: t.DNS.Milliseconds(),
 	}
-	last := len(list) - 1
-	for last > 0 && list[last] == 0 {
-		last--
+	if e.exchange.Limited {
+		room[msLatency], room[msDelay] = 0, room[msLatency]
+	}
+	list := room[:]
+	for len(list) > 1 && list[len(list)-1] == 0 {
+		list = list[:len(list)-1]
 	}
 	a.key(key)
 	a.json = append(a.json, '[')
-	for i := range last + 1 {
+	for i, ms := range list {
 		if i > 0 {
 			a.json = append(a.json, ',')
 		}
-		a.json = strconv.AppendInt(a.json, list[i], 10)
+		a.json = strconv.AppendInt(a.json, ms, 10)
 	}
 	a.json = append(a.json, ']')
 }
@@ -106,8 +110,8 @@ func (c *called) metadata() []Metadata {
 		"dns_lookup_ms": number(ms[msDNS]), "tcp_connection_ms": number(ms[msTCP]), "tls_handshake_ms": number(ms[msTLS]),
 		"server_processing_ms": number(server), "content_transfer_ms": number(ms[msTransfer]), "total_ms": number(ms[msTotal]),
 	}}, {Scope: timingScope, Kind: timingKind, UpdatedAt: c.at, Values: metadata.Values{
-		"queue_delay_ms": number(0), "system_latency_ms": number(ms[msLatency]), "network_total_ms": number(ms[msTotal]),
-		"total_inngest_ms": number(ms[msLatency]),
+		"queue_delay_ms": number(ms[msDelay]), "system_latency_ms": number(ms[msLatency]), "network_total_ms": number(ms[msTotal]),
+		"total_inngest_ms": number(ms[msLatency] + ms[msDelay]),
 	}}}
 }
 

@@ -70,7 +70,7 @@ func TestTree_Timing(t *testing.T) {
 			},
 		},
 		"what cannot be read": {
-			[]Span{rootRow(), stepRow(StepID(step1), step1, "one", Completed, 5, 9, 0, "j", "ingot.timing", []int{1, 2, 3, 4, 5, 6, 7}), nap("ingot.plan", "x")}, Live{},
+			[]Span{rootRow(), stepRow(StepID(step1), step1, "one", Completed, 5, 9, 0, "j", "ingot.timing", []int{1, 2, 3, 4, 5, 6, 7, 8}), nap("ingot.plan", "x")}, Live{},
 			[]string{"Run QUEUED -..-", "  one COMPLETED RUN 5..9 >efe2d001889b2cc6 206", "  nap WAITING SLEEP 40..-"},
 		},
 	} {
@@ -115,6 +115,10 @@ func TestCalled(t *testing.T) {
 		`[1,20,2,3,4,5]`: {
 			`{"content_transfer_ms":2,"dns_lookup_ms":5,"server_processing_ms":6,"tcp_connection_ms":3,"tls_handshake_ms":4,"total_ms":20}`,
 			`{"network_total_ms":20,"queue_delay_ms":0,"system_latency_ms":1,"total_inngest_ms":1}`,
+		},
+		`[1,20,0,0,0,0,9]`: {
+			`{"content_transfer_ms":0,"dns_lookup_ms":0,"server_processing_ms":20,"tcp_connection_ms":0,"tls_handshake_ms":0,"total_ms":20}`,
+			`{"network_total_ms":20,"queue_delay_ms":9,"system_latency_ms":1,"total_inngest_ms":10}`,
 		},
 		`[-1,3,9]`: { // what cannot be is none
 			`{"content_transfer_ms":9,"dns_lookup_ms":0,"server_processing_ms":0,"tcp_connection_ms":0,"tls_handshake_ms":0,"total_ms":3}`,

@@ -63,7 +63,8 @@ func (b *Backend) lease() (ports.Lease, time.Time, bool) {
 		return ports.Lease{}, next, false
 	}
 	now := b.clock.Now()
-	b.meter.HandedOut(best.FunctionID, best.Kind, max(now.Sub(best.At), 0), best.refused != "")
+	limited := best.refused != ""
+	b.meter.HandedOut(best.FunctionID, best.Kind, max(now.Sub(best.At), 0), limited)
 	best.refused = ""
 	b.passes(best)
 	b.token++
@@ -71,7 +72,7 @@ func (b *Backend) lease() (ports.Lease, time.Time, bool) {
 	b.occupy(best, now)
 	best.token, best.since = b.token, now.UTC()
 	best.generation++
-	return ports.Lease{Job: best.Job, Generation: best.generation, Token: best.token}, next, true
+	return ports.Lease{Job: best.Job, Generation: best.generation, Token: best.token, Limited: limited}, next, true
 }
 
 // next is the job whose turn it is, nil when there is none, and when there may be another though nothing changes.
