@@ -33,6 +33,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/rerun"
 	"github.com/ingothq/ingot/internal/app/route"
 	starting "github.com/ingothq/ingot/internal/app/start"
+	"github.com/ingothq/ingot/internal/app/yield"
 	"github.com/ingothq/ingot/internal/config"
 	"github.com/ingothq/ingot/internal/domain/expr"
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -207,11 +208,14 @@ func newReader(past ports.History, store ports.Store, queue ports.Queue, attache
 	return history.New(history.Deps{History: past, Store: store, Queue: queue, Metadata: attached, Catalog: catalog, Clock: clock}, history.Config{})
 }
 
+// newGate has whoever only reads give way to the jobs that the meter sees.
+func newGate(m *meter.Meter, clock ports.Clock) *yield.Gate { return yield.New(m.Jobs, clock) }
+
 // newMounts are the adapters that share the port.
-func newMounts(cfg config.Config, in *ingest.Ingest, executor *execute.Executor, invoker *invoke.Invoker, reruns *rerun.Rerun, reader *history.Reader, reg *registry.Registry, catalog ports.Catalog, past ports.History, attached ports.Metadata, clock ports.Clock, log *slog.Logger) ([]httpapi.Mount, error) {
+func newMounts(cfg config.Config, in *ingest.Ingest, executor *execute.Executor, invoker *invoke.Invoker, reruns *rerun.Rerun, reader *history.Reader, reg *registry.Registry, catalog ports.Catalog, past ports.History, attached ports.Metadata, gate *yield.Gate, clock ports.Clock, log *slog.Logger) ([]httpapi.Mount, error) {
 	api, err := apiv2.New(apiv2.Deps{
 		Ingest: in, Functions: reg, Invoker: invoker, Reruns: reruns, Runs: executor, Reader: reader, Catalog: catalog, History: past, Metadata: attached,
-		Clock: clock, Log: log,
+		Gate: gate, Clock: clock, Log: log,
 	}, apiv2.Config{SigningKey: cfg.SigningKey.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), NoMetadata: !cfg.Metadata})
 	if err != nil {
 		return nil, err
@@ -222,20 +226,20 @@ func newMounts(cfg config.Config, in *ingest.Ingest, executor *execute.Executor,
 // graphQL is the GraphQL endpoint, nil when it is not served.
 type graphQL http.Handler
 
-func newGraphQL(cfg config.Config, poller *appsync.Poller, syncer *appsync.Syncer, in *ingest.Ingest, executor *execute.Executor, reruns *rerun.Rerun, reader *history.Reader, catalog ports.Catalog, past ports.History, store ports.Store, clock ports.Clock, ids ports.IDs, log *slog.Logger) graphQL {
+func newGraphQL(cfg config.Config, poller *appsync.Poller, syncer *appsync.Syncer, in *ingest.Ingest, executor *execute.Executor, reruns *rerun.Rerun, reader *history.Reader, catalog ports.Catalog, past ports.History, store ports.Store, gate *yield.Gate, clock ports.Clock, ids ports.IDs, log *slog.Logger) graphQL {
 	if cfg.NoUI {
 		return nil
 	}
 	return graphql.New(graphql.Deps{
 		Apps: poller, Sync: syncer, Ingest: in, Runs: executor, Reruns: reruns, Past: reader, Catalog: catalog, Records: past, Store: store,
-		Clock: clock, IDs: ids, Log: log,
+		Gate: gate, Clock: clock, IDs: ids, Log: log,
 	}, graphql.Config{})
 }
 
-func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, catalog ports.Catalog, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, mounts []httpapi.Mount, gql graphQL, signer ports.Tokens, m *meter.Meter, queue ports.Queue, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
+func newHandler(cfg config.Config, version Version, in *ingest.Ingest, syncer *appsync.Syncer, executor *execute.Executor, router *route.Router, canceller *cancel.Canceller, pauser *pausing.Pauser, checkpoints *checkpoint.Checkpoint, store ports.Store, catalog ports.Catalog, history ports.History, attached ports.Metadata, reg *registry.Registry, limits *execute.Overrides, live *httpapi.Realtime, mounts []httpapi.Mount, gql graphQL, signer ports.Tokens, m *meter.Meter, queue ports.Queue, gate *yield.Gate, clock ports.Clock, ids ports.IDs, log *slog.Logger) http.Handler {
 	return httpapi.New(httpapi.Deps{
 		Ingest: in, Sync: syncer, Runs: executor, Signals: router, Cancellations: canceller, Pauses: pauser, Checkpoints: checkpoints, Store: store, Queue: queue, Catalog: catalog, History: history, Metadata: attached,
-		Functions: reg, Limits: limits, Realtime: live, Mounts: mounts, GraphQL: gql, Tokens: signer, Metrics: m.Handler(queue, log), Clock: clock, IDs: ids, Log: log,
+		Functions: reg, Limits: limits, Realtime: live, Mounts: mounts, GraphQL: gql, Tokens: signer, Metrics: m.Handler(queue, log), Gate: gate, Clock: clock, IDs: ids, Log: log,
 	}, httpapi.Config{
 		Kind: httpapi.Kind(cfg.Mode.ServerKind()), SigningKey: cfg.SigningKey.Reveal(), SigningKeyFallback: cfg.SigningKeyFallback.Reveal(), EventKeys: config.Reveal(cfg.EventKeys), Version: string(version),
 		NoMetadata: !cfg.Metadata, TestMode: cfg.TestMode, StartOptions: startOptions(cfg),

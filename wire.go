@@ -35,7 +35,7 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 		// The application.
 		newRegistry, ingest.New, newSyncer, newPoller, newRouter, newScheduler, newHolds, newExecutor, newCanceller, newPauser, newAdvancer, newStarter, newCheckpoint, newRerun, newInvoker, newReader, newLimits,
 		// Its edges.
-		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newMounts, newGraphQL, newHandler,
+		newWorker, newGateway, wire.Bind(new(ports.Gateway), new(*gatewayhttp.Gateway)), newGate, newMounts, newGraphQL, newHandler,
 		newServer,
 	))
 }

@@ -62,7 +62,8 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 	invoker := newInvoker(starter, registry, ingestIngest, iDs, log)
 	rerun := newRerun(starter, history, registry, iDs, log)
 	reader := newReader(history, store, queue, metadata, catalog, clock)
-	v, err := newMounts(cfg, ingestIngest, executor, invoker, rerun, reader, registry, catalog, history, metadata, clock, log)
+	gate := newGate(meter, clock)
+	v, err := newMounts(cfg, ingestIngest, executor, invoker, rerun, reader, registry, catalog, history, metadata, gate, clock, log)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -71,8 +72,8 @@ func build(ctx context.Context, cfg config.Config, version Version, clock ports.
 		return nil, nil, err
 	}
 	poller := newPoller(cfg, syncer, catalog, worker, log)
-	ingotGraphQL := newGraphQL(cfg, poller, syncer, ingestIngest, executor, rerun, reader, catalog, history, store, clock, iDs, log)
-	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, canceller, pauser, checkpoint, store, catalog, history, metadata, registry, overrides, httpapiRealtime, v, ingotGraphQL, tokens, meter, queue, clock, iDs, log)
+	ingotGraphQL := newGraphQL(cfg, poller, syncer, ingestIngest, executor, rerun, reader, catalog, history, store, gate, clock, iDs, log)
+	handler := newHandler(cfg, version, ingestIngest, syncer, executor, router, canceller, pauser, checkpoint, store, catalog, history, metadata, registry, overrides, httpapiRealtime, v, ingotGraphQL, tokens, meter, queue, gate, clock, iDs, log)
 	scheduler := newScheduler(store, catalog, registry, ingestIngest, updates, clock, iDs, log)
 	holds := holdsOf(engine)
 	holdStarter := newHolds(holds, store, registry, ingestIngest, updates, clock, iDs, log)

@@ -18,6 +18,7 @@
 // missing, ran twice, or forgot a step.
 //
 //	go run ./bench -server bin/server -profile idle,runs,steps,sleep
+//	go run ./bench -profile runs -readers 20                 while others page through the runs
 //	go run ./bench -api http://127.0.0.1:8288 -profile runs        a server that runs already
 package main
 
@@ -37,6 +38,7 @@ type options struct {
 	count, steps       int
 	sleep              time.Duration
 	senders, batch     int
+	readers            int
 	padding            int
 	wait               time.Duration
 	signKey, eventKey  string
@@ -62,6 +64,7 @@ func main() {
 	flag.DurationVar(&opts.sleep, "sleep", time.Second, "sleep of a run in profile sleep")
 	flag.DurationVar(&opts.asleepFor, "asleep-for", 0, "how long after the first event the runs of asleep wake; 0 is 1.5 ms a run and 20 s")
 	flag.IntVar(&opts.senders, "c", 32, "concurrent senders")
+	flag.IntVar(&opts.readers, "readers", 0, "clients that page through the list of runs meanwhile, as fast as they are answered")
 	flag.IntVar(&opts.batch, "batch", 1, "events a request")
 	flag.IntVar(&opts.padding, "pad", 0, "bytes of padding in each event")
 	flag.DurationVar(&opts.wait, "wait", 2*time.Minute, "give up when no call arrives for this long")

@@ -80,6 +80,7 @@ func (b *bench) load(ctx context.Context, name string) (result, error) {
 	begin := time.Now()
 	b.app.wakeAt, b.app.wakeName = begin.Add(p.asleepFor(b.opts)), name+"/wake"
 	watched := b.watchSegments()
+	readers := b.client.read(ctx, b.opts.readers)
 	sending := b.client.send(ctx, b.app, name, b.opts)
 	if p.restart {
 		if err := b.restart(ctx); err != nil {
@@ -98,6 +99,7 @@ func (b *bench) load(ctx context.Context, name string) (result, error) {
 		b.app.waitUntil(b.opts.wait, func() bool { return b.app.ended == goal })
 	}
 	b.res.Took = time.Since(begin)
+	b.res.read(readers)
 	after := b.server.usage()
 	time.Sleep(settle)
 	b.res.RSSSegments = watched()

@@ -27,6 +27,10 @@ type result struct {
 	// Health is from the start of the process to its first healthy answer.
 	Health time.Duration
 
+	// Pages is how many pages of runs the readers were answered, PageMean how long that took; ReadErrors is how many answers were none.
+	Pages, ReadErrors int64
+	PageMean          time.Duration
+
 	RSSSegments []int64 // of profile soak
 
 	resumed []time.Duration // of profile waiting: from sending the event to the run's next call
@@ -37,6 +41,15 @@ type result struct {
 	Restart                 time.Duration
 	WakeFirst, WakeLast     time.Duration
 	WakeCPU                 time.Duration
+}
+
+// read stops the readers and adds what they saw.
+func (r *result) read(from *readers) {
+	from.stop()
+	r.Pages, r.ReadErrors = from.pages.Load(), from.failures.Load()
+	if r.Pages > 0 {
+		r.PageMean = time.Duration(from.waited.Load() / r.Pages)
+	}
 }
 
 // sum adds what the app and the senders saw.
@@ -90,6 +103,9 @@ func (r *result) fields() []field {
 		{"cpu_s", fmt.Sprintf("%.2f", r.CPU.Seconds())},
 		{"rss_idle_mb", mb(r.RSSIdle)}, {"rss_peak_mb", mb(r.RSSPeak)}, {"rss_after_mb", mb(r.RSSAfter)},
 		{"health_ms", ms(r.Health)},
+	}
+	if r.Pages+r.ReadErrors > 0 {
+		fields = append(fields, field{"pages", fmt.Sprint(r.Pages)}, field{"page_mean_ms", ms(r.PageMean)}, field{"read_errors", fmt.Sprint(r.ReadErrors)})
 	}
 	if len(r.resumed) > 0 {
 		fields = append(fields, field{"rss_waiting_mb", mb(r.RSSAsleep)},

@@ -23,12 +23,26 @@ type client struct {
 func newClient(api string, opts options) *client {
 	c := &client{
 		api: api, eventKey: opts.eventKey,
-		http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: opts.senders}},
+		http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: opts.senders + opts.readers}},
 	}
 	if opts.mode == "start" {
 		c.signKey = opts.signKey
 	}
 	return c
+}
+
+// authorize shows the key of a server that wants one.
+func (c *client) authorize(req *http.Request) error {
+	if c.signKey == "" {
+		return nil
+	}
+	raw, err := hex.DecodeString(c.signKey)
+	if err != nil {
+		return fmt.Errorf("signing key: %w", err)
+	}
+	sum := sha256.Sum256(raw)
+	req.Header.Set("Authorization", "Bearer "+hex.EncodeToString(sum[:]))
+	return nil
 }
 
 // register tells the server of an app with one function, which the event name+"/go" triggers.
@@ -53,13 +67,8 @@ func (c *client) register(ctx context.Context, name, url string) error {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Inngest-Sdk", "inngest-"+sdkVersion)
-	if c.signKey != "" {
-		raw, err := hex.DecodeString(c.signKey)
-		if err != nil {
-			return fmt.Errorf("signing key: %w", err)
-		}
-		sum := sha256.Sum256(raw)
-		req.Header.Set("Authorization", "Bearer "+hex.EncodeToString(sum[:]))
+	if err := c.authorize(req); err != nil {
+		return err
 	}
 	answer, err := c.http.Do(req)
 	if err != nil {

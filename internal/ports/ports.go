@@ -257,26 +257,16 @@ type Queue interface {
 	// Generation is how often a job of a run was handed out, as the latest Lease of it says. ErrNotFound: the queue has no
 	// such job, because it is done, dropped or parked.
 	Generation(ctx context.Context, run ulid.ULID, job string) (int, error)
-	// Waiting says why jobs of a run are not done yet, in the order of their IDs as they are given. Those that the queue does not
-	// have, because they are done, dropped or parked, are left out. It counts no more than flow.MostAhead others for a job, so the
+	// Jobs returns what the queue knows of jobs of a run, in the order in which they are named. Those that it does not have, because
+	// they are done, dropped or parked, are left out.
+	Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]QueuedJob, error)
+	// Waiting is Jobs, and says of each why it is not done yet. It counts no more than flow.MostAhead others for a job, so the
 	// queue is not held up by asking, however much waits.
 	Waiting(ctx context.Context, run ulid.ULID, jobs []string) ([]JobWaiting, error)
 	// Depth is how many jobs there are of each function that has any, in no order. The cost depends on the functions, not on the jobs.
 	Depth(ctx context.Context) ([]Depth, error)
-	// Jobs returns what the queue knows of jobs of a run, in the order in which they are named. Those that it does not have, because
-	// they are done, dropped or parked, are left out.
-	Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]QueuedJob, error)
 	// Begun returns the runs whose first job is in hand, and since when. It costs what is in hand, however much is queued.
 	Begun(ctx context.Context) (map[ulid.ULID]time.Time, error)
-}
-
-// JobWaiting is why a job waits.
-type JobWaiting struct {
-	Job string
-	// At is when the job was to be done first, Attempt is the attempt that it waits for or that is in hand, from zero.
-	At      time.Time
-	Attempt int
-	flow.Waiting
 }
 
 // Depth is how many jobs of a function there are, each counted once.
@@ -288,11 +278,17 @@ type Depth struct {
 	Later, InHand int
 }
 
-// QueuedJob is a job that is queued or in hand.
+// QueuedJob is a job that is queued or in hand. At is when it was to be done first, Attempt the one that it waits for or that is in hand.
 type QueuedJob struct {
 	run.Job
 	// Since is when it was handed out; zero while nobody has it.
 	Since time.Time
+}
+
+// JobWaiting is a job, and why it is not done yet.
+type JobWaiting struct {
+	QueuedJob
+	flow.Waiting
 }
 
 // Lease is a job in the caller's hands.
@@ -310,25 +306,18 @@ type Lease struct {
 type Catalog interface {
 	// Functions returns every active function of every active app, in no order.
 	Functions(ctx context.Context) ([]function.Function, error)
-	// Function returns a function by ID, archived or not.
-	Function(ctx context.Context, id uuid.UUID) (function.Function, error)
-	// FunctionsByID returns those of the functions that exist, archived or not, in no order.
+	// FunctionsByID returns those of the functions that exist, archived or not, in no order. Of a single one, see One.
 	FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error)
-	// AppsByID returns those of the apps that exist, archived or not, in no order.
-	AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error)
+	// FunctionsOf returns the active functions of an app, in no order; none for an app that is not known.
+	FunctionsOf(ctx context.Context, app uuid.UUID) ([]FunctionRecord, error)
 	// Apps returns the active apps, in no order.
 	Apps(ctx context.Context) ([]function.App, error)
-	// AppByName returns the app with the name, archived or not, with its active functions; ErrNotFound when there is none.
-	AppByName(ctx context.Context, name string) (function.App, []function.Function, error)
-	// FunctionTimes returns when each active function of an app was stored first, by the clock of the server that stored it; none for
-	// an app that is not known.
-	FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error)
+	// AppsByID returns those of the apps that exist, archived or not, in no order. Of a single one, see One.
+	AppsByID(ctx context.Context, ids []uuid.UUID) ([]AppRecord, error)
+	// AppByName returns the app with the name, archived or not; ErrNotFound when there is none.
+	AppByName(ctx context.Context, name string) (AppRecord, error)
 	// AppByURL returns the active app with exactly this URL.
 	AppByURL(ctx context.Context, url string) (function.App, error)
-	// AppNamed returns the app with the name, archived or not; ErrNotFound when there is none.
-	AppNamed(ctx context.Context, name string) (AppRecord, error)
-	// AppByID returns an app, archived or not.
-	AppByID(ctx context.Context, id uuid.UUID) (AppRecord, error)
 	// AppPage returns apps in the order of their IDs.
 	AppPage(ctx context.Context, q AppQuery) ([]AppRecord, error)
 	// FunctionPage returns active functions of an app in the order of their IDs, none for an app that is not known.
@@ -362,6 +351,25 @@ type AppRecord struct {
 	CreatedAt, ArchivedAt time.Time
 	// Functions is how many active functions it has.
 	Functions int
+}
+
+// FunctionRecord is a function with what the catalog knows besides.
+type FunctionRecord struct {
+	function.Function
+	// CreatedAt is when the function was first stored, by the clock of the server that stored it.
+	CreatedAt time.Time
+}
+
+// One is what there is of one thing that was asked for by a list; ErrNotFound when there is nothing.
+func One[T any](found []T, err error) (T, error) {
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return found[0], nil
 }
 
 // AppQuery selects the active apps, or the archived ones.

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,7 @@ type difference struct {
 }
 
 // differences is the whole list. Each row has its counterpart in docs/compatibility.md.
-var differences = []difference{
+var differences = slices.Concat(differencesOfCases, differencesOfRuns, legacyDifferences, spanDifferences, []difference{
 	{recording: "*", where: "call *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "provider *", field: "header Connection", want: "close", reason: keepAlive},
 	{recording: "*", where: "call *", field: "body.* number text", reason: exactNumbers},
@@ -32,7 +33,7 @@ var differences = []difference{
 	{recording: "*", where: "*", field: "header Content-Type", want: "text/plain; charset=utf-8", got: "application/json", reason: jsonType},
 	{recording: "*", where: "call * nested *", field: "header Content-Type", want: "application/json", reason: jsonType},
 	{recording: "24-cancel-rest.*", where: "DELETE *", field: "header Content-Type", want: "application/json", reason: jsonType},
-	{recording: "*", where: "*", field: "header Vary", want: "Origin | Origin", got: "Origin", reason: "Vary is sent once, not once per layer"},
+	{recording: "*", where: "*", field: "header Vary", want: "Origin | Origin", got: "Origin", reason: oneVary},
 	{recording: "*", where: "read *", field: "header Cache-Control", reason: noCache},
 	{recording: "*", where: "read *", field: "body.metadata.cached_until", reason: noCache},
 	{recording: "*.ts4", where: "read *", field: "body.*output", want: `""`, reason: completeOutput},
@@ -65,63 +66,22 @@ var differences = []difference{
 	{recording: "35-durable-endpoint.ts4", where: "read *", field: "body.*status", want: `"Completed"`, got: `"Failed"`, reason: triedAgain},
 	{recording: "35-durable-endpoint.ts4", where: "read *", field: "body.*status", want: `"Failed"`, got: `"Running"`, reason: notFailedYet},
 	{recording: "35-durable-endpoint.ts4", where: "POST *", field: "header Content-Type", want: "application/json", reason: jsonType},
-	{recording: "31-large-state.go", where: "graphql *", field: "*", reason: goNotTrimmed},
-	{recording: "35-durable-endpoint.*", where: "graphql *", field: "*", reason: endpointTraces},
 	{recording: "*.ts4", where: "graphql *run trace preview=true", field: "trace/end *.metadata.request inngest.*timing", want: `(absent)`, reason: callsTold},
 	{recording: "29-checkpoint-maxruntime.ts3", where: "graphql *run trace preview=true", field: "trace/end *.metadata.request inngest.*timing", want: `(absent)`, reason: callsTold},
 	{recording: "06-step-error-caught.*", where: "graphql *run trace preview=true", field: "trace/step fails .metadata.request inngest.*timing", want: `(absent)`, reason: callsTold},
 	{recording: "09-non-retriable.*", where: "graphql *run trace preview=true", field: "trace/step no retry .metadata.request inngest.*timing", want: `(absent)`, reason: callsTold},
 	{recording: "12-parallel-nested.*", where: "graphql *run trace preview=true", field: "trace/step * nap .metadata.request inngest.*timing", reason: callsTold, timing: true},
+	{recording: "30-checkpoint-errors.*", where: "graphql *run trace preview=true", field: "trace/step *.metadata.request inngest.*timing", want: `(absent)`, reason: callsTold},
+	{recording: "30-checkpoint-errors.*", where: "graphql *run trace preview=true", field: "trace/end Finalization /span Attempt *.metadata.request inngest.*timing", got: `(absent)`, reason: callsTold},
+	{recording: "35-durable-endpoint.*", where: "graphql *run trace preview=true", field: "trace/*.metadata.request inngest.http.timing", want: `(absent)`, reason: endpointTimes},
+	{recording: "35-durable-endpoint.*", where: "graphql *run trace preview=true", field: "trace/*.metadata.request inngest.timing.network_total_ms", want: `(absent)`, reason: endpointTimes},
+	{recording: "35-durable-endpoint.ts4", where: "graphql *run trace preview=true", field: "trace/end Finalization .metadata.request inngest.timing", got: `(absent)`, reason: triedAgain},
 	{recording: "28-checkpoint-buffered.*", where: "graphql *run trace preview=true", field: "trace/step s* .metadata.request inngest.*timing", reason: savedAtOnce},
 	{recording: "25-ai-infer.*", where: "graphql *run trace preview=true", field: "trace/step *.metadata.step_attempt inngest.*", got: `(absent)`, reason: noAIMetadata},
-	{recording: "*", where: "graphql *run trace *", field: "body.data.run.eventName", want: `null`, reason: namesTold},
 	{recording: "36-defer.*", where: "graphql *run trace *", field: "body.data.run.isDeferred", want: `false`, got: `true`, reason: namesTold},
-	{recording: "*", where: "graphql *run trace *", field: "body.data.run.hasAI", want: `true`, got: `false`, reason: ownAI},
-	{recording: "*", where: "graphql *run trace *", field: "body.data.run.output*", reason: completeOutput},
-	{recording: "*", where: "graphql *", field: "body.*_inngest.*", reason: noCarriers},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace.name", got: `"Run"`, reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace.stepID", got: `null`, reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/end *.name", reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/end *.step*", reason: rootNamed},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/*.appID", want: `"00000000-0000-0000-0000-000000000000"`, reason: appTold},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.response*", reason: responses},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.groupID", reason: groups},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/*.scheduledAt", reason: groups},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.groupID", want: `false`, got: `true`, reason: groups},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.step*", reason: sameStep},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.status", reason: waitsEnd},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.endedAt", want: `false`, got: `true`, reason: waitsEnd},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace/step *.duration", want: `false`, got: `true`, reason: waitsEnd},
-	{recording: "30-checkpoint-errors.*", where: "graphql *run trace preview=true", field: "trace/*", reason: adopted},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace order", reason: order, timing: true},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace order", reason: order, timing: true},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace.outputID", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.status", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.endedAt", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.outputID", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.attempts", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.step*", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*.name", reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*", want: `(absent)`, reason: oneHistory},
-	{recording: "*", where: "graphql *run trace preview=false", field: "trace/*", got: `(absent)`, reason: oneHistory},
-	{recording: "*", where: "graphql *span output", field: "answer", want: `200`, reason: oneHistory},
 	{recording: "25-ai-infer.*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.input", got: "null", reason: noAIMetadata},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.input", want: `null`, reason: oneRow},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data.json number text", reason: exactNumbers},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.data*", reason: unwrapped},
-	{recording: "*", where: "graphql *span output", field: "body.data.runTraceSpanOutputByID.error*", reason: unwrapped},
-	{recording: "http-cases", where: "graphql: apps after all register cases", field: "body.data.apps.*", reason: syncedApps},
-	{recording: "http-cases", where: "graphql: functions after all register cases", field: "body.data.functions.*", reason: syncedApps},
-	{recording: "http-cases", where: "graphql: *", field: "body.data.apps.", reason: syncedApps},
-	{recording: "http-cases", where: "graphql: run trace unknown", field: "body.errors[0].message", reason: saysWhich},
-	{recording: "http-cases", where: "graphql: runs bad *", field: "body*", reason: saysWhich},
-	{recording: "http-cases", where: "graphql: createApp bad url", field: "body.errors[0].message", reason: saysWhich},
-	{recording: "http-cases", where: "graphql: runs empty orderBy", field: "body.data.*", reason: runsListed},
-	{recording: "http-cases", where: "graphql: runs first 0", field: "body.data.*", reason: runsListed},
-	{recording: "http-cases", where: "graphql: OPTIONS", field: "*", reason: onlyGetPost},
-	{recording: "http-cases", where: "graphql: PUT", field: "*", reason: onlyGetPost},
 	{recording: "http-cases", where: "event-api: array, second element bad", field: "body.ids[0]", reason: allOrNone},
-	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: allOrNone},
+	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: noEnd},
 	{recording: "http-cases", where: "event-api: reserved in batch after a good one", field: "body.ids[0]", reason: allOrNone},
 	{recording: "http-cases", where: "event-api: 5001 events", field: "body*", reason: allOrNone},
 	{recording: "http-cases", where: "other: metrics", field: "body", reason: moreMetrics},
@@ -131,8 +91,8 @@ var differences = []difference{
 	{recording: "http-cases", where: "other: health trailing slash", field: "*", reason: otherPath},
 	{recording: "http-cases", where: "event-api: no key*", field: "*", reason: noDashboard},
 	{recording: "http-cases", where: "other: unknown route POST", field: "*", reason: noDashboard},
-	{recording: "http-cases", where: "other: dev", field: "body.startOpts.*", reason: "/dev tells nothing of databases and of gateways that are not served"},
-	{recording: "http-cases", where: "other: dev", field: "body.functions. ", reason: "an empty checkpoint request, which is not served, made this function"},
+	{recording: "http-cases", where: "other: dev", field: "body.startOpts.*", reason: noSecrets},
+	{recording: "http-cases", where: "other: dev", field: "body.functions. ", reason: atNowhere},
 	{recording: "http-cases", where: "other: dev", field: "body.functions.hc-app-11-f1.*", reason: laterWins},
 	{recording: "http-cases", where: "register: duplicate function ids", field: "*", reason: laterWins},
 	{recording: "http-cases", where: "register: *", field: "body.message", reason: notUsable},
@@ -148,15 +108,15 @@ var differences = []difference{
 	{recording: "http-cases", where: "v1: cancellations delete", field: "body", reason: bulkCancel},
 	{recording: "http-cases", where: "v1: checkpoint async bad run", field: "*", reason: notSaved},
 	{recording: "http-cases", where: "v1: checkpoint steps unknown run", field: "*", reason: notSaved},
-	{recording: "http-cases", where: "v1: checkpoint empty", field: "*", reason: "a run without an ID, at no address, is refused; the reference makes one"},
+	{recording: "http-cases", where: "v1: checkpoint empty", field: "*", reason: atNowhere},
 	{recording: "http-cases", where: "v1: * bad *", field: "status", reason: realStatus},
 	{recording: "http-cases", where: "v1: * unknown*", field: "status", reason: realStatus},
 	{recording: "http-cases", where: "v1: prom", field: "status", reason: realStatus},
-	{recording: "http-cases", where: "v1: run jobs unknown", field: "body.status", reason: "an unknown run is not found, not an error of the server"},
-	{recording: "http-cases", where: "v1: run unknown*", field: "body.status", reason: "an unknown run is not found, not an error of the server"},
+	{recording: "http-cases", where: "v1: run jobs unknown", field: "body.status", reason: unknownRun},
+	{recording: "http-cases", where: "v1: run unknown*", field: "body.status", reason: unknownRun},
 	{recording: "http-cases", where: "v1: event runs unknown", field: "header Cache-Control", reason: noCache},
 	{recording: "http-cases", where: "v1: event runs unknown", field: "body.metadata.cached_until", reason: noCache},
-}
+})
 
 const (
 	noCarriers     = "events that start a run for another run do not carry its trace"
@@ -182,29 +142,26 @@ const (
 	otherPath      = "a path with a slash at its end is another path, not found; a redirect would make a GET of a POST"
 	laterWins      = "two functions with one id: the later one wins; the reference fails at the first sync and accepts the second"
 	noDashboard    = "the dashboard answers unknown paths; without it they are not found"
+	oneVary        = "Vary is sent once, not once per layer"
+	noSecrets      = "/dev tells nothing of databases and of gateways that are not served"
+	unknownRun     = "an unknown run is not found, not an error of the server"
+	noEnd          = "an array without its end is refused, since the rest is missing"
 	realStatus     = "errors of GET under /v1 have their real status"
 
-	callsTold      = "where the time of a call went is told at what it began with or came to; the reference leaves it out, or tells it at another step"
-	savedAtOnce    = "steps that are saved long after the app ran them began together"
-	noAIMetadata   = "of a step that asks a model only the output is told: not the input, nor tokens and costs"
-	namesTold      = "eventName and isDeferred of a single run are told"
-	ownAI          = "hasAI is true for runs that asked a model, not for outputs that look like an answer of one"
-	rootNamed      = "the span of a run is named Run, its end Finalization, whatever its last op was"
-	appTold        = "each span tells its app"
-	responses      = "a response is told at the step that came of it, also of calls that only planned; none where there was none"
-	groups         = "each span tells what group it is of; steps of checkpoints were scheduled when they began"
-	sameStep       = "a step that failed for good is the same kind of step as before"
-	waitsEnd       = "what a run waited for when it ended is CANCELLED; a wait that timed out is COMPLETED"
-	adopted        = "attempts of a call outside of steps belong to the step that it came to"
-	order          = "spans that began together are in the order in which they happened"
-	oneHistory     = "the legacy trace is made from the same rows as the new one: it has the steps of checkpoints, no left-overs, and one end"
-	oneRow         = "the row of a run without steps has input and output, and both are shown"
-	unwrapped      = "outputs are shown as the app got them in both shapes of a trace, without a wrapper"
-	endpointTraces = "runs of durable endpoints have both traces, and show the answer's body as their output"
-	syncedApps     = "apps tell why their last sync was refused, until they are synced again; an app without a version has none"
-	saysWhich      = "an error says what is wrong, and of what"
-	runsListed     = "runs that other cases started are listed at once"
-	onlyGetPost    = "GraphQL is asked by GET and POST"
+	endpointTimes = "calls of durable endpoints are measured as all others are"
+	callsTold     = "where the time of a call went is told at what it began with or came to; the reference leaves it out, or tells it at another step"
+	savedAtOnce   = "steps that are saved long after the app ran them began together"
+	noAIMetadata  = "of a step that asks a model only the output is told: not the input, nor tokens and costs"
+	namesTold     = "eventName and isDeferred of a single run are told"
+	ownAI         = "hasAI is true for runs that asked a model, not for outputs that look like an answer of one"
+	rootNamed     = "the span of a run is named Run, its end Finalization, whatever its last op was"
+	appTold       = "each span tells its app"
+	responses     = "a response is told at the step that came of it, also of calls that only planned; none where there was none"
+	groups        = "each span tells what group it is of"
+	wholeStep     = "a step that was tried again is told from its first attempt to its last"
+	sameStep      = "a step that failed for good is the same kind of step as before"
+	waitsEnd      = "what a run waited for when it ended is CANCELLED"
+	order         = "spans that began together are in the order in which they happened"
 
 	requestRepeated = "a durable endpoint is called with its client's query and body, whatever the event's name"
 	textBodies      = "bodies that the TypeScript SDK writes as text are text; the reference refuses them, or takes them for base64"

@@ -45,7 +45,7 @@ func (e *endpointReplay) compareReads(ctx context.Context) {
 
 // compareGraphQL asks over GraphQL what the recording's reader asked.
 func (e *endpointReplay) compareGraphQL(ctx context.Context) {
-	reader := &graphqlReader{addr: e.srv.addr, outputs: map[string]string{}, personal: func(recorded string) string {
+	reader := &graphqlReader{addr: e.srv.addr, outputs: map[string]string{}, events: map[string]string{}, excuse: e.excuse, personal: func(recorded string) string {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		return e.personal(recorded)

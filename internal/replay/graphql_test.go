@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"github.com/google/uuid"
 )
 
 // graphqlAnswer is one entry of a .graphql.json file: what one of the queries was answered with.
@@ -49,11 +52,17 @@ type graphqlReader struct {
 	outputs map[string]string
 	// twice says that the other side has each step twice in its new trace, as the reference does.
 	twice bool
+	// events are the names of the events of runs, by the recorded ID of the run, as their triggers tell them.
+	events map[string]string
+	// excuse accepts more than is always accepted; nil accepts nothing.
+	excuse func(field string, parent map[string]any, want, got any) bool
 }
 
 // compare asks one query. Outputs can only be asked for after the traces that they are in.
 func (g *graphqlReader) compare(ctx context.Context, i int, asked graphqlAnswer) []mismatch {
-	cmp := &comparer{where: fmt.Sprintf("graphql %d %s", i, asked.Name), excuse: excuseGraphQL}
+	cmp := &comparer{where: fmt.Sprintf("graphql %d %s", i, asked.Name), excuse: func(field string, parent map[string]any, want, got any) bool {
+		return excuseGraphQL(field, parent, want, got) || g.excuse != nil && g.excuse(field, parent, want, got)
+	}}
 	got, err := g.ask(ctx, asked)
 	if err != nil {
 		cmp.add("answer", asked.Status, rawText(err.Error()))
@@ -82,9 +91,24 @@ func (g *graphqlReader) compare(ctx context.Context, i int, asked graphqlAnswer)
 	have = arrange(unfold("", have))
 	if isTrace(asked.Name) {
 		g.compareTraces(cmp, strings.HasSuffix(asked.Name, "=true"), want, have)
+		compareResults(cmp, member(member(want, "data"), "run"), member(member(have, "data"), "run"))
 	}
 	cmp.values("body", nil, want, have)
+	g.checkEvents(asked, have, cmp.found)
 	return cmp.found
+}
+
+// checkEvents notes which event started a run, and tells a run that tells of another one.
+func (g *graphqlReader) checkEvents(asked graphqlAnswer, have any, found []mismatch) {
+	if asked.Name == "run trigger" {
+		g.events[asked.Variables["r"]] = render(member(member(have, "data"), "runTrigger")["eventName"])
+		return
+	}
+	for i := range found {
+		if found[i].field == "body.data.run.eventName" && found[i].got != g.events[asked.Variables["runID"]] {
+			found[i].field += " of another event"
+		}
+	}
 }
 
 func (g *graphqlReader) ask(ctx context.Context, asked graphqlAnswer) (answer, error) {
@@ -137,6 +161,53 @@ func (g *graphqlReader) compareTraces(cmp *comparer, preview bool, want, got any
 		}
 	}
 	compareSpans(cmp, "trace", wantTree, gotTree, g.outputs)
+}
+
+// compareResults compares what is told of a run's result where the reference tells the op that completed it, and we its data. Then
+// it takes them out of the answers.
+func compareResults(cmp *comparer, want, got map[string]any) {
+	if want == nil || got == nil || render(want["output"]) == render(got["output"]) {
+		return
+	}
+	if result, completed := resultOf(want["output"]); completed && render(result) == render(resultIn(got["output"])) {
+		cmp.add("body.data.run.output", rawText("RunComplete"), rawText("its data"))
+		delete(want, "output")
+		delete(got, "output")
+	}
+}
+
+// resultOf is the data of the op RunComplete in an output, and for a durable endpoint the body in it. It is not ok for another output.
+func resultOf(output any) (result any, ok bool) {
+	output = resultIn(output)
+	if ops, isList := output.([]any); isList && len(ops) > 0 {
+		output = ops[len(ops)-1]
+	}
+	op, _ := output.(map[string]any)
+	if op["op"] != "RunComplete" {
+		return nil, false
+	}
+	answer := member(op, "data")
+	if _, isAnswer := answer["status"]; !isAnswer || answer["version"] == nil {
+		return resultIn(op["data"]), true
+	}
+	result = answer["body"]
+	for range 2 { // an SDK may have written the body as text, too
+		if text, isText := result.(string); isText {
+			if inner, err := decode(text); err == nil {
+				result = inner
+			}
+		}
+	}
+	return result, true
+}
+
+// resultIn takes the value out of an opened text.
+func resultIn(output any) any {
+	opened, _ := output.(map[string]any)
+	if value, ok := opened["json"]; ok && len(opened) == 1 {
+		return value
+	}
+	return output
 }
 
 // member is an object in an object, nil when there is none.
@@ -193,6 +264,13 @@ func areEvents(list []any) bool {
 	})
 }
 
+// isAbout is true for milliseconds of about that time.
+func isAbout(value any, at time.Time) bool {
+	number, _ := value.(json.Number)
+	millis, err := number.Int64()
+	return err == nil && time.UnixMilli(millis).Sub(at).Abs() < time.Hour
+}
+
 // excuseGraphQL accepts times, and IDs that the server makes anew.
 func excuseGraphQL(field string, _ map[string]any, want, got any) bool {
 	wantText, _ := want.(string)
@@ -201,10 +279,19 @@ func excuseGraphQL(field string, _ map[string]any, want, got any) bool {
 	switch name {
 	case "queuedAt", "startedAt", "endedAt", "batchCreatedAt", "timestamp", "timeout", "sleepUntil", "updatedAt":
 		return isTime(want) && isTime(got)
+	case "gid":
+		return uuid.Validate(wantText) == nil && uuid.Validate(gotText) == nil
+	case "expire":
+		const year = 365 * 24 * time.Hour
+		return isAbout(want, httpRecordedAt) && isRecent(got) || isAbout(want, httpRecordedAt.Add(year)) && isAbout(got, time.Now().Add(year))
 	case "traceID":
 		return len(wantText) == len(gotText)
 	case "ts":
 		return isRecent(want) && isRecent(got)
+	case "Date": // of an answer that a step was given
+		_, wantErr := http.ParseTime(wantText)
+		_, gotErr := http.ParseTime(gotText)
+		return wantErr == nil && gotErr == nil
 	case "id", "batchID", "triggeringEventID", "foundEventID", "returnEventID", "runID":
 		return isULID(wantText) && isRecentULID(gotText)
 	}

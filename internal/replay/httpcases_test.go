@@ -1,7 +1,9 @@
 package replay
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,8 +14,7 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// httpCase is a hand-made request to a fresh reference server and its exact answer. The file's appAfter, the app row after
-// a refused registration, is not read: the list of apps after all registrations tells the same.
+// httpCase is a hand-made request to a fresh reference server and its exact answer.
 type httpCase struct {
 	Group   string `json:"group"`
 	Name    string `json:"name"`
@@ -35,6 +36,15 @@ type httpCase struct {
 		Body          string     `json:"body"`
 		BodyTruncated any        `json:"bodyTruncated"`
 	} `json:"response"`
+	// AppAfter is what GraphQL told of the app right after a registration that was refused: null, or an appAfter. It is empty after
+	// other cases.
+	AppAfter json.RawMessage `json:"appAfter"`
+}
+
+type appAfter struct {
+	Name          string  `json:"name"`
+	Error         *string `json:"error"`
+	FunctionCount int     `json:"functionCount"`
 }
 
 func (c httpCase) key() string { return c.Group + ": " + c.Name }
@@ -51,16 +61,24 @@ func TestHTTPCases(t *testing.T) {
 	}
 	srv := startServer(t, "--no-poll")
 	var found []mismatch
-	sent := 0
+	sent, after := 0, 0
 	for _, one := range cases {
 		if _, out := outOfScope(one); out {
 			continue
 		}
 		sent++
 		found = append(found, sendCase(t, srv, one)...)
+		if one.AppAfter != nil {
+			after++
+			found = append(found, askAfter(t, srv, one)...)
+		}
 	}
+	keepReasons(cases, found)
 	if sent < 190 {
 		t.Errorf("only %d cases were sent", sent)
+	}
+	if after < 60 {
+		t.Errorf("only %d apps were asked for after their registration", after)
 	}
 	judge(t, "http-cases", found)
 }
@@ -124,6 +142,57 @@ func sendCase(t *testing.T, srv *server, one httpCase) []mismatch {
 	return cmp.found
 }
 
+// askAfter asks for the app of a refused registration, as the recorder did.
+func askAfter(t *testing.T, srv *server, one httpCase) []mismatch {
+	t.Helper()
+	cmp := &comparer{where: one.key() + ", app after"}
+	var registered struct {
+		AppName any `json:"appName"`
+	}
+	if err := json.Unmarshal([]byte(*one.Request.Body), &registered); err != nil {
+		t.Fatalf("case %q: %v", one.key(), err)
+	}
+	query := `{"query":"{apps{name error functionCount}}"}`
+	got, err := ask(t.Context(), srv.addr, http.MethodPost, "/v0/gql", headerList{{"Content-Type", "application/json"}}, &query)
+	if err != nil {
+		cmp.add("answer", "", rawText(err.Error()))
+		return cmp.found
+	}
+	var answer struct {
+		Data struct {
+			Apps []map[string]any `json:"apps"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal([]byte(got.body), &answer); err != nil {
+		cmp.add("answer", "", rawText(got.body))
+		return cmp.found
+	}
+	var app any
+	for _, known := range answer.Data.Apps {
+		if known["name"] == registered.AppName {
+			app = known
+		}
+	}
+	cmp.texts("app", string(one.AppAfter), render(app))
+	return cmp.found
+}
+
+// keepReasons tells mismatches of apps that still have the reason for which they were refused from those that have another one.
+func keepReasons(cases []httpCase, found []mismatch) {
+	reasons := map[string]string{}
+	for _, one := range cases {
+		var app appAfter
+		if json.Unmarshal(one.AppAfter, &app) == nil && app.Error != nil {
+			reasons["body.data.apps."+app.Name+".error"] = render(*app.Error)
+		}
+	}
+	for i := range found {
+		if reason, ok := reasons[found[i].field]; ok && reason != found[i].got {
+			found[i].field += " of another registration"
+		}
+	}
+}
+
 // body is the request's body; long ones are written as a recipe.
 func (c httpCase) body() (*string, error) {
 	cut := c.Request.BodyTruncated
@@ -172,22 +241,25 @@ func byName(body string) string {
 	}
 	data := member(value, "data")
 	for list, name := range map[string]string{"apps": "name", "functions": "slug"} {
-		elements, ok := data[list].([]any)
-		if !ok {
-			continue
+		if elements, ok := data[list].([]any); ok {
+			data[list] = keyed(elements, name)
 		}
-		named := map[string]any{}
-		for i, element := range elements {
-			members, _ := element.(map[string]any)
-			key, isText := members[name].(string)
-			if !isText {
-				key = strconv.Itoa(i)
-			}
-			named[key] = element
-		}
-		data[list] = named
 	}
 	return render(value)
+}
+
+// keyed makes an object of a list of objects, by one of their members.
+func keyed(elements []any, name string) map[string]any {
+	named := map[string]any{}
+	for i, element := range elements {
+		members, _ := element.(map[string]any)
+		key, isText := members[name].(string)
+		if !isText {
+			key = strconv.Itoa(i)
+		}
+		named[key] = element
+	}
+	return named
 }
 
 // bySlug makes an object of the functions of a GET /dev answer, whose order means nothing.

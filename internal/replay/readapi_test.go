@@ -76,7 +76,7 @@ func (c *conversation) compareReads(ctx context.Context) []mismatch {
 
 // compareGraphQL asks over GraphQL what the recording's reader asked after its runs had ended.
 func (c *conversation) compareGraphQL(ctx context.Context) []mismatch {
-	reader := &graphqlReader{addr: c.app.srv.addr, outputs: map[string]string{}, twice: c.twice, personal: func(recorded string) string {
+	reader := &graphqlReader{addr: c.app.srv.addr, outputs: map[string]string{}, events: map[string]string{}, twice: c.twice, personal: func(recorded string) string {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.personal(recorded)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // backoffs are the recordings with a retry that the app gave no time for.
@@ -24,6 +25,32 @@ func conversations(lane string) []string {
 		}
 	}
 	return names
+}
+
+// withoutGraphQL are the scenarios of whose runs nothing was asked over GraphQL, with the reason.
+var withoutGraphQL = map[string]string{
+	"01": "registrations: apps and functions were asked for once, after all recordings (apps.graphql.json)",
+	"02": "their events start no runs; the read API was asked for them",
+	"39": "pings and what they lead to: as of 01",
+}
+
+// TestGraphQLScope: of every scenario with runs there is what GraphQL told of them.
+func TestGraphQLScope(t *testing.T) {
+	t.Parallel()
+	entries, err := os.ReadDir(wireDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		name, isRecording := strings.CutSuffix(entry.Name(), ".jsonl.gz")
+		if !isRecording || name == "http-cases" {
+			continue
+		}
+		_, without := withoutGraphQL[name[:2]]
+		if asked := len(load(t, name).asked) > 0; asked == without {
+			t.Errorf("%s: GraphQL answers %t, named as without them %t", name, asked, without)
+		}
+	}
 }
 
 // inScopeGroups are the groups of http-cases whose cases are sent unless casesOutOfScope names them.

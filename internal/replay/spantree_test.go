@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // spanNode is a span of a trace over GraphQL. Of IDs and times it only tells whether they are there.
@@ -13,6 +14,10 @@ type spanNode struct {
 	fields   map[string]any
 	outputs  []string // IDs
 	children []*spanNode
+	// began and ended are zero when they are not known. They say what came before what, and are not compared themselves.
+	began, ended time.Time
+	// clocked is true of a step that the app saved by itself, so that its times are of another clock.
+	clocked bool
 }
 
 // presentMembers are the members that differ from run to run.
@@ -22,7 +27,7 @@ var presentMembers = []string{
 
 // spanTree reads a trace.
 func spanTree(span map[string]any) *spanNode {
-	node := &spanNode{fields: map[string]any{}}
+	node := &spanNode{fields: map[string]any{}, began: instant(span["startedAt"]), ended: instant(span["endedAt"])}
 	if id, ok := span["outputID"].(string); ok {
 		node.outputs = []string{id}
 	}
@@ -44,7 +49,24 @@ func spanTree(span map[string]any) *spanNode {
 			node.fields[name] = value
 		}
 	}
+	node.clocked = span["scheduledAt"] == nil && span["groupID"] == nil && span["response"] == nil && span["stepID"] != nil && span["stepType"] != "" &&
+		!node.hasAttempts()
 	return node
+}
+
+// instant reads a time, zero for none.
+func instant(value any) time.Time {
+	text, _ := value.(string)
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// before says that one span had ended when the other began, as far as the server knows: a replayed app tells the times of the recording.
+func (n *spanNode) before(other *spanNode) bool {
+	return !n.clocked && !other.clocked && !n.ended.IsZero() && n.ended.Before(other.began)
 }
 
 // byKind makes an object of metadata, whose order means nothing.
@@ -118,7 +140,17 @@ func (n *spanNode) merge() {
 	}
 	n.children = nil
 	for _, key := range order {
-		n.children = append(n.children, mergeSpans(same[key]))
+		merged := mergeSpans(same[key])
+		for _, span := range same[key] {
+			merged.clocked = merged.clocked || span.clocked
+			if merged.began.IsZero() || span.began.Before(merged.began) {
+				merged.began = span.began
+			}
+			if span.ended.After(merged.ended) {
+				merged.ended = span.ended
+			}
+		}
+		n.children = append(n.children, merged)
 	}
 }
 
@@ -137,15 +169,15 @@ func mergeSpans(spans []*spanNode) *spanNode {
 		}
 	}
 	for _, row := range rows {
-		row.addTo(attempts)
+		row.addTo(attempts, row.text("stepID") != "" && attempts[row.number()] != nil)
 	}
 	for _, group := range groups {
 		if !group.hasAttempts() {
-			group.addTo(attempts)
+			group.addTo(attempts, false)
 			continue
 		}
 		for _, attempt := range group.children {
-			attempt.addTo(attempts)
+			attempt.addTo(attempts, false)
 		}
 	}
 	numbers := slices.Sorted(maps.Keys(attempts))
@@ -164,8 +196,8 @@ func mergeSpans(spans []*spanNode) *spanNode {
 		return top
 	}
 	top.fields["response"], top.fields["metadata"], top.children = nil, map[string]any{}, nil
-	for _, number := range numbers {
-		attempts[number].fields["name"] = "Attempt " + render(number)
+	for i, number := range numbers {
+		attempts[number].fields["name"] = "Attempt " + render(i)
 		top.children = append(top.children, attempts[number])
 	}
 	return top
@@ -175,11 +207,21 @@ func (n *spanNode) hasAttempts() bool {
 	return slices.ContainsFunc(n.children, func(child *spanNode) bool { return strings.HasPrefix(child.text("name"), "Attempt ") })
 }
 
-// addTo gives an attempt what another span tells of it. What the first one tells counts.
-func (n *spanNode) addTo(attempts map[int]*spanNode) {
+// number is which attempt the span says that it is.
+func (n *spanNode) number() int {
 	number := 0
 	for render(n.fields["attempts"]) != render(number) && number < 100 {
 		number++
+	}
+	return number
+}
+
+// addTo gives an attempt what another span tells of it. What the first one tells counts. A row of a checkpoint always says that it is the
+// first attempt; it is another when there is a row of that one.
+func (n *spanNode) addTo(attempts map[int]*spanNode, another bool) {
+	number := n.number()
+	if another {
+		number = len(attempts)
 	}
 	known := attempts[number]
 	if known == nil {
@@ -216,7 +258,7 @@ func compareSpans(cmp *comparer, path string, want, got *spanNode, outputs map[s
 		}
 	}
 	wanted, had := want.byKey(), got.byKey()
-	var wantOrder, gotOrder []string
+	same := map[*spanNode]*spanNode{}
 	for _, child := range want.children {
 		key, label := child.key(), path+"/"+child.label()
 		left, right := wanted[key], had[key]
@@ -226,18 +268,26 @@ func compareSpans(cmp *comparer, path string, want, got *spanNode, outputs map[s
 			continue
 		}
 		had[key] = right[1:]
-		wantOrder = append(wantOrder, key)
+		same[child] = right[0]
 		compareSpans(cmp, label, child, right[0], outputs)
 	}
 	for _, child := range got.children {
-		if key := child.key(); slices.Contains(had[key], child) {
+		if slices.Contains(had[child.key()], child) {
 			cmp.add(path+"/"+child.label(), rawText("(absent)"), child.label())
-		} else {
-			gotOrder = append(gotOrder, key)
 		}
 	}
-	if !slices.Equal(wantOrder, gotOrder) {
-		cmp.add(path+" order", wantOrder, gotOrder)
+	compareOrder(cmp, path, want, got, same)
+}
+
+// compareOrder compares the order of spans, of those of which one had ended when the other began: what went on at a time has none. same are the server's spans by those of the recording.
+func compareOrder(cmp *comparer, path string, want, got *spanNode, same map[*spanNode]*spanNode) {
+	for i, first := range want.children {
+		for _, second := range want.children[i+1:] {
+			left, right := slices.Index(got.children, same[first]), slices.Index(got.children, same[second])
+			if left >= 0 && right >= 0 && left > right && first.before(second) {
+				cmp.add(path+" order", first.label()+"before "+second.label(), second.label()+"before "+first.label())
+			}
+		}
 	}
 }
 
@@ -290,6 +340,41 @@ func TestCompareSpans(t *testing.T) {
 		compareSpans(cmp, "trace", recorded(), got, map[string]string{})
 		if !slices.ContainsFunc(cmp.found, func(m mismatch) bool { return m.field == field }) {
 			t.Errorf("%s is not noticed: %v", field, cmp.found)
+		}
+	}
+}
+
+// TestCompareSpans_Order is told of steps in the wrong order, but not of steps that went on at a time.
+func TestCompareSpans_Order(t *testing.T) {
+	t.Parallel()
+	step := func(id, began, ended string) map[string]any {
+		day := "2026-11-23T23:10:"
+		return map[string]any{"name": "run " + id, "stepID": id, "groupID": "g", "startedAt": day + began + "Z", "endedAt": day + ended + "Z"}
+	}
+	tree := func(spans ...any) *spanNode {
+		node := spanTree(map[string]any{"name": "Run", "childrenSpans": spans})
+		node.merge()
+		return node
+	}
+	a, b, late := step("a", "01.100", "01.200"), step("b", "01.150", "01.300"), step("c", "01.301", "01.400")
+	for name, test := range map[string]struct {
+		got  *spanNode
+		want []string
+	}{
+		"as recorded":     {tree(a, b, late), nil},
+		"at a time":       {tree(b, a, late), nil},
+		"one after other": {tree(a, late, b), []string{"step run b before step run c "}},
+	} {
+		cmp := &comparer{}
+		compareSpans(cmp, "trace", tree(a, b, late), test.got, map[string]string{})
+		var want []string
+		for _, one := range cmp.found {
+			if one.field == "trace order" {
+				want = append(want, strings.Trim(one.want, `"`))
+			}
+		}
+		if !slices.Equal(want, test.want) {
+			t.Errorf("%s: found %v", name, cmp.found)
 		}
 	}
 }

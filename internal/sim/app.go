@@ -53,8 +53,8 @@ func wait(id, name, timeout string) item {
 	return item{id: id, op: "WaitForEvent", opts: `{"event":"sim/` + name + `","timeout":"` + timeout + `","if":"async.data.n == event.data.n"}`}
 }
 
-// invoke is a step that invokes a function.
-func invoke(id, slug string) item {
+// invokes is a step that invokes a function.
+func invokes(id, slug string) item {
 	return item{id: id, op: "InvokeFunction", opts: `{"function_id":"` + slug + `","payload":{"data":{"n":%d}},"timeout":"100h"}`}
 }
 
@@ -78,8 +78,8 @@ func newApp(w *World) *app {
 		{name: "waits", stages: [][]item{{{id: "a"}}, {wait("w", "wake", "2h")}, {{id: "b"}}}},
 		{name: "both", stages: [][]item{{wait("w1", "wake", "1h"), wait("w2", "other", "30m"), {id: "p"}}, {{id: "z"}}}},
 		{name: "signals", stages: [][]item{{{id: "s", op: "WaitForSignal", opts: `{"signal":"signal-%d","timeout":"1h"}`}}, {{id: "b"}}}},
-		{name: "invokes", stages: [][]item{{invoke("i", "sim-steps")}, {{id: "b"}}}},
-		{name: "asks", stages: [][]item{{invoke("i1", "sim-fails"), invoke("i2", "sim-none"), {id: "p"}}, {{id: "b"}}}},
+		{name: "invokes", stages: [][]item{{invokes("i", "sim-steps")}, {{id: "b"}}}},
+		{name: "asks", stages: [][]item{{invokes("i1", "sim-fails"), invokes("i2", "sim-none"), {id: "p"}}, {{id: "b"}}}},
 		{name: "fetches", stages: [][]item{{{id: "f", op: "Gateway", opts: `{"url":"http://other.test/"}`}}, {{id: "b"}}}},
 		{name: "defers", stages: [][]item{{{id: "a"}}, {{id: "d", op: "DeferAdd", opts: `{"fn_slug":"sim-later","input":{"n":%d}}`}}}},
 		{name: "saves", stages: [][]item{{{id: "a"}}, {{id: "b"}}, {{id: "nap", sleep: "1m"}}, {{id: "c"}}, {{id: "d"}}}, saves: true},

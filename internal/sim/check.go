@@ -95,7 +95,7 @@ func (w *World) ended() {
 		if r.Status == run.Cancelled && w.ordered(r) {
 			continue
 		}
-		if want := w.wanted(e.Event); !slices.Contains(want, r.Status) {
+		if want := w.wanted(w.slug(r), e.Event); !slices.Contains(want, r.Status) {
 			w.check.violated("run %s of %s: %s with %s, want %v", r.RunID, e.Name, r.Status, r.Output, want)
 		}
 	}
@@ -106,13 +106,14 @@ func (w *World) ended() {
 	}
 	for _, e := range w.backend.AllEvents() {
 		target, _ := event.Target(e.Event)
-		if e.Name == event.DeferredSchedule || e.Name == event.FunctionInvoked && target != "sim-none" {
+		if e.Name == event.DeferredSchedule || e.Name == event.FunctionInvoked && target != "sim-none" && !event.IsDirect(e.Event) {
 			w.once(runs, skipped, e.Event)
 		}
 	}
 	w.told(status)
 	w.traced()
 	w.ticked()
+	w.invoked()
 	w.allReleased()
 	for id, reason := range w.backend.Parked() {
 		w.check.violated("%s is parked: %s", id, reason)
@@ -141,15 +142,14 @@ func (w *World) skipped(r ports.RunRecord) {
 	}
 }
 
-// wanted are the ways in which a run of the event may end.
-func (w *World) wanted(e event.Event) []run.Status {
-	target, _ := event.Target(e)
+// wanted are the ways in which a run of the function and the event may end.
+func (w *World) wanted(slug string, e event.Event) []run.Status {
 	switch {
-	case e.Name == "sim/fails", e.Name == "http/broken", e.Name == event.FunctionInvoked && target == "sim-fails":
+	case slug == "sim-fails", e.Name == "http/broken":
 		return []run.Status{run.Failed}
-	case e.Name == "sim/latest":
+	case slug == "sim-latest":
 		return []run.Status{run.Completed, run.Cancelled}
-	case e.Name == "sim/stops":
+	case slug == "sim-stops":
 		var data struct{ N int }
 		if json.Unmarshal(e.Data, &data) == nil && w.stopped[data.N] {
 			return []run.Status{run.Completed, run.Cancelled}

@@ -40,15 +40,15 @@ type controls struct {
 	batched map[ulid.ULID]int
 	// waiting are the latest events of debounces, by their keys.
 	waiting map[string]event.Tracked
-	// spent are the buckets of rate limits, used the keys of runs.
+	// spent are the buckets of rate limits, used the keys that have started runs.
 	spent map[string]time.Time
-	used  map[string]bool
+	used  map[string]keyed
 }
 
 func newControls(functions []function.Function) *controls {
 	c := &controls{
 		settings: map[uuid.UUID]*flow.Settings{}, held: map[ports.HoldRef]ports.Hold{}, batched: map[ulid.ULID]int{},
-		waiting: map[string]event.Tracked{}, spent: map[string]time.Time{}, used: map[string]bool{},
+		waiting: map[string]event.Tracked{}, spent: map[string]time.Time{}, used: map[string]keyed{},
 	}
 	for _, f := range functions {
 		c.settings[f.ID], _ = flow.Compile(f) // a fault shows, since nothing is controlled then
@@ -66,6 +66,7 @@ func (w *World) scheduled(s ports.Schedule, answers []ports.Scheduled) {
 		if answer.Result == flow.Started {
 			w.begun(next.State)
 		}
+		w.invokedBy(next, answer.Result)
 		if next.Request == nil {
 			continue
 		}
@@ -74,9 +75,11 @@ func (w *World) scheduled(s ports.Schedule, answers []ports.Scheduled) {
 			if waiting, waits := w.controls.waiting[values.DebounceKey]; !waits || next.Request.Event.TS >= waiting.TS {
 				w.controls.waiting[values.DebounceKey] = next.Request.Event
 			}
-		case values.RateLimit != nil && !w.controls.used[next.IdempotencyKey]:
+		case values.RateLimit != nil && !w.controls.used[next.IdempotencyKey].holds(w.clock.now):
 			w.counted(settings, values.RateLimit.State(settings.Function), next.State.ID, answer.Result)
-			w.controls.used[next.IdempotencyKey] = next.IdempotencyKey != "" && answer.Result == flow.Started
+			if next.IdempotencyKey != "" && answer.Result == flow.Started {
+				w.controls.used[next.IdempotencyKey] = keyed{next.State.ID, w.clock.now}
+			}
 		case values.SingletonKey != "" && answer.Result == flow.Started:
 			w.locked(next.State)
 		}

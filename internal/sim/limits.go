@@ -42,7 +42,7 @@ func limitedPrograms() []program {
 			settings: function.Settings{Throttle: &function.Throttle{Limit: 2, Burst: 1, Period: function.Duration(time.Minute)}},
 		},
 		{
-			name: "alone", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "1h"}}, {{id: "b"}}},
+			name: "lone", stages: [][]item{{{id: "a"}}, {{id: "nap", sleep: "1h"}}, {{id: "b"}}},
 			settings: function.Settings{Concurrency: &function.Concurrency{Run: []function.RunLimit{{Limit: 1}}}},
 		},
 	}
@@ -100,6 +100,9 @@ func (a *app) countCalls(call *calling, limits []function.StepLimit) {
 }
 
 func (a *app) countRuns(call *calling, limits []function.RunLimit) {
+	if !a.w.inProgress(call.run) {
+		return // it was cancelled while the call was on its way
+	}
 	begun := slices.DeleteFunc(a.begun[call.program], func(id ulid.ULID) bool { return id == call.run || !a.w.inProgress(id) })
 	begun = append(begun, call.run)
 	a.begun[call.program] = begun

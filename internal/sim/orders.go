@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ingothq/ingot/internal/domain/cancellation"
@@ -24,12 +25,12 @@ import (
 
 // order does one of them.
 func (w *World) order(ctx context.Context) {
-	fn := w.target()
+	fn, between := w.target()
 	switch {
 	case w.chance(2):
 		w.cancelRuns(ctx, fn)
 		w.hurry()
-		if w.chance(2) {
+		if between || w.chance(2) {
 			w.clock.now = w.clock.now.Add(cancellation.Tolerance)
 			w.note("clock passes the bound")
 			if w.takeOrder(ctx) {
@@ -46,19 +47,21 @@ func (w *World) order(ctx context.Context) {
 }
 
 // target is a function to give an order about: at best one of which a run is about to be created, since an order that comes
-// in between is the one that is hard to follow.
-func (w *World) target() function.Function {
+// in between is the one that is hard to follow. It reports whether it is one.
+func (w *World) target() (fn function.Function, between bool) {
 	all := w.app.functions()
 	for _, t := range w.tasks {
-		at := slices.IndexFunc(w.app.programs, func(p program) bool { return t.name == "route sim/"+p.name })
+		at := slices.IndexFunc(w.app.programs, func(p program) bool {
+			return t.name == "route sim/"+p.name || strings.HasPrefix(t.name, "invoke sim-"+p.name+" ")
+		})
 		if t.at == "schedule" && at >= 0 && !w.chance(3) {
-			return all[at]
+			return all[at], true
 		}
 	}
 	if w.chance(3) {
-		return all[w.rng.IntN(len(all))]
+		return all[w.rng.IntN(len(all))], false
 	}
-	return all[w.latest]
+	return all[w.latest], false
 }
 
 // hurry goes on with the task that was started last, as a rule to its end, while all others stand still.

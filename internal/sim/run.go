@@ -86,6 +86,8 @@ func (w *World) step(ctx context.Context) error {
 		w.rerun(ctx)
 	case w.chance(25):
 		w.order(ctx)
+	case w.chance(40):
+		w.invoke(ctx)
 	case w.chance(60): //nolint:gocritic // every case draws anew
 		return w.crash(ctx)
 	case w.chance(80):

@@ -115,6 +115,15 @@ func keepsHolds(w *World, kind ports.HoldKind) ports.Store {
 	}}
 }
 
+// besides is another run of the function that an event invokes.
+func besides(w *World, e event.Tracked, function string) ports.NewRun {
+	state, jobs := run.New(run.Spec{
+		ID: entropy{w}.ULID(w.clock.now), FunctionID: uuid.MustParse(function), Key: e.InternalID.String(), Now: w.clock.now,
+		Events: []event.Tracked{e}, MaxAttempts: 4,
+	})
+	return ports.NewRun{State: state, Start: jobs[0]}
+}
+
 // asksFor is a store that decides on something else than it is asked for.
 func asksFor(w *World, change func(values *flow.Evaluated)) ports.Store {
 	return broken{Store: w.backend, schedule: func(s ports.Schedule) ports.Schedule {
@@ -239,10 +248,49 @@ func TestSeeds_FindPlantedBugs(t *testing.T) {
 					for i := range s.Runs {
 						s.Runs[i].IdempotencyKey = ""
 						twice := s.Runs[i]
+						if twice.State.Lock != "" {
+							continue // it would be seen for another reason
+						}
 						twice.State.ID = entropy{w}.ULID(w.clock.now)
 						twice.Start.RunID, twice.Start.ID = twice.State.ID, twice.Start.ID+"x"
 						twice.State.Jobs = map[string]run.Kind{twice.Start.ID: run.KindStart}
 						s.Runs = append(s.Runs, twice)
+					}
+					return s
+				}}
+			}, "twice",
+		},
+		"a forgotten key: an invocation that is asked for again starts again": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, schedule: func(s ports.Schedule) ports.Schedule {
+					s.Runs = slices.Clone(s.Runs)
+					for i, r := range s.Runs {
+						if event.IsDirect(r.State.Events[0].Event) {
+							s.Runs[i].IdempotencyKey = ""
+						}
+					}
+					return s
+				}}
+			}, "and its key has started",
+		},
+		"a lost invocation: its event is accepted without its run": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, schedule: func(s ports.Schedule) ports.Schedule {
+					if len(s.Runs) == 1 && event.IsDirect(s.Runs[0].State.Events[0].Event) {
+						s.Skipped = []ports.SkippedRun{{RunID: s.Runs[0].State.ID}}
+						s.Runs = nil
+					}
+					return s
+				}}
+			}, "is refused",
+		},
+		"an invocation that is routed: its event starts a run besides": {
+			func(w *World) ports.Store {
+				return broken{Store: w.backend, schedule: func(s ports.Schedule) ports.Schedule {
+					e, err := w.backend.Event(context.Background(), s.Event)
+					if err == nil && event.IsDirect(e.Event) {
+						target, _ := event.Target(e.Event)
+						s.Runs = append(slices.Clone(s.Runs), besides(w, e, target))
 					}
 					return s
 				}}

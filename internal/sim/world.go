@@ -7,12 +7,12 @@
 // know. Apps answer with errors, garbage, or nothing.
 //
 // The workload has a function for each thing that an SDK can ask of a run, clients of durable endpoints whose apps die in the
-// middle of a request, apps that save their steps while a call goes on, reruns of any run from any of its steps, functions
-// that are started by the clock, functions with flow control: batches, debounces, rate limits and singletons, and functions with
+// middle of a request, apps that save their steps while a call goes on, reruns of any run from any of its steps, invocations of any
+// function by clients who ask again, functions that are started by the clock, functions with flow control: batches, debounces, rate limits and singletons, and functions with
 // limits, throttles and priorities.
 //
 // What must hold is checked while it happens (a memoised step is never run again and never changes, a run starts once
-// for an event, orders about functions are followed, flow control lets through what it should, no limit is exceeded) and, once
+// for an event, orders about functions are followed, whoever repeats an invocation is told its run, flow control lets through what it should, no limit is exceeded) and, once
 // the faults stop, at the end: everything has ended as it should, every run has told of its end exactly once, and history shows each
 // run and each of its steps once, as they ended.
 //
@@ -42,6 +42,7 @@ import (
 	"github.com/ingothq/ingot/internal/app/execute"
 	"github.com/ingothq/ingot/internal/app/hold"
 	"github.com/ingothq/ingot/internal/app/ingest"
+	"github.com/ingothq/ingot/internal/app/invoke"
 	"github.com/ingothq/ingot/internal/app/pausing"
 	"github.com/ingothq/ingot/internal/app/registry"
 	"github.com/ingothq/ingot/internal/app/rerun"
@@ -72,6 +73,7 @@ type World struct {
 	executor    *execute.Executor
 	checkpoints *checkpoint.Checkpoint
 	reruns      *rerun.Rerun
+	invoker     *invoke.Invoker
 	canceller   *cancel.Canceller
 	pauser      *pausing.Pauser
 	holds       *hold.Starter
@@ -94,6 +96,9 @@ type World struct {
 	paused, everPaused map[string]bool
 	pausing            bool
 	controls           *controls
+	// invocations are what clients have invoked, keys what the keys of invocations have started.
+	invocations []*invocation
+	keys        map[string]keyed
 	// ticks are those that schedules have moved to.
 	ticks   []ports.Tick
 	trace   []string
@@ -107,7 +112,7 @@ var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 func New(seed uint64) *World {
 	w := &World{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), clock: &clock{now: began}, faults: true,
-		stopped: map[int]bool{}, paused: map[string]bool{}, everPaused: map[string]bool{},
+		stopped: map[int]bool{}, paused: map[string]bool{}, everPaused: map[string]bool{}, keys: map[string]keyed{},
 	}
 	w.backend = mem.New(w.clock)
 	w.store = w.backend
@@ -174,9 +179,11 @@ func (w *World) boot(ctx context.Context) error {
 		Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Store: ports, History: history{w.backend.History(), w},
 		Catalog: catalog{w.backend, w}, Functions: reg, Waits: w.router, Tracker: w.ingest, Limits: limits, Broadcast: silence{}, Tokens: silence{}, Clock: w.clock, IDs: entropy{w},
 	})
-	w.reruns = rerun.New(start.Starter{
+	starter := start.Starter{
 		Store: ports, Advance: advance.New(ports, w.ingest, nil, log, func(context.Context, int) { w.stop("pause") }), Tracker: w.ingest, Clock: w.clock,
-	}, history{w.backend.History(), w}, reg, entropy{w}, log)
+	}
+	w.reruns = rerun.New(starter, history{w.backend.History(), w}, reg, entropy{w}, log)
+	w.invoker = invoke.New(starter, reg, w.ingest, entropy{w}, log)
 	w.canceller = cancel.New(cancel.Deps{
 		Cancellations: orders{w.backend.Cancellations(), w}, Store: ports, Functions: reg, Tracker: w.ingest, Clock: w.clock, IDs: entropy{w}, Log: log,
 		Pause: func(context.Context, int) { w.stop("pause") }, AtOnce: 1,

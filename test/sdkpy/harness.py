@@ -167,7 +167,7 @@ class Server:
             return shapes if status == run["status"].upper() else None, f"GraphQL says it is {status}"
 
         for shape, root in eventually(f"trace of run {run['run_id']}", TRACE_LIMIT, look).items():
-            wrong = traces.faults(self, root, run, steps)
+            wrong = traces.faults(self, root, shape, run, steps)
             assert not wrong, f"{shape} trace of run {run['run_id']}: {wrong}\n{traces.outline(root)}"
 
     def await_run_id(self, run_id: str, limit: float) -> dict[str, typing.Any]:

@@ -92,7 +92,7 @@ func cut[T any](items []T, size int, cursor func(T) string) ([]T, *api.Page) {
 // a slash, are found as well.
 func (s *service) app(ctx context.Context, name string) (ports.AppRecord, error) {
 	for _, name := range spellings(name) {
-		app, err := s.Catalog.AppNamed(ctx, name)
+		app, err := s.Catalog.AppByName(ctx, name)
 		switch {
 		case err == nil && !app.Archived:
 			return app, nil
@@ -100,7 +100,7 @@ func (s *service) app(ctx context.Context, name string) (ports.AppRecord, error)
 			return ports.AppRecord{}, err
 		}
 		if id, err := uuid.Parse(name); err == nil {
-			return s.Catalog.AppByID(ctx, id)
+			return ports.One(s.Catalog.AppsByID(ctx, []uuid.UUID{id}))
 		}
 	}
 	return ports.AppRecord{}, ports.ErrNotFound

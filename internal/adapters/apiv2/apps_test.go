@@ -202,7 +202,7 @@ func (failingCatalog) AppPage(context.Context, ports.AppQuery) ([]ports.AppRecor
 	return nil, errCatalog
 }
 
-func (failingCatalog) AppNamed(context.Context, string) (ports.AppRecord, error) {
+func (failingCatalog) AppByName(context.Context, string) (ports.AppRecord, error) {
 	return ports.AppRecord{}, errCatalog
 }
 

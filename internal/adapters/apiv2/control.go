@@ -107,14 +107,8 @@ func notRerun(err error) *failure {
 		return notFound(textFunctionNotFound)
 	case errors.Is(err, rerun.ErrNoEvents):
 		return notFound("The events of the run are not kept any more")
-	case errors.Is(err, rerun.ErrPaused):
-		return fail(http.StatusUnprocessableEntity, codeSkipped, textPaused)
-	case errors.Is(err, rerun.ErrSingleton):
-		return fail(http.StatusUnprocessableEntity, codeSkipped, textSingleton)
-	case errors.Is(err, rerun.ErrDebounced):
-		return fail(http.StatusUnprocessableEntity, codeDebounced, textDebounced)
 	}
-	return broken(textRerunFailed, err)
+	return notStarted(textRerunFailed, err)
 }
 
 // CancelRun implements apiv2connect.APIServiceHandler. Spec 04 §11.8.

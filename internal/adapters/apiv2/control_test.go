@@ -11,6 +11,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/adapters/apiv2"
 	"github.com/ingothq/ingot/internal/app/rerun"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/metadata"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
@@ -78,9 +79,9 @@ func TestRerun_Fails(t *testing.T) {
 		{run.ErrStepInput, 400, refused("invalid_request", run.ErrStepInput.Error())},
 		{rerun.ErrNoFunction, 404, refused("not_found", "Function not found")},
 		{rerun.ErrNoEvents, 404, refused("not_found", "The events of the run are not kept any more")},
-		{rerun.ErrPaused, 422, refused("function_skipped", "Function invocation was skipped because the function is paused or draining.")},
-		{rerun.ErrSingleton, 422, refused("function_skipped", "Function invocation was skipped because another run of the function is in progress.")},
-		{rerun.ErrDebounced, 422, refused("function_debounced", "Function invocation was debounced.")},
+		{start.ErrPaused, 422, refused("function_skipped", "Function invocation was skipped because the function is paused or draining.")},
+		{start.ErrSingleton, 422, refused("function_skipped", "Function invocation was skipped because another run of the function is in progress.")},
+		{start.ErrDebounced, 422, refused("function_debounced", "Function invocation was debounced.")},
 		{ports.ErrUnavailable, 500, refused("internal_error", "Unable to rerun run")},
 	}
 	for _, test := range tests {

@@ -109,6 +109,13 @@ func (s *service) intercept(next connect.UnaryFunc) connect.UnaryFunc {
 				err = s.explain(ctx, request.Spec().Procedure, err)
 			}
 		}()
+		if request.Spec().IdempotencyLevel == connect.IdempotencyNoSideEffects {
+			leave, err := s.Gate.Enter(ctx)
+			if err != nil {
+				return nil, err //nolint:wrapcheck // the cause of the request's own context
+			}
+			defer leave()
+		}
 		return next(ctx, request)
 	}
 }

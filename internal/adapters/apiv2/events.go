@@ -9,6 +9,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/ingothq/ingot/internal/app/invoke"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/event"
 	api "github.com/ingothq/ingot/proto/api/v2"
 )
@@ -73,7 +74,7 @@ func (s *service) InvokeFunction(ctx context.Context, r *connect.Request[api.Inv
 	}
 	started, err := s.Invoker.Invoke(context.WithoutCancel(ctx), fn, input.Data, r.Msg.GetIdempotencyKey())
 	if err != nil {
-		return nil, notInvoked(err)
+		return nil, notStarted("There was an error invoking your function", err)
 	}
 	out := connect.NewResponse(&api.InvokeFunctionResponse{Data: &api.InvokedRun{RunId: started.RunID.String()}, Metadata: s.metadata()})
 	if started.Replayed {
@@ -82,25 +83,20 @@ func (s *service) InvokeFunction(ctx context.Context, r *connect.Request[api.Inv
 	return out, nil
 }
 
-const (
-	textPaused    = "Function invocation was skipped because the function is paused or draining."
-	textSingleton = "Function invocation was skipped because another run of the function is in progress."
-	textDebounced = "Function invocation was debounced."
-)
-
-// notInvoked says why a function was not started.
-func notInvoked(err error) *failure {
+// notStarted says why a run that is asked for does not start; other is the text for all other reasons.
+func notStarted(other string, err error) *failure {
+	const status = http.StatusUnprocessableEntity
 	switch {
-	case errors.Is(err, invoke.ErrRateLimited):
-		return fail(http.StatusUnprocessableEntity, codeRateLimited, "Function execution rate limit exceeded. Please try again later.")
-	case errors.Is(err, invoke.ErrDebounced):
-		return fail(http.StatusUnprocessableEntity, codeDebounced, textDebounced)
-	case errors.Is(err, invoke.ErrPaused):
-		return fail(http.StatusUnprocessableEntity, codeSkipped, textPaused)
-	case errors.Is(err, invoke.ErrSingleton):
-		return fail(http.StatusUnprocessableEntity, codeSkipped, textSingleton)
+	case errors.Is(err, start.ErrRateLimited):
+		return fail(status, codeRateLimited, "Function execution rate limit exceeded. Please try again later.")
+	case errors.Is(err, start.ErrDebounced):
+		return fail(status, codeDebounced, "Function invocation was debounced.")
+	case errors.Is(err, start.ErrPaused):
+		return fail(status, codeSkipped, "Function invocation was skipped because the function is paused or draining.")
+	case errors.Is(err, start.ErrSingleton):
+		return fail(status, codeSkipped, "Function invocation was skipped because another run of the function is in progress.")
 	case errors.Is(err, invoke.ErrFlow):
-		return fail(http.StatusUnprocessableEntity, codeSkipped, "Function invocation was skipped because a flow control key of the function failed on its data.")
+		return fail(status, codeSkipped, "Function invocation was skipped because a flow control key of the function failed on its data.")
 	}
-	return broken("There was an error invoking your function", err)
+	return broken(other, err)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/adapters/apiv2"
 	"github.com/ingothq/ingot/internal/app/invoke"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
@@ -190,9 +191,9 @@ func TestInvokeFunction_StartsNothing(t *testing.T) {
 		status int
 		want   string
 	}{
-		{invoke.ErrDebounced, 422, refused("function_debounced", "Function invocation was debounced.")},
-		{invoke.ErrPaused, 422, refused("function_skipped", "Function invocation was skipped because the function is paused or draining.")},
-		{invoke.ErrSingleton, 422, refused("function_skipped", "Function invocation was skipped because another run of the function is in progress.")},
+		{start.ErrDebounced, 422, refused("function_debounced", "Function invocation was debounced.")},
+		{start.ErrPaused, 422, refused("function_skipped", "Function invocation was skipped because the function is paused or draining.")},
+		{start.ErrSingleton, 422, refused("function_skipped", "Function invocation was skipped because another run of the function is in progress.")},
 		{invoke.ErrFlow, 422, refused("function_skipped", "Function invocation was skipped because a flow control key of the function failed on its data.")},
 		{ports.ErrUnavailable, 500, refused("internal_error", "There was an error invoking your function")},
 	}
@@ -226,9 +227,9 @@ func TestPanic(t *testing.T) {
 // slow is a catalog that waits until it is told not to.
 type slow struct{ ports.Catalog }
 
-func (slow) AppByID(ctx context.Context, _ uuid.UUID) (ports.AppRecord, error) {
+func (slow) AppsByID(ctx context.Context, _ []uuid.UUID) ([]ports.AppRecord, error) {
 	<-ctx.Done()
-	return ports.AppRecord{}, ctx.Err()
+	return nil, ctx.Err()
 }
 
 func TestTimeout(t *testing.T) {

@@ -1,7 +1,6 @@
 package apiv2
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/ingothq/ingot/internal/domain/function"
@@ -62,26 +61,17 @@ func configurationOf(fn function.Function) *api.FunctionConfiguration {
 	return out
 }
 
-// concurrencyOf lists limits of steps. A function without any has what stands for that of an account.
 func concurrencyOf(limits *function.Concurrency) []*api.FunctionConcurrency {
-	if limits == nil || len(limits.Step) == 0 {
-		none := true
-		return []*api.FunctionConcurrency{{
-			Scope: api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ACCOUNT,
-			Limit: &api.FunctionConcurrencyLimit{Value: -1, IsPlanLimit: &none},
-		}}
-	}
 	scopes := map[function.Scope]api.FunctionConcurrencyScope{
 		function.ScopeFunction: api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_FUNCTION,
 		function.ScopeEnv:      api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ENVIRONMENT,
 		function.ScopeAccount:  api.FunctionConcurrencyScope_FUNCTION_CONCURRENCY_SCOPE_ACCOUNT,
 	}
-	out := make([]*api.FunctionConcurrency, len(limits.Step))
-	for i, step := range limits.Step {
-		own := false
+	shown := limits.Shown()
+	out := make([]*api.FunctionConcurrency, len(shown))
+	for i, step := range shown {
 		out[i] = &api.FunctionConcurrency{
-			Scope: scopes[cmp.Or(step.Scope, function.ScopeFunction)], Limit: &api.FunctionConcurrencyLimit{Value: number(step.Limit), IsPlanLimit: &own},
-			Key: optional(step.Key),
+			Scope: scopes[step.Scope], Limit: &api.FunctionConcurrencyLimit{Value: number(step.Limit), IsPlanLimit: new(step.OfPlan())}, Key: optional(step.Key),
 		}
 	}
 	return out

@@ -24,7 +24,7 @@ func (n *names) app(ctx context.Context, id uuid.UUID) (function.App, error) {
 	if app, ok := n.apps[id]; ok {
 		return app, nil
 	}
-	record, err := n.Catalog.AppByID(ctx, id)
+	record, err := ports.One(n.Catalog.AppsByID(ctx, []uuid.UUID{id}))
 	if err == nil {
 		n.apps[id] = record.App
 	}

@@ -197,7 +197,7 @@ func (r *fakeReader) Output(_ context.Context, id string) (trace.Output, error) 
 		return trace.Output{}, err
 	}
 	if parsed.Span == "bad" {
-		return trace.Output{Data: nil, Error: &trace.StepError{Name: "E", Message: "no", Cause: json.RawMessage(`{"n":1}`)}}, nil
+		return trace.Output{Data: nil, Error: &trace.StepError{Name: new("E"), Message: "no", Cause: json.RawMessage(`{"n":1}`)}}, nil
 	}
 	return trace.Output{Input: json.RawMessage(`[12345678901234567890]`), Data: json.RawMessage(`{"b":1,"a":12345678901234567890}`)}, nil
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/app/history"
 	"github.com/ingothq/ingot/internal/app/invoke"
+	"github.com/ingothq/ingot/internal/app/yield"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
@@ -91,8 +92,10 @@ type Deps struct {
 	Catalog   ports.Catalog
 	History   ports.History
 	Metadata  ports.Metadata
-	Clock     ports.Clock
-	Log       *slog.Logger
+	// Gate has methods that only read give way to runs; nil does not.
+	Gate  *yield.Gate
+	Clock ports.Clock
+	Log   *slog.Logger
 }
 
 // service implements the methods.

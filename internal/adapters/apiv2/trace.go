@@ -101,9 +101,9 @@ func (s *spans) payloads(ctx context.Context, node *trace.Node, out *api.TraceSp
 // errorText is an error in the place of a result.
 func errorText(e *trace.StepError) (json.RawMessage, error) {
 	type member struct {
-		Name    string          `json:"name,omitempty"`
+		Name    *string         `json:"name,omitempty"`
 		Message string          `json:"message,omitempty"`
-		Stack   string          `json:"stack,omitempty"`
+		Stack   *string         `json:"stack,omitempty"`
 		Cause   json.RawMessage `json:"cause,omitempty"`
 	}
 	return json.Marshal(struct {

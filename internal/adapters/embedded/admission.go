@@ -117,7 +117,7 @@ func (p *plannedRun) known(t *tx, settled ulid.ULID) (known flow.Known, err erro
 		}
 		return known, err
 	}
-	if len(p.key) > 0 && (values.RateLimit != nil || !values.Debounced) {
+	if len(p.key) > 0 && (values.RateLimit != nil || !values.Debounced || values.From == flow.FromRequest) {
 		if known.Run, _, err = keyOwner(t, p.key, p.admission.now); err != nil {
 			return known, err
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -41,35 +40,30 @@ func (c catalog) Functions(ctx context.Context) ([]function.Function, error) {
 	return all, nil
 }
 
-// Function implements ports.Catalog.
-func (c catalog) Function(ctx context.Context, id uuid.UUID) (function.Function, error) {
-	var found function.Function
-	err := c.db.read(ctx, func(q *db.Queries) error {
-		row, err := q.GetFunction(ctx, id.String())
-		if err != nil {
-			return err
-		}
-		found, err = functionFrom(row)
-		return err
-	})
-	if err != nil {
-		return function.Function{}, fmt.Errorf("function %s: %w", id, err)
-	}
-	return found, nil
-}
-
 // FunctionsByID implements ports.Catalog.
 func (c catalog) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error) {
-	return readByID(ctx, c.db, ids, (*db.Queries).ListFunctionsByID, functionFrom)
+	return readByID(ctx, c.db, ids, func(q *db.Queries, ids []string) ([]function.Function, error) {
+		rows, err := q.ListFunctionsByID(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		return each(rows, functionFrom)
+	})
 }
 
 // AppsByID implements ports.Catalog.
-func (c catalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error) {
-	return readByID(ctx, c.db, ids, (*db.Queries).ListAppsByID, appFrom)
+func (c catalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]ports.AppRecord, error) {
+	return readByID(ctx, c.db, ids, func(q *db.Queries, ids []string) ([]ports.AppRecord, error) {
+		rows, err := q.ListAppsByID(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		return each(rows, func(row db.App) (ports.AppRecord, error) { return appRecord(ctx, q, row) })
+	})
 }
 
 // readByID reads what has one of the IDs, in as few queries as the number of parameters allows.
-func readByID[Row, Value any](ctx context.Context, d *database, ids []uuid.UUID, list func(*db.Queries, context.Context, []string) ([]Row, error), convert func(Row) (Value, error)) ([]Value, error) {
+func readByID[Value any](ctx context.Context, d *database, ids []uuid.UUID, list func(*db.Queries, []string) ([]Value, error)) ([]Value, error) {
 	var all []Value
 	err := d.read(ctx, func(q *db.Queries) error {
 		all = nil
@@ -78,11 +72,7 @@ func readByID[Row, Value any](ctx context.Context, d *database, ids []uuid.UUID,
 			for i, id := range some {
 				texts[i] = id.String()
 			}
-			rows, err := list(q, ctx, texts)
-			if err != nil {
-				return err
-			}
-			values, err := each(rows, convert)
+			values, err := list(q, texts)
 			if err != nil {
 				return err
 			}
@@ -117,9 +107,8 @@ func (c catalog) Apps(ctx context.Context) ([]function.App, error) {
 }
 
 // AppByName implements ports.Catalog.
-func (c catalog) AppByName(ctx context.Context, name string) (function.App, []function.Function, error) {
-	var app function.App
-	var functions []function.Function
+func (c catalog) AppByName(ctx context.Context, name string) (ports.AppRecord, error) {
+	var record ports.AppRecord
 	err := c.db.read(ctx, func(q *db.Queries) error {
 		if name == "" {
 			return ports.ErrNotFound // placeholders have no name
@@ -128,45 +117,42 @@ func (c catalog) AppByName(ctx context.Context, name string) (function.App, []fu
 		if err != nil {
 			return err
 		}
-		if app, err = appFrom(row); err != nil {
-			return err
-		}
-		rows, err := q.ListAppFunctions(ctx, sql.NullString{String: row.ID, Valid: true})
-		if err != nil {
-			return err
-		}
-		functions, err = each(rows, functionFrom)
+		record, err = appRecord(ctx, q, row)
 		return err
 	})
 	if err != nil {
-		return function.App{}, nil, fmt.Errorf("app %q: %w", name, err)
+		return ports.AppRecord{}, fmt.Errorf("app %q: %w", name, err)
 	}
-	return app, functions, nil
+	return record, nil
 }
 
-// FunctionTimes implements ports.Catalog.
-func (c catalog) FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error) {
-	times := map[uuid.UUID]time.Time{}
+// FunctionsOf implements ports.Catalog.
+func (c catalog) FunctionsOf(ctx context.Context, app uuid.UUID) ([]ports.FunctionRecord, error) {
+	var functions []ports.FunctionRecord
 	err := c.db.read(ctx, func(q *db.Queries) error {
 		rows, err := q.ListAppFunctions(ctx, sql.NullString{String: app.String(), Valid: true})
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			id, err := parseUUID(row.ID)
-			if err != nil {
-				return damaged("function "+row.ID, err)
-			}
-			if times[id], err = parseInstant(row.CreatedAt); err != nil {
-				return damaged("function "+row.ID+": time", err)
-			}
-		}
-		return nil
+		functions, err = each(rows, functionRecord)
+		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("times of functions of app %s: %w", app, err)
+		return nil, fmt.Errorf("list functions of app %s: %w", app, err)
 	}
-	return times, nil
+	return functions, nil
+}
+
+func functionRecord(row db.Function) (ports.FunctionRecord, error) {
+	fn, err := functionFrom(row)
+	if err != nil {
+		return ports.FunctionRecord{}, err
+	}
+	created, err := parseInstant(row.CreatedAt)
+	if err != nil {
+		return ports.FunctionRecord{}, damaged("function "+row.ID+": time", err)
+	}
+	return ports.FunctionRecord{Function: fn, CreatedAt: created}, nil
 }
 
 // AppByURL implements ports.Catalog.

@@ -6,49 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/sql/sqlite/db"
 )
-
-// AppNamed implements ports.Catalog.
-func (c catalog) AppNamed(ctx context.Context, name string) (ports.AppRecord, error) {
-	var record ports.AppRecord
-	err := c.db.read(ctx, func(q *db.Queries) error {
-		if name == "" {
-			return ports.ErrNotFound // placeholders have no name
-		}
-		row, err := q.GetAppByName(ctx, name)
-		if err != nil {
-			return err
-		}
-		record, err = appRecord(ctx, q, row)
-		return err
-	})
-	if err != nil {
-		return ports.AppRecord{}, fmt.Errorf("app %q: %w", name, err)
-	}
-	return record, nil
-}
-
-// AppByID implements ports.Catalog.
-func (c catalog) AppByID(ctx context.Context, id uuid.UUID) (ports.AppRecord, error) {
-	var record ports.AppRecord
-	err := c.db.read(ctx, func(q *db.Queries) error {
-		row, err := q.GetApp(ctx, id.String())
-		if err != nil {
-			return err
-		}
-		record, err = appRecord(ctx, q, row)
-		return err
-	})
-	if err != nil {
-		return ports.AppRecord{}, fmt.Errorf("app %s: %w", id, err)
-	}
-	return record, nil
-}
 
 // AppPage implements ports.Catalog.
 func (c catalog) AppPage(ctx context.Context, query ports.AppQuery) ([]ports.AppRecord, error) {

@@ -197,7 +197,7 @@ func (m *queueModel) jobs(keep func(*modelJob) bool) []*modelJob {
 func (m *queueModel) add(r *modelRun, kind run.Kind, at time.Time) {
 	m.seq++
 	job := run.Job{RunID: r.state.ID, ID: fmt.Sprintf("job-%d", m.seq), FunctionID: r.state.FunctionID, Kind: kind, At: at}
-	j := &modelJob{it: newItem(job, nil), run: r, kind: kind, seq: m.seq}
+	j := &modelJob{it: newItem(job, jobRecord(job)), run: r, kind: kind, seq: m.seq}
 	r.jobs = append(r.jobs, j)
 	m.q.apply(changes{added: []addedJob{{j.it, job.FunctionID, r.state.Keys}}})
 }

@@ -47,17 +47,22 @@
 // (migrate.go, spec 15 §2.1). What the engine needs besides has the prefix ingot_ and a version table of its own: the
 // inbox of events to be routed, runs, their memos, jobs and pauses, whose a signal is, idempotency keys, where schedules
 // are (ticks.go), what flow control decides by (admission.go): holds and their events, the buckets of rate limits and the
-// locks of singletons (limits.go), and what was parked. A run in progress is one row that its commits rewrite and that is kept small, one row a memo, one row a job, one
-// row a pause; what may be large or changes seldom, such as deferred runs, is in rows of parts. When it ends they are all
-// deleted in the same transaction that writes its end into the history. What is attached to a run and its steps
-// (metadata.go) lives as long as its history, and so do the rows of its trace. These come behind the commits that they tell of, by
-// way of a log that is written with them (projector.go, spans_write.go). Bulk cancellations and the functions that are paused have a table each.
+// locks of singletons (limits.go), and what was parked.
+//
+// A run in progress is one row that its commits rewrite and that is kept small, one row a memo, one row a job, one row a
+// pause; what may be large or changes seldom, such as deferred runs, is in rows of parts. When it ends they are deleted in
+// the same transaction that writes its end into the history, but for the memos, which reruns begin with. These live as long as its
+// history, and so do what the tables of the reference do not say of a run that has ended (ingot_ended_runs), what is attached to a run and
+// its steps (metadata.go), and the rows of its trace. The last come behind the commits that they tell of, by
+// way of a log that is written with them (projector.go, spans_write.go). Bulk cancellations and the functions that are paused have a table
+// each, and so have the runs by the events that they are of, for lists of history. What is older than it is to be kept is deleted in small
+// transactions between the others (retention.go).
 //
 // # Invariants
 //
 //  1. An event is in events before Append returns, and in the inbox until the transaction that settles it.
-//  2. A run in progress has a row in ingot_runs, and only such a run has rows in ingot_steps, ingot_jobs, ingot_pauses,
-//     ingot_run_parts and ingot_run_events.
+//  2. A run in progress has a row in ingot_runs, and only such a run has rows in ingot_jobs, ingot_pauses, ingot_run_parts and
+//     ingot_run_events.
 //  3. A run's revision grows by one with each commit, and a commit that names another revision writes nothing.
 //  4. Load equals run.State.Apply of all transitions, warm or cold.
 //  5. A job is with one holder at a time; only that holder's lease settles it.

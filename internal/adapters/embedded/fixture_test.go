@@ -105,7 +105,7 @@ func TestReferenceDatabase_IsServed(t *testing.T) {
 	}
 	active := 0
 	for _, app := range want.Apps {
-		found, _, err := e.Catalog().AppByName(t.Context(), app.Name)
+		found, err := e.Catalog().AppByName(t.Context(), app.Name)
 		if err != nil || found.ID.String() != app.ID || found.URL != app.URL || found.Archived != (app.ArchivedAt != nil) {
 			t.Errorf("app %s is %+v, %v", app.Name, found, err)
 		}

@@ -21,7 +21,8 @@ import (
 const historyRuns = 1_000_000
 
 // BenchmarkHistory measures what clients ask of a long history: lists with common and rare selections, the trace of a run, and a search.
-// It takes minutes to make the history, so nothing runs it by itself: go test -bench History -benchtime=1x -run xxx.
+// It takes minutes to make the history, so nothing runs it by itself: go test -bench History -benchtime=1x -run xxx. With INGOT_HISTORY_DIR,
+// an empty directory, the database is made there and stays, for a server to be measured on.
 func BenchmarkHistory(b *testing.B) {
 	count := historyRuns
 	if text := os.Getenv("INGOT_HISTORY_RUNS"); text != "" {
@@ -30,6 +31,9 @@ func BenchmarkHistory(b *testing.B) {
 		}
 	}
 	dir := b.TempDir()
+	if kept := os.Getenv("INGOT_HISTORY_DIR"); kept != "" {
+		dir = kept
+	}
 	reopened(b, dir)
 	h := makeHistory(b, dir, count)
 	e := mustOpen(b, Config{Dir: dir})

@@ -447,9 +447,13 @@ func compareTrigger(t *testing.T, r *past.Reader, a answer) {
 
 func compareOutput(t *testing.T, r *past.Reader, a answer) {
 	t.Helper()
+	type failure struct {
+		Message     string
+		Name, Stack *string
+	}
 	type output struct {
 		Input, Data string
-		Error       *struct{ Message, Name, Stack string }
+		Error       *failure
 	}
 	want := data[output](t, a, "runTraceSpanOutputByID")
 	found, err := r.Output(t.Context(), a.Variables["o"].(string))
@@ -461,7 +465,7 @@ func compareOutput(t *testing.T, r *past.Reader, a answer) {
 	got := output{Input: string(found.Input), Data: sortedJSON(string(found.Data))}
 	want.Data = sortedJSON(want.Data)
 	if found.Error != nil {
-		got.Error = &struct{ Message, Name, Stack string }{found.Error.Message, found.Error.Name, found.Error.Stack}
+		got.Error = &failure{found.Error.Message, found.Error.Name, found.Error.Stack}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s: -reference +own:\n%s", a.Name, diff)

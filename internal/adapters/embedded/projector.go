@@ -23,8 +23,10 @@ const (
 	projectMany = 2 * projectBatch
 	// projectBatch is how many spans are put together at a time. Fewer would part more runs.
 	projectBatch = 4096
-	// projectAtOnce bounds what is written in one transaction, and with it how long a commit may have to wait for it.
-	projectAtOnce = 256
+	// projectAtOnce bounds what is written in one transaction, and with it how long a commit may have to wait for it; projectAwaited is the
+	// same while somebody who reads waits.
+	projectAtOnce  = 128
+	projectAwaited = 512
 	// maxUnwritten and maxUnwrittenBytes bound what waits. Beyond them, commits wait too.
 	maxUnwritten      = 8 * projectMany
 	maxUnwrittenBytes = 64 << 20
@@ -141,7 +143,7 @@ func (p *projector) background() {
 	p.mu.Lock()
 	p.armed = false
 	p.mu.Unlock()
-	if err := p.flush(context.Background()); err != nil {
+	if err := p.flushBy(context.Background(), projectAtOnce); err != nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if !p.shut {
@@ -169,7 +171,9 @@ func (p *projector) admit(ctx context.Context) error {
 }
 
 // flush returns when everything is written that was committed before.
-func (p *projector) flush(ctx context.Context) error {
+func (p *projector) flush(ctx context.Context) error { return p.flushBy(ctx, projectAwaited) }
+
+func (p *projector) flushBy(ctx context.Context, atOnce int) error {
 	p.mu.Lock()
 	target, done := p.added, p.added == p.written
 	p.mu.Unlock()
@@ -182,12 +186,12 @@ func (p *projector) flush(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	defer func() { <-p.turn }()
-	return p.project(target, func(op *operation) error { return p.writer.do(ctx, op) })
+	return p.project(target, atOnce, func(op *operation) error { return p.writer.do(ctx, op) })
 }
 
 // project writes what waits until that of transaction target is written. The caller has the turn. What an earlier call could not finish comes
 // first.
-func (p *projector) project(target int64, do func(op *operation) error) error {
+func (p *projector) project(target int64, atOnce int, do func(op *operation) error) error {
 	for {
 		if p.begun == nil {
 			p.mu.Lock()
@@ -201,7 +205,7 @@ func (p *projector) project(target int64, do func(op *operation) error) error {
 		}
 		b := p.begun
 		for first := true; first || b.next < len(b.rows); first = false {
-			until := min(b.next+projectAtOnce, len(b.rows))
+			until := min(b.next+atOnce, len(b.rows))
 			if err := do(&operation{size: 0, apply: func(t *tx) error { return p.write(t, b, until) }}); err != nil {
 				return fmt.Errorf("write history: %w", err)
 			}
@@ -313,8 +317,12 @@ func (p *projector) isGone(id ulid.ULID) bool {
 	return gone
 }
 
-// restore writes what the last process has left in the log. Nothing else runs yet.
+// restore writes what the last process has left in the log, and adds what the reference has not written as the engine does. Nothing else
+// runs yet.
 func (p *projector) restore(ctx context.Context, queries *db.Queries) error {
+	if err := p.alone(&operation{apply: func(t *tx) error { return t.queries.AddEventRuns(ctx) }}); err != nil {
+		return err
+	}
 	if err := p.resume(ctx, queries); err != nil {
 		return err
 	}
@@ -324,7 +332,7 @@ func (p *projector) restore(ctx context.Context, queries *db.Queries) error {
 			return err
 		}
 		if !more || p.rows >= projectMany {
-			if err := p.project(p.seq, p.alone); err != nil {
+			if err := p.project(p.seq, projectAwaited, p.alone); err != nil {
 				return err
 			}
 		}
@@ -355,7 +363,7 @@ func (p *projector) resume(ctx context.Context, queries *db.Queries) error {
 	}
 	rows := mergeAll(p.pending)
 	p.begun = &underway{rows: rows, n: len(p.pending), next: min(next, len(rows)), last: last}
-	return p.project(last, p.alone)
+	return p.project(last, projectAwaited, p.alone)
 }
 
 // load adds some of what is in the log up to a number to what waits, and says whether there is more.
@@ -399,7 +407,7 @@ func (p *projector) close() {
 func (p *projector) drain() {
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
-	if err := p.project(p.seq, p.alone); err != nil {
+	if err := p.project(p.seq, projectAwaited, p.alone); err != nil {
 		p.cfg.Logger.Warn("history is written at the next start", "error", err)
 	}
 }

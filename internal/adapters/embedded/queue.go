@@ -396,27 +396,38 @@ func (q *queue) Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]ports
 	var payloads [][]byte
 	q.mu.Lock()
 	for _, id := range jobs {
-		it := q.items[jobKey{run, id}]
-		if it == nil {
-			continue
+		if it := q.items[jobKey{run, id}]; it != nil {
+			known, payloads = append(known, queuedJob(run, it)), append(payloads, it.payload)
 		}
-		job := ports.QueuedJob{}
-		job.ID, job.RunID, job.At, job.Attempt = id, run, fromNanos(it.due), int(it.attempt)
-		if it.taken() {
-			job.Since = fromNanos(it.order)
-		}
-		known, payloads = append(known, job), append(payloads, it.payload)
 	}
 	q.mu.Unlock()
 	for i := range known {
-		job, err := jobFromRecord(payloads[i])
-		if err != nil {
-			return nil, fmt.Errorf("job %s of run %s: %w", known[i].ID, run, err)
+		if err := complete(&known[i], payloads[i]); err != nil {
+			return nil, err
 		}
-		job.ID, job.RunID, job.At, job.Attempt = known[i].ID, run, known[i].At, known[i].Attempt
-		known[i].Job = job
 	}
 	return known, nil
+}
+
+// queuedJob is what an item says of a job of a run; the rest is in its payload, which is not read under the lock. The caller holds mu.
+func queuedJob(run ulid.ULID, it *item) ports.QueuedJob {
+	var job ports.QueuedJob
+	job.ID, job.RunID, job.At, job.Attempt = it.id, run, fromNanos(it.due), int(it.attempt)
+	if it.taken() {
+		job.Since = fromNanos(it.order)
+	}
+	return job
+}
+
+// complete adds what the payload says.
+func complete(queued *ports.QueuedJob, payload []byte) error {
+	job, err := jobFromRecord(payload)
+	if err != nil {
+		return fmt.Errorf("job %s of run %s: %w", queued.ID, queued.RunID, err)
+	}
+	job.ID, job.RunID, job.At, job.Attempt = queued.ID, queued.RunID, queued.At, queued.Attempt
+	queued.Job = job
+	return nil
 }
 
 // attempted tells whether attempts of a job are counted. It can only be so again after a commit of its run.

@@ -509,7 +509,7 @@ func TestRestore_GoesOnInTheMiddle(t *testing.T) {
 		}
 		p := e.writer.history
 		parts := 0
-		err := p.project(p.added, func(op *operation) error {
+		err := p.project(p.added, projectAtOnce, func(op *operation) error {
 			if parts++; parts == 2 {
 				return errors.New("the process ends")
 			}

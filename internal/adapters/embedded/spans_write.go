@@ -5,7 +5,6 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
-	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/trace"
 )
 
@@ -51,8 +50,7 @@ func insertSpan(t *tx, s *trace.Span, name, id string, scratch *[]byte) (int, er
 		deferred = int64(1)
 	}
 	return t.exec(t.statements.insertSpan, id, s.Trace, s.Parent, name, formatInstant(s.Start), formatInstant(s.End), jsonText(s.Attributes),
-		s.Dynamic, ids.AccountIDText, s.App.String(), s.Function.String(), s.Run.String(), environmentID, jsonText(s.Output), status,
-		jsonText(s.Input), eventIDs, deferred)
+		s.Dynamic, s.App.String(), s.Function.String(), s.Run.String(), jsonText(s.Output), status, jsonText(s.Input), eventIDs, deferred)
 }
 
 // jsonText is what a column of JSON holds; NULL for none.
@@ -79,25 +77,37 @@ func appendIDList(dst []byte, list []ulid.ULID) []byte {
 // is known of it; when what is only an addition comes first, as of a run that was in progress when its history began, the rest is
 // looked up. Spec 15 §3.9, §7.4.
 func writeTraceRun(t *tx, s *trace.Span) (first bool, err error) {
+	if s.Name != trace.NameExtend {
+		return false, putTraceRun(t, s, s.EventIDs, s.Summary.Batch, s.Summary.Cron)
+	}
+	known, err := updateTraceRun(t, s)
+	if err != nil || known {
+		return false, err
+	}
+	triggers, batch, cron, err := triggersOf(t, s.Run)
+	if err != nil {
+		return false, err
+	}
+	return true, putTraceRun(t, s, triggers, batch, cron)
+}
+
+// updateTraceRun adds what is known of a run since its first row, and tells whether it has one. A run that has ended stays as it is.
+func updateTraceRun(t *tx, s *trace.Span) (known bool, err error) {
 	sum := s.Summary
-	triggers, batch, cron := s.EventIDs, sum.Batch, sum.Cron
-	if s.Name == trace.NameExtend {
-		known, done, err := t.row(t.statements.traceRunExists, s.Run[:])
-		known = known && t.statements.traceRunExists.ColumnInt64(0) != 0
-		done()
-		if err != nil {
-			return false, err
-		}
-		if first = !known; first {
-			if triggers, batch, cron, err = triggersOf(t, s.Run); err != nil {
-				return false, err
-			}
-		}
+	changed, err := t.exec(t.statements.updateTraceRun, millis(sum.StartedAt), millis(sum.EndedAt), statusCode(sum.Status), runOutput(s), flag(s.AI), s.Run[:])
+	if err != nil || changed > 0 {
+		return true, err
 	}
-	var output, schedule any
-	if s.Output != nil {
-		output = []byte(trace.Unwrapped(s.Output))
-	}
+	known, done, err := t.row(t.statements.traceRunExists, s.Run[:])
+	defer done()
+	return known && t.statements.traceRunExists.ColumnInt64(0) != 0, err
+}
+
+// putTraceRun writes the row of a run as a whole. Only events of a run that has several or did not start are kept besides, since of the
+// others the reference's function_runs tells.
+func putTraceRun(t *tx, s *trace.Span, triggers []ulid.ULID, batch ulid.ULID, cron string) error {
+	sum := s.Summary
+	var schedule any
 	if cron != "" {
 		schedule = cron
 	}
@@ -108,10 +118,28 @@ func writeTraceRun(t *tx, s *trace.Span) (first bool, err error) {
 		}
 		list = append(list, triggers[i].String()...)
 	}
-	_, err = t.exec(t.statements.putTraceRun, s.Run[:], ids.AccountIDText, environmentID, s.App.String(), s.Function.String(), []byte(s.Trace),
-		int64(s.Run.Time()), millis(sum.StartedAt), millis(sum.EndedAt), statusCode(sum.Status), list, output, flag(sum.Debounced), batch[:],
-		schedule, flag(s.AI))
-	return first, err
+	if _, err := t.exec(t.statements.putTraceRun, s.Run[:], s.App.String(), s.Function.String(), []byte(s.Trace), int64(s.Run.Time()),
+		millis(sum.StartedAt), millis(sum.EndedAt), statusCode(sum.Status), list, runOutput(s), flag(sum.Debounced), batch[:], schedule,
+		flag(s.AI)); err != nil {
+		return err
+	}
+	if len(triggers) < 2 && sum.Status != trace.Skipped {
+		return nil
+	}
+	for i := range triggers {
+		if _, err := t.exec(t.statements.insertEventRun, triggers[i].String(), s.Run[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runOutput is the output of a run as the row of the run has it; NULL for none.
+func runOutput(s *trace.Span) any {
+	if s.Output == nil {
+		return nil
+	}
+	return []byte(trace.Unwrapped(s.Output))
 }
 
 // triggersOf is what the history of runs says of what started one.

@@ -43,6 +43,7 @@ type statements struct {
 	putHistoryMark                           *sqlite.Stmt
 	insertSpan, deleteSpans                  *sqlite.Stmt
 	putTraceRun, deleteTraceRun              *sqlite.Stmt
+	updateTraceRun, insertEventRun           *sqlite.Stmt
 	traceRunExists, markTraceRunAI           *sqlite.Stmt
 	runTriggers                              *sqlite.Stmt
 }
@@ -86,6 +87,7 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.putHistoryMark, db.PutHistoryMark},
 		{&s.insertSpan, db.InsertSpan}, {&s.deleteSpans, db.DeleteSpans},
 		{&s.putTraceRun, db.PutTraceRun}, {&s.deleteTraceRun, db.DeleteTraceRun},
+		{&s.updateTraceRun, db.UpdateTraceRun}, {&s.insertEventRun, db.InsertEventRun},
 		{&s.traceRunExists, db.TraceRunExists}, {&s.markTraceRunAI, db.MarkTraceRunAI}, {&s.runTriggers, db.RunTriggers},
 	} {
 		stmt, err := conn.Prepare(entry.query)

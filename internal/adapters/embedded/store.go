@@ -15,8 +15,8 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// store keeps runs in progress: a row for the run, one for each memo, each job and each pause. What ended leaves its two
-// rows of history and nothing else.
+// store keeps runs in progress: a row for the run, one for each memo, each job and each pause. Of what ended the memos stay,
+// and what history shows of it.
 type store struct {
 	writer *writer
 	db     *database

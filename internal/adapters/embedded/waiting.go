@@ -17,14 +17,19 @@ func (q *queue) Waiting(ctx context.Context, run ulid.ULID, jobs []string) ([]po
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if why, found := q.waitingFor(jobKey{run, id}); found {
-			all = append(all, why)
+		why, payload, found := q.waitingFor(jobKey{run, id})
+		if !found {
+			continue
 		}
+		if err := complete(&why.QueuedJob, payload); err != nil {
+			return nil, err
+		}
+		all = append(all, why)
 	}
 	return all, nil
 }
 
-func (q *queue) waitingFor(key jobKey) (why ports.JobWaiting, found bool) {
+func (q *queue) waitingFor(key jobKey) (why ports.JobWaiting, payload []byte, found bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.closed {
@@ -32,9 +37,9 @@ func (q *queue) waitingFor(key jobKey) (why ports.JobWaiting, found bool) {
 	}
 	it := q.items[key]
 	if it == nil {
-		return ports.JobWaiting{}, false
+		return ports.JobWaiting{}, nil, false
 	}
-	why = ports.JobWaiting{Job: it.id, At: fromNanos(it.due), Attempt: int(it.attempt)}
+	why.QueuedJob = queuedJob(key.run, it)
 	switch it.state {
 	case itemLeased, itemSettling:
 		why.Reason = flow.InHand
@@ -43,7 +48,7 @@ func (q *queue) waitingFor(key jobKey) (why ports.JobWaiting, found bool) {
 	default:
 		why.Waiting = q.whyDue(it, q.cfg.Clock.Now())
 	}
-	return why, true
+	return why, it.payload, true
 }
 
 // whyDue is why a job that is due is not handed out. What counts is what there is room for now, not where its cell is: a cell that is ready

@@ -53,7 +53,8 @@ func waitingJobs(tb testing.TB, count int) (*queue, []*item) {
 	for n := range count + 1 {
 		id := ulid.ULID{12: byte(n >> 24), 13: byte(n >> 16), 14: byte(n >> 8), 15: byte(n)}
 		_ = id.SetTime(ulid.Timestamp(clock.now) + uint64(n))
-		it := newItem(run.Job{RunID: id, ID: "start", FunctionID: benchFunction, Kind: run.KindStart, At: clock.now}, nil)
+		job := run.Job{RunID: id, ID: "start", FunctionID: benchFunction, Kind: run.KindStart, At: clock.now}
+		it := newItem(job, jobRecord(job))
 		items = append(items, it)
 		q.apply(changes{added: []addedJob{{it, benchFunction, nil}}})
 	}

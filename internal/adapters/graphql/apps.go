@@ -35,14 +35,14 @@ func (q query) Apps(ctx context.Context, filter *generated.AppsFilterV1) ([]*gen
 
 // App is an app by ID, archived or not.
 func (q query) App(ctx context.Context, id uuid.UUID) (*generated.App, error) {
-	found, err := q.Catalog.AppsByID(ctx, []uuid.UUID{id})
+	found, err := ports.One(q.Catalog.AppsByID(ctx, []uuid.UUID{id}))
+	if errors.Is(err, ports.ErrNotFound) {
+		return nil, refuse(textNoRows)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 {
-		return nil, refuse(textNoRows)
-	}
-	return q.apps(found)[0], nil
+	return q.apps([]function.App{found.App})[0], nil
 }
 
 // apps shows apps of one list.
@@ -58,8 +58,8 @@ func (a *api) apps(list []function.App) []*generated.App {
 func (a *api) app(app function.App, active *loader.Active) *generated.App {
 	return &generated.App{
 		ID: app.ID.String(), ExternalID: app.Name, Name: app.Name, SdkLanguage: app.SDK, SdkVersion: app.SDKVersion,
-		Framework: known(app.Framework), URL: known(app.URL), Checksum: known(app.Checksum), Error: known(app.Error),
-		Method: methods[app.Method], AppVersion: known(app.AppVersion), Connected: app.Error == "",
+		Framework: known(app.Framework), URL: &app.URL, Checksum: &app.Checksum, Error: known(app.Error),
+		Method: methods[app.Method], AppVersion: &app.AppVersion, Connected: app.Error == "",
 		Autodiscovered: a.Apps.Discovered(app.URL), Active: active, Source: app,
 	}
 }
@@ -70,6 +70,14 @@ func known(text string) *string {
 		return nil
 	}
 	return &text
+}
+
+// textOf is what known has made a pointer of.
+func textOf(known *string) string {
+	if known == nil {
+		return ""
+	}
+	return *known
 }
 
 // Functions are the app's active functions, in the order of their slugs.

@@ -114,7 +114,7 @@ func (r functionFields) App(ctx context.Context, obj *generated.Function) (*gene
 	if !ok {
 		return nil, refuse(textNoRows)
 	}
-	return r.app(app, obj.Active), nil
+	return r.app(app.App, obj.Active), nil
 }
 
 // scopes are those of limits. Spec 05 §4.4.
@@ -126,7 +126,10 @@ var scopes = map[function.Scope]generated.ConcurrencyScope{
 // Configuration is what the function asks for. Spec 05 §4.4.
 func (r functionFields) Configuration(_ context.Context, obj *generated.Function) (*generated.FunctionConfiguration, error) {
 	fn, s := obj.Source, obj.Source.Settings
-	retries := fn.MaxAttempts() - 1
+	retries := function.DefaultRetries
+	if fn.Step.Retries != nil {
+		retries = *fn.Step.Retries
+	}
 	isDefault := retries == function.DefaultRetries
 	shown := &generated.FunctionConfiguration{
 		Cancellations: []*generated.CancellationConfiguration{},
@@ -164,20 +167,14 @@ func (r functionFields) Configuration(_ context.Context, obj *generated.Function
 	return shown, nil
 }
 
-// showConcurrency shows a function without limits as limited by its account's plan, which has none here, as clients expect an entry.
 func showConcurrency(c *function.Concurrency) []*generated.ConcurrencyConfiguration {
-	one := func(scope generated.ConcurrencyScope, value int, key string) *generated.ConcurrencyConfiguration {
-		ofPlan := value == -1
-		return &generated.ConcurrencyConfiguration{
-			Scope: scope, Limit: &generated.ConcurrencyLimitConfiguration{Value: value, IsPlanLimit: &ofPlan}, Key: known(key),
+	limits := c.Shown()
+	shown := make([]*generated.ConcurrencyConfiguration, len(limits))
+	for i, limit := range limits {
+		shown[i] = &generated.ConcurrencyConfiguration{
+			Scope: scopes[limit.Scope], Key: known(limit.Key),
+			Limit: &generated.ConcurrencyLimitConfiguration{Value: limit.Limit, IsPlanLimit: new(limit.OfPlan())},
 		}
-	}
-	if c == nil {
-		return []*generated.ConcurrencyConfiguration{one(generated.ConcurrencyScopeAccount, -1, "")}
-	}
-	shown := make([]*generated.ConcurrencyConfiguration, len(c.Step))
-	for i, limit := range c.Step {
-		shown[i] = one(scopes[limit.Scope], limit.Limit, limit.Key)
 	}
 	return shown
 }

@@ -36,7 +36,7 @@ func (r functionRunFields) appOf(ctx context.Context, obj *generated.FunctionRun
 	if err != nil {
 		return nil, err
 	}
-	return r.app(app, loader.NewActive(r.Catalog)), nil
+	return r.app(app.App, loader.NewActive(r.Catalog)), nil
 }
 
 func showItem(item trace.Item, app *generated.App) *generated.RunHistoryItem {
@@ -115,7 +115,7 @@ func (r functionRunFields) HistoryItemOutput(ctx context.Context, obj *generated
 			return nil, err
 		}
 		if output.Error != nil {
-			failure := encode(map[string]string{"message": output.Error.Message, "name": output.Error.Name, "stack": output.Error.Stack})
+			failure := encode(map[string]string{"message": output.Error.Message, "name": textOf(output.Error.Name), "stack": textOf(output.Error.Stack)})
 			return &failure, nil
 		}
 		return known(string(output.Data)), nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/adapters/graphql/generated"
 	"github.com/ingothq/ingot/internal/app/rerun"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
@@ -84,7 +85,7 @@ func rerunError(err error) error {
 			return refuse("error reconstructing input state: %s", known)
 		}
 	}
-	for _, known := range []error{run.ErrStepInput, rerun.ErrNoFunction, rerun.ErrNoEvents, rerun.ErrPaused, rerun.ErrDebounced, rerun.ErrSingleton} {
+	for _, known := range []error{run.ErrStepInput, rerun.ErrNoFunction, rerun.ErrNoEvents, start.ErrPaused, start.ErrDebounced, start.ErrSingleton} {
 		if errors.Is(err, known) {
 			return shown(known)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/adapters/graphql"
 	"github.com/ingothq/ingot/internal/app/rerun"
+	"github.com/ingothq/ingot/internal/app/start"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
@@ -186,7 +187,7 @@ func (b broken) Apps(context.Context) ([]function.App, error) { return nil, b.er
 // Reasons that a run is not started again are the sender's to know.
 func TestRerun_SaysWhyNot(t *testing.T) {
 	t.Parallel()
-	for _, why := range []error{rerun.ErrNoFunction, rerun.ErrNoEvents, rerun.ErrPaused, rerun.ErrDebounced, rerun.ErrSingleton} {
+	for _, why := range []error{rerun.ErrNoFunction, rerun.ErrNoEvents, start.ErrPaused, start.ErrDebounced, start.ErrSingleton} {
 		f := newFixture(t, graphql.Config{}, func(d *graphql.Deps) { d.Reruns = failing{errors.Join(errors.New("rerun x"), why)} })
 		if got := f.ask(`mutation{rerun(runID:"01HZX3Z9QG7V5K8M2N4P6R8T0W")}`, nil); !strings.Contains(got, `"message":`+quote(why.Error())) {
 			t.Errorf("%v: %s", why, got)

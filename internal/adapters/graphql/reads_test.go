@@ -143,13 +143,6 @@ func (c countedCatalog) Functions(ctx context.Context) ([]function.Function, err
 	return c.Catalog.Functions(ctx)
 }
 
-func (c countedCatalog) Function(ctx context.Context, id uuid.UUID) (function.Function, error) {
-	if err := c.note("Function"); err != nil {
-		return function.Function{}, err
-	}
-	return c.Catalog.Function(ctx, id)
-}
-
 func (c countedCatalog) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error) {
 	if err := c.note("FunctionsByID"); err != nil {
 		return nil, err
@@ -164,7 +157,7 @@ func (c countedCatalog) Apps(ctx context.Context) ([]function.App, error) {
 	return c.Catalog.Apps(ctx)
 }
 
-func (c countedCatalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error) {
+func (c countedCatalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]ports.AppRecord, error) {
 	if err := c.note("AppsByID"); err != nil {
 		return nil, err
 	}

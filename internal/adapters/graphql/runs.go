@@ -159,7 +159,7 @@ func (r runFields) App(ctx context.Context, obj *generated.FunctionRunV2) (*gene
 	if !ok {
 		return nil, refuse("error retrieving app: " + textNoRows)
 	}
-	return r.app(app, obj.Page.Active), nil
+	return r.app(app.App, obj.Page.Active), nil
 }
 
 // Function is the run's function, archived or not.

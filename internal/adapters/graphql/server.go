@@ -23,6 +23,7 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/graphql/generated"
 	"github.com/ingothq/ingot/internal/adapters/graphql/loader"
 	"github.com/ingothq/ingot/internal/app/history"
+	"github.com/ingothq/ingot/internal/app/yield"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
@@ -80,9 +81,11 @@ type Deps struct {
 	Catalog ports.Catalog
 	Records ports.History
 	Store   ports.Store
-	Clock   ports.Clock
-	IDs     ports.IDs
-	Log     *slog.Logger
+	// Gate has queries give way to runs; nil does not.
+	Gate  *yield.Gate
+	Clock ports.Clock
+	IDs   ports.IDs
+	Log   *slog.Logger
 }
 
 // Config bounds what one request may cost. Zero fields are the defaults.
@@ -127,11 +130,12 @@ const (
 	namedQueries  = 100
 )
 
-// New returns the handler of the endpoint: queries by GET and POST, mutations by POST. It answers every request, also one whose
-// resolver panics. Spec 05 §1.2.
+// New returns the handler of the endpoint: queries by GET and POST, mutations by POST; OPTIONS says so, and other methods are an
+// error like any other. It answers every request, also one whose resolver panics. Spec 05 §1.2.
 func New(d Deps, config Config) http.Handler {
 	a := &api{Deps: d, config: config.complete()}
 	server := handler.New(generated.NewExecutableSchema(generated.Config{Resolvers: resolvers{a}}))
+	server.AddTransport(transport.Options{})
 	server.AddTransport(transport.GET{})
 	server.AddTransport(transport.POST{})
 	server.SetQueryCache(lru.New[*ast.QueryDocument](parsedQueries))
@@ -150,7 +154,9 @@ func New(d Deps, config Config) http.Handler {
 // bounded reads the body, within its limit.
 func (a *api) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w = typed{w}
+		if r.Method != http.MethodOptions { // whose answer is empty
+			w = typed{w}
+		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.config.MaxBody))
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			answer(w, http.StatusRequestEntityTooLarge, "request body is over the limit of %d bytes", tooLarge.Limit)
@@ -190,10 +196,22 @@ func (a *api) timed(ctx context.Context, next gqlgen.OperationHandler) gqlgen.Re
 	return func(ctx context.Context) *gqlgen.Response {
 		limited, cancel := context.WithTimeout(ctx, a.config.Timeout)
 		defer cancel()
-		response := respond(limited)
+		var response *gqlgen.Response
+		if leave, err := a.enter(limited); err == nil {
+			defer leave()
+			response = respond(limited)
+		}
 		if limited.Err() != nil && ctx.Err() == nil {
 			return &gqlgen.Response{Errors: gqlerror.List{gqlerror.Errorf("the query takes longer than %s", a.config.Timeout)}}
 		}
 		return response
 	}
+}
+
+// enter waits until a query has its turn. Mutations do not wait.
+func (a *api) enter(ctx context.Context) (leave func(), err error) {
+	if operation := gqlgen.GetOperationContext(ctx).Operation; operation != nil && operation.Operation != ast.Query {
+		return func() {}, nil
+	}
+	return a.Gate.Enter(ctx) //nolint:wrapcheck // the cause of the query's own context
 }

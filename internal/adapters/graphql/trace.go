@@ -138,7 +138,7 @@ func (q query) RunTraceSpanOutputByID(ctx context.Context, outputID string) (*ge
 	shown := &generated.RunTraceSpanOutput{Input: known(string(found.Input))}
 	if found.Error != nil {
 		shown.Error = &generated.StepError{
-			Message: found.Error.Message, Name: known(found.Error.Name), Stack: known(found.Error.Stack), Cause: found.Error.Cause,
+			Message: found.Error.Message, Name: found.Error.Name, Stack: found.Error.Stack, Cause: found.Error.Cause,
 		}
 		return shown, nil
 	}

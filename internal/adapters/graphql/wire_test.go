@@ -26,6 +26,7 @@ func TestWire(t *testing.T) {
 		"a mutation by GET":            {"GET", "?query=mutation{deleteAppByName(name:%22a%22)}", "", "", 406, `{"errors":[{"message":"GET requests only allow query operations"}],"data":null}`},
 		"no JSON":                      {"POST", "", "application/json", `nope`, 400, `{"errors":[{"message":"json request body could not be decoded: invalid character 'o' in literal null (expecting 'u') body:nope"}],"data":null}`},
 		"another type":                 {"POST", "", "text/plain", `{"query":"{apps{id}}"}`, 400, `{"errors":[{"message":"transport not supported"}],"data":null}`},
+		"another method":               {"PUT", "", "application/json", `{}`, 400, `{"errors":[{"message":"transport not supported"}],"data":null}`},
 		"no query":                     {"POST", "", "application/json", `{}`, 422, `{"errors":[{"message":"no operation provided","extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}],"data":null}`},
 		"half a query":                 {"POST", "", "application/json", `{"query":"{apps{"}`, 422, `{"errors":[{"message":"Expected Name, found \u003cEOF\u003e","locations":[{"line":1,"column":7}],"extensions":{"code":"GRAPHQL_PARSE_FAILED"}}],"data":null}`},
 		"an unknown field":             {"POST", "", "application/json", `{"query":"{nope}"}`, 422, `{"errors":[{"message":"Cannot query field \"nope\" on type \"Query\".","locations":[{"line":1,"column":2}],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}],"data":null}`},
@@ -90,3 +91,12 @@ const introspection = `query IntrospectionQuery{__schema{queryType{name} mutatio
 fragment FullType on __Type{kind name description fields(includeDeprecated:true){name description args{...InputValue} type{...TypeRef} isDeprecated deprecationReason} inputFields{...InputValue} interfaces{...TypeRef} enumValues(includeDeprecated:true){name description isDeprecated deprecationReason} possibleTypes{...TypeRef}}
 fragment InputValue on __InputValue{name description type{...TypeRef} defaultValue}
 fragment TypeRef on __Type{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name ofType{kind name}}}}}}}}}}`
+
+func TestWire_SaysWhichMethodsThereAre(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	newFixture(t, graphql.Config{}).handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "OPTIONS", "/v0/gql", nil))
+	if w.Code != 200 || w.Header().Get("Allow") != "OPTIONS, GET, POST" || len(w.Header()) != 1 || w.Body.Len() != 0 {
+		t.Errorf("status %d, headers %v, body %q", w.Code, w.Header(), w.Body)
+	}
+}

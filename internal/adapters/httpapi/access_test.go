@@ -90,8 +90,12 @@ var probes = map[string]probe{
 	"POST /v1/realtime/publish":     {path: "/v1/realtime/publish", let: 200},
 	"POST /v1/realtime/publish/tee": {path: "/v1/realtime/publish/tee", let: 400},
 
-	"GET /v0/gql":  {path: "/v0/gql", let: 200},
-	"POST /v0/gql": {path: "/v0/gql", body: "{}", let: 200},
+	"OPTIONS /v0/gql": {path: "/v0/gql", let: 200},
+	"GET /v0/gql":     {path: "/v0/gql", let: 200},
+	"POST /v0/gql":    {path: "/v0/gql", body: "{}", let: 200},
+	"PUT /v0/gql":     {path: "/v0/gql", let: 200},
+	"PATCH /v0/gql":   {path: "/v0/gql", let: 200},
+	"DELETE /v0/gql":  {path: "/v0/gql", let: 200},
 
 	"GET /test/":                          {path: "/test/", let: 200},
 	"POST /test/reset":                    {path: "/test/reset", let: 200},

@@ -55,8 +55,8 @@ func (broken) Run(context.Context, ulid.ULID) (ports.RunRecord, error) {
 	return ports.RunRecord{}, errBroken
 }
 
-func (broken) AppByName(context.Context, string) (function.App, []function.Function, error) {
-	return function.App{}, nil, errBroken
+func (broken) AppByName(context.Context, string) (ports.AppRecord, error) {
+	return ports.AppRecord{}, errBroken
 }
 func (broken) Put(context.Context, ulid.ULID, []metadata.Update) error { return errBroken }
 func (broken) All(context.Context, ulid.ULID) ([]metadata.Stored, error) {

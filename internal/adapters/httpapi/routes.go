@@ -43,24 +43,24 @@ func (a *api) routes() []route {
 		{http.MethodPost, "/fn/state-size-limit", managed, a.setLimit(a.Limits.SetState)},
 		{http.MethodDelete, "/fn/state-size-limit", managed, a.dropLimit(a.Limits.DropState, "state size limit")},
 
-		{http.MethodGet, "/v0/runs/:run/actions", managed, a.actions},
-		{http.MethodGet, "/v0/runs/:run/batch", managed, a.batch},
+		{http.MethodGet, "/v0/runs/:run/actions", managed, a.yielding(a.actions)},
+		{http.MethodGet, "/v0/runs/:run/batch", managed, a.yielding(a.batch)},
 		{http.MethodDelete, "/v0/runs/:run", managed, a.cancelV0},
 		{http.MethodPost, "/v0/telemetry", managed, a.telemetry},
 
-		{http.MethodGet, "/v1/events", managed, a.events},
-		{http.MethodGet, "/v1/events/:id", managed, a.event},
-		{http.MethodGet, "/v1/events/:id/runs", managed, a.eventRuns},
-		{http.MethodGet, "/v1/runs/:id", managed, a.run},
+		{http.MethodGet, "/v1/events", managed, a.yielding(a.events)},
+		{http.MethodGet, "/v1/events/:id", managed, a.yielding(a.event)},
+		{http.MethodGet, "/v1/events/:id/runs", managed, a.yielding(a.eventRuns)},
+		{http.MethodGet, "/v1/runs/:id", managed, a.yielding(a.run)},
 		{http.MethodDelete, "/v1/runs/:id", managed, a.cancel},
-		{http.MethodGet, "/v1/runs/:id/jobs", managed, a.runJobs},
-		{http.MethodGet, "/v1/apps/:app/functions", managed, a.appFunctions},
+		{http.MethodGet, "/v1/runs/:id/jobs", managed, a.yielding(a.runJobs)},
+		{http.MethodGet, "/v1/apps/:app/functions", managed, a.yielding(a.appFunctions)},
 		{http.MethodGet, "/v1/prom/:env", managed, a.prometheus},
-		{http.MethodGet, "/v1/runs/:id/metadata", managed, a.readMetadata},
+		{http.MethodGet, "/v1/runs/:id/metadata", managed, a.yielding(a.readMetadata)},
 		{http.MethodPost, "/v1/runs/:id/metadata", managed, a.putMetadata},
 		{http.MethodPost, "/v1/apps/:app/functions/:function/pause", managed, a.setPaused(true)},
 		{http.MethodPost, "/v1/apps/:app/functions/:function/resume", managed, a.setPaused(false)},
-		{http.MethodGet, "/v1/cancellations", managed, a.cancellations},
+		{http.MethodGet, "/v1/cancellations", managed, a.yielding(a.cancellations)},
 		{http.MethodPost, "/v1/cancellations", managed, a.createCancellation},
 		{http.MethodDelete, "/v1/cancellations/:id", managed, a.deleteCancellation},
 		{http.MethodPost, "/v1/signals", managed, a.signal},
@@ -89,8 +89,9 @@ func (a *api) router() http.Handler {
 		}
 		e.Add(r.method, r.path, a.guarded(handler))
 		if len(a.allowed[r.path]) == 0 {
-			// The library would answer OPTIONS with 204.
-			e.OPTIONS(r.path, func(echo.Context) error { return echo.ErrMethodNotAllowed })
+			if r.method != http.MethodOptions { // the library would answer with 204; a route for it stands before others of its path
+				e.OPTIONS(r.path, func(echo.Context) error { return echo.ErrMethodNotAllowed })
+			}
 			if matchesSlashes(r.path, routes) {
 				e.RouteNotFound(r.path+"/*", echo.NotFoundHandler)
 			}
@@ -106,6 +107,18 @@ func (a *api) router() http.Handler {
 func matchesSlashes(path string, routes []route) bool {
 	return strings.HasPrefix(path[strings.LastIndexByte(path, '/')+1:], ":") &&
 		!slices.ContainsFunc(routes, func(r route) bool { return strings.HasPrefix(r.path, path+"/") })
+}
+
+// yielding has a request that only reads wait for its turn.
+func (a *api) yielding(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		leave, err := a.Gate.Enter(c.Request().Context())
+		if err != nil {
+			return fmt.Errorf("wait for a turn: %w", err)
+		}
+		defer leave()
+		return next(c)
+	}
 }
 
 // guarded turns a panic into an error of the request.

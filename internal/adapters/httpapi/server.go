@@ -18,6 +18,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/app/appsync"
+	"github.com/ingothq/ingot/internal/app/yield"
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
@@ -104,6 +105,8 @@ type Deps struct {
 	Metrics http.Handler
 	// GraphQL serves the GraphQL endpoint; nil serves none.
 	GraphQL http.Handler
+	// Gate has requests that only read give way to runs; nil does not.
+	Gate *yield.Gate
 	// Mounts are what others serve on the same port.
 	Mounts []Mount
 	Tokens ports.Tokens

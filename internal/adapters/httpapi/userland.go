@@ -107,7 +107,7 @@ func (t *taking) ownerOf(ctx context.Context, run ulid.ULID) (*ownerOfRun, error
 		return nil, err
 	}
 	owner := &ownerOfRun{function: record.FunctionID}
-	fn, err := t.api.Catalog.Function(ctx, record.FunctionID)
+	fn, err := ports.One(t.api.Catalog.FunctionsByID(ctx, []uuid.UUID{record.FunctionID}))
 	if err != nil && !errors.Is(err, ports.ErrNotFound) {
 		return nil, err
 	}

@@ -226,11 +226,11 @@ func (g gone) AddSpans(ctx context.Context, rows []trace.Span) (int, error) {
 	return g.History.AddSpans(ctx, rows)
 }
 
-func (g gone) Function(ctx context.Context, id uuid.UUID) (function.Function, error) {
+func (g gone) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error) {
 	if g.function != nil {
-		return function.Function{}, g.function
+		return nil, g.function
 	}
-	return g.Catalog.Function(ctx, id)
+	return g.Catalog.FunctionsByID(ctx, ids)
 }
 
 func TestUserland_StorageFailure(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
-	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -31,24 +30,24 @@ type functionAnswer struct {
 // appFunctions is GET /v1/apps/{app}/functions: a bare array, empty for an app that is not known.
 func (a *api) appFunctions(c echo.Context) error {
 	ctx := c.Request().Context()
-	app, functions, err := a.Catalog.AppByName(ctx, pathText(c, "app"))
+	app, err := a.Catalog.AppByName(ctx, pathText(c, "app"))
 	if errors.Is(err, ports.ErrNotFound) {
 		return writeJSON(c, http.StatusOK, []functionAnswer{})
 	}
-	var created map[uuid.UUID]time.Time
+	var functions []ports.FunctionRecord
 	if err == nil {
-		created, err = a.Catalog.FunctionTimes(ctx, app.ID)
+		functions, err = a.Catalog.FunctionsOf(ctx, app.ID)
 	}
 	if err != nil {
 		a.Log.ErrorContext(ctx, "list functions of app", "error", err)
 		writeError(c, http.StatusInternalServerError, "", "Unable to list functions: the catalog is unavailable")
 		return nil
 	}
-	slices.SortFunc(functions, func(x, y function.Function) int { return bytes.Compare(x.ID[:], y.ID[:]) })
+	slices.SortFunc(functions, func(x, y ports.FunctionRecord) int { return bytes.Compare(x.ID[:], y.ID[:]) })
 	answer := make([]functionAnswer, len(functions))
 	for i, fn := range functions {
 		answer[i] = functionAnswer{
-			InternalID: fn.ID, AppID: fn.AppID, ID: fn.Slug, Name: fn.Name, Config: fn.Config, CreatedAt: created[fn.ID],
+			InternalID: fn.ID, AppID: fn.AppID, ID: fn.Slug, Name: fn.Name, Config: fn.Config, CreatedAt: fn.CreatedAt,
 		}
 	}
 	return writeJSON(c, http.StatusOK, answer)

@@ -97,13 +97,13 @@ func (a *api) runJobs(c echo.Context) error {
 }
 
 func answerJob(state run.State, job ports.JobWaiting) jobAnswer {
-	at, kind := job.At, state.Jobs[job.Job]
+	at := job.At
 	if job.Reason == flow.DueLater {
 		at = job.Expected
 	}
-	answer := jobAnswer{JobID: job.Job, At: at, Position: job.Ahead, Kind: kind, Attempt: job.Attempt, Raw: rawJob{
-		ID: job.Job, At: at.UnixMilli(), WallTime: at.UnixMilli(), FunctionID: state.FunctionID, EnvID: ids.EnvID(), Reason: job.Reason,
-		Data: rawJobData{EnvID: ids.EnvID(), Kind: kind, Attempt: job.Attempt, Identifier: rawJobOfID{
+	answer := jobAnswer{JobID: job.ID, At: at, Position: job.Ahead, Kind: job.Kind, Attempt: job.Attempt, Raw: rawJob{
+		ID: job.ID, At: at.UnixMilli(), WallTime: at.UnixMilli(), FunctionID: state.FunctionID, EnvID: ids.EnvID(), Reason: job.Reason,
+		Data: rawJobData{EnvID: ids.EnvID(), Kind: job.Kind, Attempt: job.Attempt, Identifier: rawJobOfID{
 			RunID: state.ID, FunctionID: state.FunctionID, FunctionVersion: state.FunctionVersion, EventID: state.Events[0].InternalID,
 			AccountID: ids.AccountID(), EnvID: ids.EnvID(), AppID: state.AppID,
 		}},

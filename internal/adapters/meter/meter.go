@@ -41,6 +41,8 @@ type Meter struct {
 	// functions are the series of those that are registered; never changed, only replaced.
 	functions atomic.Pointer[map[uuid.UUID]*series]
 	unknown   *series
+	// jobs counts those that were handed out.
+	jobs atomic.Uint64
 	// changing makes changes replace each other in their order.
 	changing sync.Mutex
 }
@@ -152,6 +154,7 @@ func (m *Meter) of(id uuid.UUID) *series {
 
 // HandedOut implements ports.Meter.
 func (m *Meter) HandedOut(_ uuid.UUID, kind run.Kind, waited time.Duration, limited bool) {
+	m.jobs.Add(1)
 	at := 0
 	if limited {
 		at = 1
@@ -162,6 +165,9 @@ func (m *Meter) HandedOut(_ uuid.UUID, kind run.Kind, waited time.Duration, limi
 		of.used.Store(true)
 	}
 }
+
+// Jobs is how many jobs were handed out so far.
+func (m *Meter) Jobs() uint64 { return m.jobs.Load() }
 
 // Limited implements ports.Meter.
 func (m *Meter) Limited(function uuid.UUID, kind flow.LimitKind) { m.of(function).limits[kind].Add(1) }

@@ -62,26 +62,23 @@ func (s *Syncer) RemoveName(ctx context.Context, name string) error {
 	lock := s.lock(name)
 	lock.Lock()
 	defer lock.Unlock()
-	app, _, err := s.catalog.AppByName(ctx, name)
+	app, err := s.catalog.AppByName(ctx, name)
 	if err != nil {
 		return fmt.Errorf("read app %q: %w", name, err)
 	}
 	if app.Archived {
 		return fmt.Errorf("app %q: %w", name, ports.ErrNotFound)
 	}
-	return s.remove(ctx, app)
+	return s.remove(ctx, app.App)
 }
 
 // locked reads an app and locks its name until unlock is called. Names do not change once they are there.
 func (s *Syncer) locked(ctx context.Context, id uuid.UUID) (app function.App, unlock func(), err error) {
-	found, err := s.catalog.AppsByID(ctx, []uuid.UUID{id})
+	found, err := ports.One(s.catalog.AppsByID(ctx, []uuid.UUID{id}))
 	if err != nil {
 		return app, nil, fmt.Errorf("read app %s: %w", id, err)
 	}
-	if len(found) == 0 {
-		return app, nil, fmt.Errorf("app %s: %w", id, ports.ErrNotFound)
-	}
-	lock := s.lock(found[0].Name)
+	lock := s.lock(found.Name)
 	lock.Lock()
-	return found[0], lock.Unlock, nil
+	return found.App, lock.Unlock, nil
 }

@@ -59,7 +59,7 @@ func TestPing_MakesTheOutcomeTheAppsError(t *testing.T) {
 		want     string
 	}{
 		"another scheme":                         {"ftp://app.test", answer(200, ``), "unsupported_protocol"},
-		"no url":                                 {"http://a b", answer(200, ``), "unsupported_protocol"},
+		"no url":                                 {"http://a b", answer(200, ``), `parse "http://a b": invalid character " " in host name`},
 		"no answer":                              {appURL, sdk.Response{TransportError: "Unable to reach SDK URL"}, "unreachable"},
 		"no TLS":                                 {appURL, sdk.Response{TransportError: "http: server gave HTTP response to HTTPS client"}, "unsupported_protocol"},
 		"400, no json":                           {appURL, answer(400, `<html>`), "invalid character '<' looking for beginning of value"},

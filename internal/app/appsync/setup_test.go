@@ -146,11 +146,18 @@ func (c *catalog) failing(call string, times int) {
 	}
 }
 
-func (c *catalog) Function(ctx context.Context, id uuid.UUID) (function.Function, error) {
-	if err := c.call("Function"); err != nil {
-		return function.Function{}, err
+func (c *catalog) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error) {
+	if err := c.call("FunctionsByID"); err != nil {
+		return nil, err
 	}
-	return c.Catalog.Function(ctx, id)
+	return c.Catalog.FunctionsByID(ctx, ids)
+}
+
+func (c *catalog) FunctionsOf(ctx context.Context, app uuid.UUID) ([]ports.FunctionRecord, error) {
+	if err := c.call("FunctionsOf"); err != nil {
+		return nil, err
+	}
+	return c.Catalog.FunctionsOf(ctx, app)
 }
 
 func (c *catalog) Apps(ctx context.Context) ([]function.App, error) {
@@ -160,9 +167,9 @@ func (c *catalog) Apps(ctx context.Context) ([]function.App, error) {
 	return c.Catalog.Apps(ctx)
 }
 
-func (c *catalog) AppByName(ctx context.Context, name string) (function.App, []function.Function, error) {
+func (c *catalog) AppByName(ctx context.Context, name string) (ports.AppRecord, error) {
 	if err := c.call("AppByName"); err != nil {
-		return function.App{}, nil, err
+		return ports.AppRecord{}, err
 	}
 	return c.Catalog.AppByName(ctx, name)
 }
@@ -193,7 +200,7 @@ func (c *catalog) PutPlaceholder(ctx context.Context, app function.App) error {
 	return c.Catalog.PutPlaceholder(ctx, app)
 }
 
-func (c *catalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error) {
+func (c *catalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]ports.AppRecord, error) {
 	if err := c.call("AppsByID"); err != nil {
 		return nil, err
 	}

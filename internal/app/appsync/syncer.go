@@ -109,25 +109,30 @@ func (s *Syncer) lock(name string) *sync.Mutex {
 // state reads what the plan is made on.
 func (s *Syncer) state(ctx context.Context, request function.Request) (function.AppState, error) {
 	var state function.AppState
-	app, functions, err := s.catalog.AppByName(ctx, request.AppName)
+	app, err := s.catalog.AppByName(ctx, request.AppName)
 	switch {
 	case err == nil:
-		state.App, state.Functions = &app, functions
+		functions, err := s.catalog.FunctionsOf(ctx, app.ID)
+		if err != nil {
+			return state, fmt.Errorf("read functions of app %q: %w", request.AppName, err)
+		}
+		state.App = &app.App
+		for _, fn := range functions {
+			state.Functions = append(state.Functions, fn.Function)
+		}
 	case !errors.Is(err, ports.ErrNotFound):
 		return state, fmt.Errorf("read app %q: %w", request.AppName, err)
 	}
 	if state.Placeholders, err = s.placeholders(ctx, request.URL); err != nil {
 		return state, err
 	}
-	state.Archived = map[uuid.UUID]int{}
-	for _, id := range function.Mintable(state, request) {
-		fn, err := s.catalog.Function(ctx, id)
-		switch {
-		case err == nil:
-			state.Archived[id] = fn.Version
-		case !errors.Is(err, ports.ErrNotFound):
-			return state, fmt.Errorf("read function %s: %w", id, err)
-		}
+	earlier, err := s.catalog.FunctionsByID(ctx, function.Mintable(state, request))
+	if err != nil {
+		return state, fmt.Errorf("read functions that are registered again: %w", err)
+	}
+	state.Stored = map[uuid.UUID]function.Function{}
+	for _, fn := range earlier {
+		state.Stored[fn.ID] = fn
 	}
 	return state, nil
 }

@@ -214,7 +214,7 @@ func TestRegister_AdoptsAPlaceholderWithFunctions(t *testing.T) {
 
 func TestRegister_ChangesNothingWhenTheCatalogFails(t *testing.T) {
 	t.Parallel()
-	for _, call := range []string{"AppByName", "Apps", "Function", "Sync"} {
+	for _, call := range []string{"AppByName", "Apps", "FunctionsByID", "Sync"} {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
 			w := setup(t)
@@ -228,6 +228,19 @@ func TestRegister_ChangesNothingWhenTheCatalogFails(t *testing.T) {
 			}
 			w.register(registration("app", appURL, "a"))
 		})
+	}
+}
+
+func TestRegister_AgainWhenTheCatalogFails(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.register(registration("app", appURL, "a"))
+	w.catalog.failing("FunctionsOf", 1)
+	if _, err := w.syncer.Register(t.Context(), registration("app", appURL, "b")); !errors.Is(err, ports.ErrUnavailable) {
+		t.Errorf("error is %v", err)
+	}
+	if got := w.slugs(); len(got) != 1 || got[0] != "app-a" {
+		t.Errorf("functions are %v", got)
 	}
 }
 

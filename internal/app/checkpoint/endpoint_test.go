@@ -141,7 +141,7 @@ func TestStart_BeginsARun(t *testing.T) {
 		if err != nil || string(state.Steps["a"]) != `{"data":{"x":1}}` || *state.Endpoint != (run.Endpoint{Method: "POST", Language: "js"}) || state.RequestVersion != 2 || len(state.Jobs) != 1 {
 			t.Errorf("state %+v, %v", state, err)
 		}
-		stored, err := e.backend.Function(t.Context(), fn.ID)
+		stored, err := ports.One(e.backend.FunctionsByID(t.Context(), []uuid.UUID{fn.ID}))
 		if err != nil || stored.MaxAttempts() != 4 {
 			t.Errorf("function %+v, %v", stored, err)
 		}

@@ -129,7 +129,7 @@ func (w *world) fired() []string {
 }
 
 func (w *world) slug(id uuid.UUID) string {
-	fn, err := w.backend.Function(context.Background(), id)
+	fn, err := ports.One(w.backend.FunctionsByID(context.Background(), []uuid.UUID{id}))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -236,11 +236,15 @@ func (x *Executor) reply(ctx context.Context, lease ports.Lease, state run.State
 	}
 	reply := interpret(response, now)
 	result = resultOf(reply)
+	header := response.Header
+	if reply.Header != nil {
+		header = reply.Header
+	}
 	return run.Replied{
 		Job: lease.Job, Reply: reply, CalledAt: calledAt, Now: now, Limits: limits, Backoff: x.backoff(),
 		Exchange: run.Exchange{
 			Request: ids.RequestID(calledAt.UnixMilli(), lease.Job.ID, lease.Generation).String(), Status: response.Status,
-			Header: response.Header, Size: len(response.Body), Timing: response.Timing, Limited: lease.Limited,
+			Header: header, Size: len(response.Body), Timing: response.Timing, Limited: lease.Limited,
 		},
 	}, nil
 }

@@ -248,6 +248,14 @@ func TestTrace_ShowsWhatIsInHand(t *testing.T) {
 	if err != nil || string(output.Data) != `{"a":1}` || !strings.HasPrefix(string(output.Input), `[{"id":"own-`) {
 		t.Errorf("output is %+v, %v", output, err)
 	}
+	shared := *root.Output
+	shared.Span = shared.Input
+	for input, want := range map[string]bool{shared.Input: true, "": false} { // a row may have an input that the ID does not ask for
+		shared.Input = input
+		if output, err := w.Output(t.Context(), shared.String()); err != nil || len(output.Input) > 0 != want {
+			t.Errorf("output by %+v is %+v, %v", shared, output, err)
+		}
+	}
 	gone := *root.Output
 	gone.Span, gone.Input = "gone", "gone too"
 	if output, err := w.Output(t.Context(), gone.String()); err != nil || len(output.Data) > 0 || output.Input != nil {

@@ -27,12 +27,16 @@ func (r *Reader) Output(ctx context.Context, outputID string) (trace.Output, err
 			return trace.Output{}, err
 		}
 	}
-	if id.Input != "" && id.Input != id.Span {
+	switch id.Input { // a row may have an input that the span is not shown with
+	case id.Span:
+	case "":
+		input = nil
+	default:
 		if input, _, err = r.payload(ctx, id.Run, id.Input); err != nil {
 			return trace.Output{}, err
 		}
 	}
-	return trace.ReadOutput(input, output, id.Preview), nil
+	return trace.ReadOutput(input, output, id), nil
 }
 
 // payload is that of a row; of a row that is not there it is empty.

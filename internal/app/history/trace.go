@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/metadata"
@@ -42,7 +43,7 @@ func (r *Reader) slugOf(ctx context.Context, rows []trace.Span) string {
 		if row.Name != trace.NameRun {
 			continue
 		}
-		if f, err := r.Catalog.Function(ctx, row.Function); err == nil {
+		if f, err := ports.One(r.Catalog.FunctionsByID(ctx, []uuid.UUID{row.Function})); err == nil {
 			return f.Slug
 		}
 	}

@@ -16,22 +16,13 @@ import (
 	"github.com/ingothq/ingot/internal/domain/flow"
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/domain/ids"
+	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// Why an invocation starts no run now. The event of the invocation is kept all the same.
-var (
-	// ErrRateLimited says that the function's rate limit lets no more through.
-	ErrRateLimited = errors.New("function rate limited")
-	// ErrDebounced says that the event waits for its key to become quiet.
-	ErrDebounced = errors.New("function debounced")
-	// ErrPaused says that no run of the function starts at present.
-	ErrPaused = errors.New("the function is paused")
-	// ErrSingleton says that another run of a function that allows one at a time is in progress.
-	ErrSingleton = errors.New("another run of the function is in progress")
-	// ErrFlow says that a key of the function's flow control cannot be evaluated on the data.
-	ErrFlow = errors.New("flow control of the function failed")
-)
+// ErrFlow says that a key of the function's flow control cannot be evaluated on the data. It and the other reasons why an invocation starts
+// no run now, those of start.Refusal, leave the event of the invocation in the log all the same.
+var ErrFlow = errors.New("flow control of the function failed")
 
 // Invoker is the use case. It is safe for concurrent use.
 type Invoker struct {
@@ -57,7 +48,8 @@ type Started struct {
 
 // Invoke starts a run of the function with the data, which is a clean JSON object, as that of its event. The run and the event are
 // durable when it returns, and were made by one commit: with a key there is one run for it within 24 hours, however often
-// Invoke is called and whatever crashes. The run is never batched. The errors are those of this package and of the store.
+// Invoke is called, whatever crashes, and whatever would keep another run from starting by now; only a debounce forgets the key. The
+// run is never batched. The errors are ErrFlow, those of start.Refusal and of the store.
 // Source: spec 04 §11.6, spec 11 §10.
 func (i *Invoker) Invoke(ctx context.Context, fn function.Function, data json.RawMessage, key string) (Started, error) {
 	hash := ""
@@ -70,26 +62,22 @@ func (i *Invoker) Invoke(ctx context.Context, fn function.Function, data json.Ra
 		return Started{}, fmt.Errorf("invoke function %s: %w", fn.ID, err)
 	}
 	if len(answers) == 0 {
-		if i.functions.Standing(fn.ID).Paused {
-			return Started{}, ErrPaused
-		}
-		return Started{}, ErrFlow
+		return Started{}, refusal(schedule.Skipped)
 	}
-	switch answers[0].Result {
-	case flow.RateLimited:
-		return Started{}, ErrRateLimited
-	case flow.IntoDebounce:
-		return Started{}, ErrDebounced
-	case flow.Skipped:
-		if schedule.Runs[0].Paused {
-			return Started{}, ErrPaused
-		}
-		return Started{}, ErrSingleton
-	case flow.Duplicate:
-		return Started{RunID: answers[0].RunID, Replayed: true}, nil
-	default:
-		return Started{RunID: answers[0].RunID}, nil
+	if err := start.Refusal(schedule.Runs[0], answers[0]); err != nil {
+		return Started{}, err
 	}
+	return Started{RunID: answers[0].RunID, Replayed: answers[0].Result == flow.Duplicate}, nil
+}
+
+// refusal is why a run was not even tried to start: what was decided on, since by now the function may be resumed.
+func refusal(skipped []ports.SkippedRun) error {
+	for _, s := range skipped {
+		if s.End.Status == run.Skipped {
+			return start.ErrPaused
+		}
+	}
+	return ErrFlow
 }
 
 // decide plans the run. The event is accepted with it, and routed to whoever waits for it or listens to it.

@@ -156,6 +156,59 @@ func TestInvoke_OncePerKey(t *testing.T) {
 	}
 }
 
+// TestInvoke_IsToldItsRun: whoever asks again is told the run that was started, though another would be kept back by now.
+func TestInvoke_IsToldItsRun(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]string{
+		"without limits": "", "of a rate limit": `,"rateLimit":{"limit":1,"period":"48h"}`, "of a singleton": `,"singleton":{"mode":"skip"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup(t, config)
+			first, err := w.invoke("k")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, paused := range []bool{false, true} {
+				w.registry.SetPaused(w.function.ID, paused)
+				if again, err := w.invoke("k"); err != nil || !again.Replayed || again.RunID != first.RunID {
+					t.Errorf("paused %t: %+v, %v, want run %s", paused, again, err, first.RunID)
+				}
+			}
+			if runs := w.backend.Runs(); len(runs) != 1 {
+				t.Errorf("runs %+v", runs)
+			}
+		})
+	}
+}
+
+// resuming is a store that comes to its answer when the function is resumed already.
+type resuming struct {
+	ports.Store
+	resume func()
+}
+
+func (r resuming) Schedule(ctx context.Context, s ports.Schedule) ([]ports.Scheduled, error) {
+	defer r.resume()
+	return r.Store.Schedule(ctx, s)
+}
+
+// TestInvoke_PausedUntilNow: the reason is what was decided on, not what is true when the client is told.
+func TestInvoke_PausedUntilNow(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"", "k"} {
+		w := setup(t, "")
+		clock, log := testkit.Clock{}, slog.New(slog.DiscardHandler)
+		in := ingest.New(w.backend, clock, testkit.IDs{})
+		store := resuming{w.backend, func() { w.registry.SetPaused(w.function.ID, false) }}
+		w.Invoker = invoke.New(start.Starter{Store: store, Advance: advance.New(w.backend, in, nil, log, advance.Pause(clock)), Tracker: in, Clock: clock}, w.registry, in, testkit.IDs{}, log)
+		w.registry.SetPaused(w.function.ID, true)
+		if _, err := w.invoke(key); !errors.Is(err, start.ErrPaused) {
+			t.Errorf("key %q: %v", key, err)
+		}
+	}
+}
+
 func TestInvoke_IsKeptBack(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -165,11 +218,12 @@ func TestInvoke_IsKeptBack(t *testing.T) {
 		before int
 		want   error
 	}{
-		"by a rate limit":           {`,"rateLimit":{"limit":1,"period":"1h"}`, false, 1, invoke.ErrRateLimited},
-		"by a debounce":             {`,"debounce":{"period":"1h"}`, false, 0, invoke.ErrDebounced},
-		"by a singleton":            {`,"singleton":{"mode":"skip"}`, false, 1, invoke.ErrSingleton},
-		"while paused":              {"", true, 0, invoke.ErrPaused},
-		"while paused, with limits": {`,"rateLimit":{"limit":1,"period":"1h"}`, true, 0, invoke.ErrPaused},
+		"by a rate limit":           {`,"rateLimit":{"limit":1,"period":"1h"}`, false, 1, start.ErrRateLimited},
+		"by a debounce":             {`,"debounce":{"period":"1h"}`, false, 0, start.ErrDebounced},
+		"by a singleton":            {`,"singleton":{"mode":"skip"}`, false, 1, start.ErrSingleton},
+		"while paused":              {"", true, 0, start.ErrPaused},
+		"while paused, with limits": {`,"rateLimit":{"limit":1,"period":"1h"}`, true, 0, start.ErrPaused},
+		"by a key that fails":       {`,"rateLimit":{"limit":1,"period":"1h","key":"event.data[\"k\"]"}`, false, 0, invoke.ErrFlow},
 		"never by a batch":          {`,"batchEvents":{"maxSize":5,"timeout":"10s"}`, false, 3, nil},
 	}
 	for name, test := range tests {

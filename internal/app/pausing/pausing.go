@@ -51,7 +51,7 @@ func (p *Pauser) Set(ctx context.Context, app, name string, paused bool) (functi
 
 // SetByID is Set for a function by its ID, archived or not.
 func (p *Pauser) SetByID(ctx context.Context, id uuid.UUID, paused bool) (function.Function, error) {
-	fn, err := p.catalog.Function(ctx, id)
+	fn, err := ports.One(p.catalog.FunctionsByID(ctx, []uuid.UUID{id}))
 	if err != nil {
 		return function.Function{}, fmt.Errorf("find function: %w", err)
 	}
@@ -76,13 +76,17 @@ func (p *Pauser) set(ctx context.Context, fn function.Function, paused bool) err
 }
 
 func (p *Pauser) find(ctx context.Context, app, name string) (function.Function, error) {
-	_, functions, err := p.catalog.AppByName(ctx, app)
+	its, err := p.catalog.AppByName(ctx, app)
+	if err != nil {
+		return function.Function{}, err
+	}
+	functions, err := p.catalog.FunctionsOf(ctx, its.ID)
 	if err != nil {
 		return function.Function{}, err
 	}
 	for _, slug := range function.Slugs(app, name) {
-		if at := slices.IndexFunc(functions, func(fn function.Function) bool { return fn.Slug == slug }); at >= 0 {
-			return functions[at], nil
+		if at := slices.IndexFunc(functions, func(fn ports.FunctionRecord) bool { return fn.Slug == slug }); at >= 0 {
+			return functions[at].Function, nil
 		}
 	}
 	return function.Function{}, ports.ErrNotFound

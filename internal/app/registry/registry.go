@@ -386,7 +386,7 @@ func (r *Registry) Function(ctx context.Context, id uuid.UUID) (function.Functio
 	if fn, ok := r.others.Get(id); ok {
 		return fn, nil
 	}
-	fn, err := r.catalog.Function(ctx, id)
+	fn, err := ports.One(r.catalog.FunctionsByID(ctx, []uuid.UUID{id}))
 	if err != nil {
 		return function.Function{}, fmt.Errorf("read function %s: %w", id, err)
 	}

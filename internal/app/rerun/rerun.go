@@ -17,18 +17,12 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// Errors of Rerun, besides those of run.Resume and ports.ErrNotFound for a run that is not known.
+// Errors of Rerun, besides those of run.Resume and start.Refusal, and ports.ErrNotFound for a run that is not known.
 var (
 	// ErrNoFunction says that the run's function does not exist any more.
 	ErrNoFunction = errors.New("the run's function no longer exists")
 	// ErrNoEvents says that the events which started the run are not kept any more.
 	ErrNoEvents = errors.New("the run's events are not kept any more")
-	// ErrPaused says that no run of the function starts at present.
-	ErrPaused = errors.New("the function is paused")
-	// ErrDebounced says that the event waits for its key to become quiet, as it does when it is sent.
-	ErrDebounced = errors.New("function debounced")
-	// ErrSingleton says that another run of a function that allows one at a time is in progress.
-	ErrSingleton = errors.New("another run of the function is in progress")
 )
 
 // Functions finds functions, registered or archived.
@@ -83,19 +77,9 @@ func (r *Rerun) start(ctx context.Context, record ports.RunRecord, spec run.Spec
 	case err != nil:
 		return ulid.ULID{}, err
 	case len(schedule.Runs) == 0:
-		return ulid.ULID{}, ErrPaused
+		return ulid.ULID{}, start.ErrPaused
 	}
-	switch answers[0].Result {
-	case flow.IntoDebounce:
-		return ulid.ULID{}, ErrDebounced
-	case flow.Skipped:
-		if schedule.Runs[0].Paused {
-			return ulid.ULID{}, ErrPaused
-		}
-		return ulid.ULID{}, ErrSingleton
-	default:
-		return answers[0].RunID, nil
-	}
+	return answers[0].RunID, start.Refusal(schedule.Runs[0], answers[0])
 }
 
 // decide makes a run of today of the one that is repeated. Of a function that is paused nothing is recorded: the caller is told.

@@ -217,7 +217,7 @@ func TestRun_OfAPausedFunction(t *testing.T) {
 		_, err := newRerun(&fenced{w.backend, refusals}, w.backend.History(), functionsOf{reg, paused}).Run(t.Context(), w.first, nil)
 		return err
 	}
-	if err := use(true, 0); !errors.Is(err, rerun.ErrPaused) {
+	if err := use(true, 0); !errors.Is(err, start.ErrPaused) {
 		t.Errorf("paused: %v", err)
 	}
 	if err := use(false, 1); err != nil {

@@ -55,6 +55,10 @@ func Plan(schedule *ports.Schedule, functions Functions, r Run, log *slog.Logger
 	switch {
 	case err != nil:
 		r.refuse(schedule, flow.NotSkipped, run.Refuse(fmt.Sprintf("flow control of the function failed: %s", err), r.Spec.Now), err.Error())
+	case request == nil && skip != flow.NotSkipped && r.From == flow.FromRequest && r.Unique:
+		// Whoever repeats a request is told its run, paused or not, which is for the commit to find out.
+		request = &flow.Request{Values: flow.Evaluated{From: r.From}, ID: r.Spec.ID, Event: r.Spec.Events[0]}
+		schedule.Runs = append(schedule.Runs, r.newRun(request, skip))
 	case request == nil && skip != flow.NotSkipped:
 		r.refuse(schedule, skip, run.Skip(skip, r.Spec.Now), skip.Sentence())
 	default:

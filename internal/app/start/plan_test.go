@@ -111,6 +111,10 @@ func TestPlan(t *testing.T) {
 	}{
 		"without settings": {`{}`, `{}`, false, flow.FromEvent, planned{Key: true, Instead: map[string]string{"idempotency": duplicate}}},
 		"paused":           {`{}`, `{}`, true, flow.FromEvent, planned{Skipped: `Skipped {"skipReason":"FunctionPaused"}`, Told: pausedIs}},
+		"paused, by a request": {
+			`{}`, `{}`, true, flow.FromRequest,
+			planned{Request: true, Paused: true, Key: true, Instead: map[string]string{"idempotency": duplicate, "skipped": pausedIs}},
+		},
 		"a setting of the queue alone": {
 			`{"priority":{"run":"1"}}`, `{}`, false, flow.FromEvent, planned{Key: true, Instead: map[string]string{"idempotency": duplicate}},
 		},

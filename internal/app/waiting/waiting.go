@@ -134,7 +134,7 @@ func (w *Why) addPauses(state run.State) (timeouts map[string]bool) {
 func (w *Why) addJobs(state run.State, found []ports.JobWaiting, timeouts map[string]bool) {
 	known := make(map[string]flow.Waiting, len(found))
 	for _, one := range found {
-		known[one.Job] = one.Waiting
+		known[one.ID] = one.Waiting
 	}
 	for id, kind := range state.Jobs {
 		waiting, queued := known[id]

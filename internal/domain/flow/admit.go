@@ -107,13 +107,17 @@ func (o Outcome) Awaited() *event.Tracked {
 // keeps the run from starting ends it, but a token of the rate limit is spent all the same. The error is Values.Err.
 //
 // Better than the reference by intent: a singleton cancels the old run only if the new one starts, not if that turns out to be a duplicate
-// or the function to be paused.
+// or the function to be paused. And of a request (FromRequest) the idempotency key comes first: whoever asks again, because they were not
+// told of their run, are told of it, and not that it is in its own way or that others are kept back since.
 //
 // Source: spec 11 §2.
 func Admit(in Request, known Known, now time.Time) (Outcome, error) {
 	var out Outcome
 	if in.Values.Err != nil {
 		return out, in.Values.Err
+	}
+	if in.Values.From == FromRequest && !known.Run.IsZero() {
+		return Outcome{Result: Duplicate, Existing: known.Run}, nil
 	}
 	if in.Values.Batched {
 		return in.toBatch(known, now), nil

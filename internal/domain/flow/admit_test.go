@@ -58,14 +58,14 @@ func TestAdmit(t *testing.T) {
 		}}},
 		"a batch has it already": {all, FromEvent, e, Known{Seen: true, Batch: open}, Outcome{Result: IntoBatch, Batch: &Appended{Put: put(0), Open: open}}},
 		"rate limit before debounce": {
-			all, FromRequest, e, Known{RateLimit: limited.RateLimit, Debounced: waiting, Holder: holder, Paused: true, Run: duplicate},
+			all, FromCron, e, Known{RateLimit: limited.RateLimit, Debounced: waiting, Holder: holder, Paused: true, Run: duplicate},
 			Outcome{Result: RateLimited, RetryAt: epoch.Add(time.Minute)},
 		},
 		"counted before, over the limit": {
 			function.Settings{RateLimit: rate}, FromEvent, e, Known{RateLimit: Counted{TAT: epoch.Add(time.Hour), Before: true}}, Outcome{Start: epoch},
 		},
 		"debounce before the rest": {
-			all, FromRequest, e, everything, Outcome{
+			all, FromCron, e, everything, Outcome{
 				Result: IntoDebounce, Spent: spent, Superseded: &old, Debounced: &Debounced{ID: idOf(602), Event: e, Due: epoch.Add(2 * time.Second)},
 			},
 		},
@@ -74,7 +74,7 @@ func TestAdmit(t *testing.T) {
 			Outcome{Result: IntoDebounce, Debounced: &Debounced{ID: idOf(500), Event: e, Due: epoch.Add(2 * time.Second)}},
 		},
 		"older than what waits": {
-			all, FromRequest, withTS(e, epoch.Add(-2*time.Hour)), everything,
+			all, FromCron, withTS(e, epoch.Add(-2*time.Hour)), everything,
 			Outcome{Result: IntoDebounce, Spent: spent, Superseded: func() *event.Tracked { e := withTS(e, epoch.Add(-2*time.Hour)); return &e }()},
 		},
 		"what waits, again":          {function.Settings{Debounce: debounces}, FromEvent, old, Known{Debounced: waiting}, Outcome{Result: IntoDebounce, Debounced: waiting}},
@@ -85,6 +85,8 @@ func TestAdmit(t *testing.T) {
 		"a batch is not":             {function.Settings{RateLimit: rate, Batch: batch}, FromBatch, e, Known{RateLimit: limited.RateLimit, Batch: open}, Outcome{Start: epoch}},
 		"singleton before paused":    {all, FromDebounce, e, everything, Outcome{Result: Skipped, Reason: SkippedBySingleton, Existing: holder}},
 		"paused before duplicate":    {all, FromDebounce, e, Known{Paused: true, Run: duplicate}, Outcome{Result: Skipped, Reason: SkippedByPause}},
+		"a request again":            {all, FromRequest, e, everything, Outcome{Result: Duplicate, Existing: duplicate}},
+		"a request, paused":          {all, FromRequest, e, Known{Paused: true, Holder: holder, RateLimit: limited.RateLimit}, Outcome{Result: RateLimited, RetryAt: epoch.Add(time.Minute)}},
 		"duplicate":                  {all, FromDebounce, e, Known{Run: duplicate}, Outcome{Result: Duplicate, Existing: duplicate}},
 		"the lock is free":           {all, FromDebounce, e, Known{}, Outcome{Start: epoch, Lock: sampleText}},
 		"the lock is taken":          {function.Settings{Singleton: cancels}, FromEvent, e, Known{Holder: holder}, Outcome{Start: epoch, Lock: sampleText, Cancel: holder}},

@@ -35,10 +35,10 @@ func (c *catalog) state(request function.Request) function.AppState {
 			state.Placeholders = append(state.Placeholders, function.Placeholder{ID: id, Functions: c.active(id)})
 		}
 	}
-	state.Archived = map[uuid.UUID]int{}
+	state.Stored = map[uuid.UUID]function.Function{}
 	for _, id := range function.Mintable(state, request) {
-		if known, ok := c.functions[id]; ok && known.archived {
-			state.Archived[id] = known.Version
+		if known, ok := c.functions[id]; ok {
+			state.Stored[id] = known.Function
 		}
 	}
 	return state

@@ -149,3 +149,22 @@ func (c Concurrency) MarshalJSON() ([]byte, error) {
 func (c *Concurrency) Empty() bool {
 	return c == nil || len(c.Step) == 0 && len(c.Run) == 0
 }
+
+// ofPlan is the limit that stands for that of an account's plan, which has none here.
+const ofPlan = -1
+
+// OfPlan says that the limit is that of the account's plan. Source: spec 05 §4.4.
+func (l StepLimit) OfPlan() bool { return l.Limit == ofPlan }
+
+// Shown are the limits of steps as clients are shown them, each with its scope. A function without any limits is shown as limited by its
+// account's plan; one with limits of runs only has no entry. Source: spec 04 §11.6, spec 05 §4.4.
+func (c *Concurrency) Shown() []StepLimit {
+	if c == nil {
+		return []StepLimit{{Limit: ofPlan, Scope: ScopeAccount}}
+	}
+	shown := slices.Clone(c.Step)
+	for at := range shown {
+		shown[at].Scope = cmp.Or(shown[at].Scope, ScopeFunction)
+	}
+	return shown
+}

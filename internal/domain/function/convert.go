@@ -109,7 +109,7 @@ func (d Declared) settings() (Settings, error) {
 	}
 	settings := Settings{
 		Priority: d.Priority, Timeouts: d.Timeouts, Debounce: d.Debounce, Checkpoint: d.Checkpoint, Batch: batch,
-		RateLimit: d.RateLimit, Cancel: d.Cancel,
+		RateLimit: d.RateLimit, Throttle: d.Throttle, Cancel: d.Cancel,
 	}
 	if d.Singleton != nil {
 		settings.Singleton = &Singleton{Key: d.Singleton.Key, Mode: cmp.Or(d.Singleton.Mode, SingletonSkip)}
@@ -119,11 +119,6 @@ func (d Declared) settings() (Settings, error) {
 	}
 	if d.Idempotency != nil {
 		settings.RateLimit = &RateLimit{Limit: 1, Period: idempotencyPeriod, Key: *d.Idempotency}
-	}
-	if d.Throttle != nil {
-		throttle := *d.Throttle
-		throttle.Limit = max(throttle.Limit, 1)
-		settings.Throttle = &throttle
 	}
 	return settings, nil
 }

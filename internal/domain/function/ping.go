@@ -50,10 +50,14 @@ func PingError(status int, body []byte) (text string, failed bool) {
 	return answer.Message, true
 }
 
-// PingURLError returns the app error for a URL that cannot be pinged, empty for one that can.
+// PingURLError returns the app error for a URL that cannot be pinged, empty for one that can. Of a text that is no URL it says
+// why.
 func PingURLError(text string) string {
 	parsed, err := url.Parse(text)
-	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" {
+	if err != nil {
+		return err.Error()
+	}
+	if parsed.Scheme != "http" && parsed.Scheme != "https" {
 		return PingUnsupportedProtocol
 	}
 	return ""

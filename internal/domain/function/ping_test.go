@@ -46,7 +46,8 @@ func TestPingURLError(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
 		"http://h/": "", "https://h/": "", "ws://h/": "unsupported_protocol", "h:3000": "unsupported_protocol",
-		"": "unsupported_protocol", "http://a b/": "unsupported_protocol",
+		"": "unsupported_protocol", "http://a b/": `parse "http://a b/": invalid character " " in host name`,
+		"http://::::": `parse "http://::::": invalid port "::::" after host`,
 	} {
 		if got := function.PingURLError(url); got != want {
 			t.Errorf("PingURLError(%q) = %q, want %q", url, got, want)

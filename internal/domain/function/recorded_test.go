@@ -143,6 +143,33 @@ func TestPlan_StoresTheRecordedBytes(t *testing.T) {
 	}
 }
 
+// A database that another server wrote holds its checksums: an app that has not changed must not look as if it had.
+func TestChecksum_AsRecorded(t *testing.T) {
+	t.Parallel()
+	recorded := map[string]string{
+		"ts4 ts4-reg 5": "eecb5f4db31469122045adebd158959aadaf94e04d7d73792fe9a433066463f1",
+		"ts3 ts3-reg 5": "1d935fc6030522388a0a4bbaef7b64ff3e0f63ceb3c86514c712f33e2f7d8d82",
+		"go go-reg 3":   "d3df7a662c794f55d6f11d05a7b106a2b543b8f1dda3effa5ddb2255277faaec",
+	}
+	for _, one := range load[registration](t, "registrations.json") {
+		want, ok := recorded[one.Name]
+		if !ok {
+			continue
+		}
+		delete(recorded, one.Name)
+		request, err := function.Decode([]byte(one.Body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := function.Checksum(request); got != want {
+			t.Errorf("%s: checksum %s, want %s", one.Name, got, want)
+		}
+	}
+	if len(recorded) > 0 {
+		t.Errorf("not among the registrations: %v", recorded)
+	}
+}
+
 func TestParseConfig_ReadsAndRewritesStoredRows(t *testing.T) {
 	t.Parallel()
 	rows := load[string](t, "stored_configs.json")

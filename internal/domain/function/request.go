@@ -37,25 +37,25 @@ type Capabilities struct {
 	Connect    string `json:"connect"`
 }
 
-// Declared is a function as an app declares it (spec 01 §4.2).
+// Declared is a function as an app declares it (spec 01 §4.2). Checksums are made of its members in this order.
 type Declared struct {
-	Name        string                  `json:"name"`
-	ID          string                  `json:"id"`
-	Triggers    []DeclaredTrigger       `json:"triggers"`
-	Steps       map[string]DeclaredStep `json:"steps"`
-	Retries     *int                    `json:"retries,omitempty"`
-	Concurrency *Concurrency            `json:"concurrency,omitempty"`
+	Name        string            `json:"name"`
+	ID          string            `json:"id"`
+	Triggers    []DeclaredTrigger `json:"triggers"`
+	Concurrency *Concurrency      `json:"concurrency,omitempty"`
+	Priority    *Priority         `json:"priority,omitempty"`
 	// BatchEvents is read when the function is converted: its faults concern the function, not the request.
-	BatchEvents map[string]any `json:"batchEvents,omitempty"`
-	Idempotency *string        `json:"idempotency,omitempty"`
-	RateLimit   *RateLimit     `json:"rateLimit,omitempty"`
-	Throttle    *Throttle      `json:"throttle,omitempty"`
-	Debounce    *Debounce      `json:"debounce,omitempty"`
-	Priority    *Priority      `json:"priority,omitempty"`
-	Timeouts    *Timeouts      `json:"timeouts,omitempty"`
-	Cancel      []Cancel       `json:"cancel,omitempty"`
-	Singleton   *Singleton     `json:"singleton,omitempty"`
-	Checkpoint  *Checkpoint    `json:"checkpoint,omitempty"`
+	BatchEvents map[string]any          `json:"batchEvents,omitempty"`
+	Idempotency *string                 `json:"idempotency,omitempty"`
+	RateLimit   *RateLimit              `json:"rateLimit,omitempty"`
+	Throttle    *Throttle               `json:"throttle,omitempty"`
+	Retries     *int                    `json:"retries,omitempty"`
+	Debounce    *Debounce               `json:"debounce,omitempty"`
+	Timeouts    *Timeouts               `json:"timeouts,omitempty"`
+	Cancel      []Cancel                `json:"cancel,omitempty"`
+	Singleton   *Singleton              `json:"singleton,omitempty"`
+	Checkpoint  *Checkpoint             `json:"checkpoint,omitempty"`
+	Steps       map[string]DeclaredStep `json:"steps"`
 }
 
 // DeclaredTrigger tells absent members from empty ones, which get different complaints.
@@ -95,10 +95,14 @@ func Decode(body []byte) (Request, error) {
 	return request, nil
 }
 
-// normalize brings all URLs of a request to their stored form. Texts that are not URLs stay, and fail validation later.
+// normalize brings a request to its stored form: URLs, and throttles that let nothing through. Texts that are not URLs stay,
+// and fail validation later.
 func (r *Request) normalize() {
 	r.URL = NormalizeURL(r.URL)
 	for _, declared := range r.Functions {
+		if declared.Throttle != nil {
+			declared.Throttle.Limit = max(declared.Throttle.Limit, 1)
+		}
 		for _, step := range declared.Steps {
 			if uri, ok := step.Runtime["url"].(string); ok {
 				step.Runtime["url"] = NormalizeURL(uri)

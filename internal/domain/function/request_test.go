@@ -121,6 +121,16 @@ func TestObservations_AreKeptAsNumbers(t *testing.T) {
 	}
 }
 
+func TestDecode_RaisesTheLimitOfAThrottle(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]int{"-1": 1, "0": 1, "1": 1, "2": 2} {
+		request := decode(t, `{"functions":[{"throttle":{"limit":`+sent+`,"period":"1m"}}]}`)
+		if got := request.Functions[0].Throttle.Limit; got != want {
+			t.Errorf("limit %s is read as %d, want %d", sent, got, want)
+		}
+	}
+}
+
 func TestChecksum(t *testing.T) {
 	t.Parallel()
 	base := `{"appName":"a","url":"http://h/","functions":[{"name":"f","steps":{"a":{},"b":{}}}]`

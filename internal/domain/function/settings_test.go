@@ -64,7 +64,6 @@ func TestConvert_StoresSettings(t *testing.T) {
 		"idempotency":                 {`{"idempotency":"event.data.id","rateLimit":{"limit":9,"period":"1m"}}`, "rateLimit", `{"limit":1,"period":"24h0m0s","key":"event.data.id"}`},
 		"rate limit":                  {`{"rateLimit":{"key":"k","limit":9,"period":"60s"}}`, "rateLimit", `{"limit":9,"period":"60s","key":"k"}`},
 		"throttle":                    {`{"throttle":{"limit":2,"period":"90s","key":"k","burst":3}}`, "throttle", `{"burst":3,"key":"k","limit":2,"period":"1m30s"}`},
-		"throttle limit is raised":    {`{"throttle":{"limit":0,"period":"36h"}}`, "throttle", `{"burst":0,"limit":1,"period":"1d12h"}`},
 		"throttle of no period":       {`{"throttle":{"limit":1,"period":"0s"}}`, "throttle", `{"burst":0,"limit":1,"period":"0s"}`},
 		"debounce":                    {`{"debounce":{"period":"7d","key":"","timeout":"8d"}}`, "debounce", `{"period":"7d","timeout":"8d"}`},
 		"batch":                       {`{"batchEvents":{"timeout":"5s","maxSize":2,"if":"a","key":"b","x":1}}`, "batchEvents", `{"key":"b","maxSize":2,"timeout":"5s","if":"a"}`},
@@ -165,4 +164,25 @@ func TestDuration_SurvivesJSON(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestConcurrency_Shown(t *testing.T) {
+	t.Parallel()
+	plan := []function.StepLimit{{Limit: -1, Scope: function.ScopeAccount}}
+	for name, c := range map[string]struct {
+		limits *function.Concurrency
+		want   []function.StepLimit
+		ofPlan bool
+	}{
+		"none":           {nil, plan, true},
+		"of runs only":   {&function.Concurrency{Run: []function.RunLimit{{Limit: 1}}}, nil, false},
+		"of steps":       {&function.Concurrency{Step: []function.StepLimit{{Limit: 2, Key: "'a'", Scope: function.ScopeEnv}}}, []function.StepLimit{{Limit: 2, Key: "'a'", Scope: function.ScopeEnv}}, false},
+		"without a name": {&function.Concurrency{Step: []function.StepLimit{{Limit: 2}}}, []function.StepLimit{{Limit: 2, Scope: function.ScopeFunction}}, false},
+	} {
+		got := c.limits.Shown()
+		ofPlan := len(got) > 0 && got[0].OfPlan()
+		if diff := cmp.Diff(c.want, got); diff != "" || ofPlan != c.ofPlan {
+			t.Errorf("%s: of the plan %t, -want +got\n%s", name, ofPlan, diff)
+		}
+	}
 }

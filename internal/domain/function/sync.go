@@ -19,8 +19,8 @@ type AppState struct {
 	Functions []Function
 	// Placeholders are the active apps without a name at the request's URL.
 	Placeholders []Placeholder
-	// Archived are the versions of those functions among Mintable that are stored, archived.
-	Archived map[uuid.UUID]int
+	// Stored are those functions among Mintable that are stored: archived ones of the app, and any of another app.
+	Stored map[uuid.UUID]Function
 }
 
 // Placeholder is an app of which only the URL is known, and its active functions; only very old servers gave it any.
@@ -29,8 +29,9 @@ type Placeholder struct {
 	Functions []Function
 }
 
-// Mintable returns the IDs that a sync will give to functions that are not active yet. A function that was archived may
-// have one of them; it comes back with its next version, so the catalog should be asked for AppState.Archived.
+// Mintable returns the IDs that a sync may give to functions that are not active yet. A function that was archived may have one of
+// them; it comes back with its next version. One of another app may have it too, and keeps it. So the catalog is to be asked
+// for AppState.Stored.
 func Mintable(state AppState, request Request) []uuid.UUID {
 	change := newRegistration(state, request)
 	active := change.activeBySlug()
@@ -43,7 +44,7 @@ func Mintable(state AppState, request Request) []uuid.UUID {
 		if err != nil || len(steps) == 0 {
 			continue
 		}
-		minted = append(minted, ids.FunctionID(declared.Name, steps[0].URI))
+		minted = append(minted, mintable(declared.Name, steps[0].URI, declared.slug(), change.app.ID)...)
 	}
 	return minted
 }
@@ -61,8 +62,8 @@ type Outcome struct {
 // Plan decides what a registration changes, spec 01 §4.7 steps 3 to 10.
 //
 // A registration takes effect as a whole or not at all: when it is refused, functions stay as they are, and so does the
-// row of an app that exists, but for its error. A refused registration's checksum is never kept, so that the same one
-// is looked at again.
+// row of an app that exists, but for its error. An app that is refused at its first sync gets a row that says so; while
+// it has an error, the same registration is looked at again.
 func Plan(state AppState, request Request, checks Checks) (SyncPlan, Outcome) {
 	if request.AppName == "" {
 		return SyncPlan{}, Outcome{Refused: &Refusal{Status: StatusRefused, Text: textNoAppName}}
@@ -120,8 +121,6 @@ func (r *registration) refuse(message string, refusal Refusal) (SyncPlan, Outcom
 	if r.state.App != nil && !r.state.App.Archived {
 		r.plan.DropPlaceholders = nil
 		r.app = *r.state.App
-	} else {
-		r.app.Checksum = ""
 	}
 	r.app.Error = message
 	r.plan.App = r.app
@@ -192,8 +191,8 @@ func (r *registration) apply(declared []Function) SyncPlan {
 		if known {
 			f.ID, f.Version = before.ID, before.Version+1
 		} else {
-			f.ID = newID(f, taken)
-			f.Version = r.state.Archived[f.ID] + 1
+			f.ID = r.newID(f, taken)
+			f.Version = r.state.Stored[f.ID].Version + 1
 		}
 		taken[f.ID] = true
 		f.AppID = r.app.ID
@@ -220,14 +219,24 @@ func (r *registration) activeBySlug() map[string]Function {
 	return active
 }
 
-// newID mints the identity of a function that is not active yet. Name and URL alone do not always tell two functions of
-// an app apart; then the slug is added.
-func newID(f Function, taken map[uuid.UUID]bool) uuid.UUID {
-	id := ids.FunctionID(f.Name, f.Step.URI)
-	if taken[id] {
-		id = ids.FunctionID(f.Name+f.Step.URI, f.Slug)
+// mintable are the identities that a function of the app may get, in the order of preference. Name and URL alone do not always tell
+// two functions apart, and slugs not those of two apps.
+func mintable(name, uri, slug string, app uuid.UUID) []uuid.UUID {
+	return []uuid.UUID{
+		ids.FunctionID(name, uri), ids.FunctionID(name+uri, slug), ids.FunctionID(name+uri+slug, app.String()),
 	}
-	return id
+}
+
+// newID mints the identity of a function that is not active yet: the first that no other function has.
+func (r *registration) newID(f Function, taken map[uuid.UUID]bool) uuid.UUID {
+	minted := mintable(f.Name, f.Step.URI, f.Slug, r.app.ID)
+	for _, id := range minted {
+		stored, known := r.state.Stored[id]
+		if !taken[id] && (!known || stored.AppID == r.app.ID) {
+			return id
+		}
+	}
+	return minted[len(minted)-1]
 }
 
 // withWorkerLimit adds the limit that the workers of a connected app share.

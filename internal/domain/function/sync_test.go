@@ -130,7 +130,7 @@ func TestPlan_LooksAgainAtARefusedFirstRegistration(t *testing.T) {
 			t.Fatal("accepted")
 		}
 		stored := c.apps[app]
-		if stored.Checksum != "" || stored.URL != request.URL || stored.Error == "" {
+		if stored.Checksum != function.Checksum(request) || stored.URL != request.URL || stored.Error == "" {
 			t.Errorf("app = %+v", stored)
 		}
 		// A later ping may clear the error.
@@ -306,9 +306,38 @@ func TestMintable_LeavesOutWhatHasNoID(t *testing.T) {
 	request.Functions[2].Steps = nil
 	request.Functions[3].Steps = map[string]function.DeclaredStep{"s": {}}
 	state := function.AppState{App: &function.App{ID: uuid.UUID{1}}, Functions: []function.Function{{Slug: "active"}}}
-	want := []uuid.UUID{ids.FunctionID("fn new", "http://h:3000/api?fnId=new")}
+	url := "http://h:3000/api?fnId=new"
+	want := []uuid.UUID{
+		ids.FunctionID("fn new", url), ids.FunctionID("fn new"+url, "new"), ids.FunctionID("fn new"+url+"new", uuid.UUID{1}.String()),
+	}
 	if diff := cmp.Diff(want, function.Mintable(state, request)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestPlan_LeavesFunctionsOfOtherAppsAlone(t *testing.T) {
+	t.Parallel()
+	c, seen := newCatalog(), map[uuid.UUID]string{}
+	for _, name := range []string{"app", "second", "third"} {
+		request := registers(t, "a") // the same name, URL and slug in each
+		request.AppName = name
+		for version := 1; version <= 2; version++ {
+			plan, _ := c.sync(request, acceptAll)
+			if len(plan.Put) != 1 || plan.Put[0].Version != version {
+				t.Fatalf("app %s: plan %+v, want version %d", name, plan, version)
+			}
+			seen[plan.Put[0].ID] = name
+			c.archiveApp(plan.App.ID) // it comes back with the same identity
+		}
+		c.sync(request, acceptAll)
+	}
+	if len(seen) != 3 {
+		t.Errorf("three apps have %d functions: %v", len(seen), seen)
+	}
+	for id, name := range seen {
+		if owner := c.functions[id].AppID; owner != ids.AppID(name) {
+			t.Errorf("function %s of app %s is of app %s", id, name, owner)
+		}
 	}
 }
 

@@ -55,6 +55,9 @@ func Interpret(resp Response, now time.Time) Reply {
 		FromSDK:        answer.fromSDK(),
 		RequestVersion: answer.requestVersion(),
 	}
+	if resp.Status == statusStream && !resp.TooLarge && streamErr == nil {
+		reply.Header = answer.header
+	}
 	switch {
 	case resp.TooLarge:
 		reply.Failure = &Failure{Text: codeTooLarge, Name: codeTooLarge, Message: textTooLarge, Engine: true}

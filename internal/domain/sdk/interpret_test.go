@@ -42,6 +42,7 @@ func engineFailed(text string) *sdk.Failure {
 
 func TestInterpret(t *testing.T) {
 	t.Parallel()
+	inner := func(headers ...string) map[string]string { return answer(0, "", headers...).Header }
 	const upstreamStack = "No step output was produced before the request failed — this can mean a proxy or load balancer in front of your app returned an error, or your app was unable to respond."
 	upstream := func(code, stack string) json.RawMessage {
 		message := "Your server returned HTTP " + code + " before the SDK responded."
@@ -102,14 +103,14 @@ func TestInterpret(t *testing.T) {
 		"step failed keeps its own":      {answer(206, `{"op":"StepFailed","id":"a","error":{"noRetry":true}}`), sdk.Reply{Status: 206, FromSDK: true, Ops: []sdk.Op{{Op: sdk.OpStepFailed, ID: "a", Error: &sdk.OpError{NoRetry: true}}}}},
 		"step error that lacks an error": {answer(206, `[{"op":"StepError","id":"a","error":null}]`), sdk.Reply{Status: 206, FromSDK: true, Ops: []sdk.Op{{Op: sdk.OpStepError, ID: "a"}}}},
 
-		"stream of ops":             {answer(201, ` {"status":206,"headers":{"x-inngest-req-version":"2"},"body":[{"op":"None"}]}`), sdk.Reply{Status: 206, FromSDK: true, RequestVersion: 2, Ops: none}},
-		"stream of quoted ops":      {answer(201, `  {"status":206,"body":"[{\"op\":\"None\"}]"}`), sdk.Reply{Status: 206, FromSDK: true, Ops: none}},
-		"stream of a result":        {answer(201, `{"status":200,"body":{"a":1},"noRetry":true}`), sdk.Reply{Status: 200, FromSDK: true, Output: raw(`{"a":1}`)}},
-		"stream of a quoted text":   {answer(201, `{"status":200,"body":"slow","headers":null}`), sdk.Reply{Status: 200, FromSDK: true, Output: raw(`"slow"`), PlainText: true}},
-		"stream of nothing":         {answer(201, `{"status":200}`), sdk.Reply{Status: 200, FromSDK: true}},
-		"stream that is an SDK's":   {stranger(201, `{"status":200,"body":1,"headers":{"x-INNGEST-sdk":"js:v4","x-inngest-req-version":1}}`), sdk.Reply{Status: 200, FromSDK: true, RequestVersion: 1, Output: raw(`1`)}},
-		"stream of a stranger":      {stranger(201, `{"status":200,"body":1}`), sdk.Reply{Status: 200, Output: raw(`1`), Failure: failed("The response did not come from an Inngest SDK")}},
-		"stream of a final failure": {answer(201, `{"status":400,"headers":{"x-inngest-no-retry":"true"},"body":"{\"message\":\"m\"}"}`, "X-Inngest-No-Retry", "false"), sdk.Reply{Status: 400, FromSDK: true, Output: raw(`{"message":"m"}`), Failure: noRetry(failed("NonRetriableError"))}},
+		"stream of ops":             {answer(201, ` {"status":206,"headers":{"x-inngest-req-version":"2"},"body":[{"op":"None"}]}`), sdk.Reply{Header: inner("X-Inngest-Req-Version", "2"), Status: 206, FromSDK: true, RequestVersion: 2, Ops: none}},
+		"stream of quoted ops":      {answer(201, `  {"status":206,"body":"[{\"op\":\"None\"}]"}`), sdk.Reply{Header: inner(), Status: 206, FromSDK: true, Ops: none}},
+		"stream of a result":        {answer(201, `{"status":200,"body":{"a":1},"noRetry":true}`), sdk.Reply{Header: inner(), Status: 200, FromSDK: true, Output: raw(`{"a":1}`)}},
+		"stream of a quoted text":   {answer(201, `{"status":200,"body":"slow","headers":null}`), sdk.Reply{Header: inner(), Status: 200, FromSDK: true, Output: raw(`"slow"`), PlainText: true}},
+		"stream of nothing":         {answer(201, `{"status":200}`), sdk.Reply{Header: inner(), Status: 200, FromSDK: true}},
+		"stream that is an SDK's":   {stranger(201, `{"status":200,"body":1,"headers":{"x-INNGEST-sdk":"js:v4","x-inngest-req-version":1}}`), sdk.Reply{Header: map[string]string{"X-Inngest-Sdk": "js:v4", "X-Inngest-Req-Version": "1"}, Status: 200, FromSDK: true, RequestVersion: 1, Output: raw(`1`)}},
+		"stream of a stranger":      {stranger(201, `{"status":200,"body":1}`), sdk.Reply{Header: map[string]string{}, Status: 200, Output: raw(`1`), Failure: failed("The response did not come from an Inngest SDK")}},
+		"stream of a final failure": {answer(201, `{"status":400,"headers":{"x-inngest-no-retry":"true"},"body":"{\"message\":\"m\"}"}`, "X-Inngest-No-Retry", "false"), sdk.Reply{Header: inner("X-Inngest-No-Retry", "true"), Status: 400, FromSDK: true, Output: raw(`{"message":"m"}`), Failure: noRetry(failed("NonRetriableError"))}},
 		"stream with an error":      {answer(201, `{"status":200,"error":"it broke"}`), sdk.Reply{Status: 201, FromSDK: true, Failure: engineFailed("error parsing stream: it broke")}},
 		"stream that is no JSON":    {answer(201, `<html>`), sdk.Reply{Status: 201, FromSDK: true, Failure: engineFailed("error parsing stream: error reading response body to check for status code: invalid character '<' looking for beginning of value")}},
 		"stream that is empty":      {answer(201, ``), sdk.Reply{Status: 201, FromSDK: true, Failure: engineFailed("error parsing stream: error reading response body to check for status code: unexpected end of JSON input")}},

@@ -39,6 +39,9 @@ type Timing struct {
 type Reply struct {
 	// Status is the HTTP status, taken out of a streaming wrapper (spec 01 §10.1).
 	Status int
+	// Header holds the headers of an answer that came in a streaming wrapper, by canonical name: those of the response, and over them those
+	// in the wrapper. It is nil for any other answer.
+	Header map[string]string
 	// FromSDK is true when the answer carries X-Inngest-SDK.
 	FromSDK bool
 	// RequestVersion is the execution version that the SDK names; 0 when it names none.

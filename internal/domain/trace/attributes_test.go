@@ -176,6 +176,19 @@ func TestMerge(t *testing.T) {
 }
 
 // TestMerge_InPartsIsMergeOfAll: rows that were put together before, as far as they were there, come to the same.
+func TestMerge_StatusDoesNotGoBack(t *testing.T) {
+	t.Parallel()
+	row := func(id string, status Status) Span {
+		a := newAttributes(smallBytes)
+		a.status(status)
+		return Span{Dynamic: "s", ID: id, Name: NameStep, Status: status, Attributes: a.object()}
+	}
+	merged := Merge([]Span{row("waits", Waiting), row("planned", Queued)})
+	if len(merged) != 1 || merged[0].Status != Waiting || string(merged[0].Attributes) != `{"_inngest.dynamic.status":"Waiting"}` {
+		t.Errorf("%s %s", merged[0].Status, merged[0].Attributes)
+	}
+}
+
 func TestMerge_InPartsIsMergeOfAll(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"encoding/json"
+	"net/textproto"
 	"slices"
 	"time"
 
@@ -182,6 +183,16 @@ func (e *emitter) response(a *attributes) {
 	a.number(KeyStatusCode, e.reply.Status)
 }
 
+// answered appends what a durable endpoint answered to its client, which no call was answered with.
+func (e *emitter) answered(a *attributes, response sdk.HTTPResult) {
+	header := make(map[string]string, len(response.Headers))
+	for name, value := range response.Headers {
+		header[textproto.CanonicalMIMEHeaderKey(name)] = value
+	}
+	a.headers(header)
+	a.number(KeyStatusCode, response.Status)
+}
+
 // headerBytes is how long the headers of the response are as an attribute.
 func (e *emitter) headerBytes() int {
 	size := 0
@@ -196,7 +207,9 @@ func (e *emitter) headerBytes() int {
 func failed(failure sdk.Failure, reply *sdk.Reply) json.RawMessage {
 	of := sdk.Reply{Failure: &failure}
 	if reply != nil && reply.Failure != nil && !failure.Engine {
-		of.Output, of.PlainText = reply.Output, reply.PlainText
+		if of.Output, of.PlainText = reply.Output, reply.PlainText; len(of.Output) > 0 && of.Output[0] == '{' {
+			return wrapped(run.Finish{Status: run.Failed, Output: of.Output}) // as if it were the last
+		}
 	}
 	return append(append(json.RawMessage(`{"error":`), of.StandardError().AppendJSON(nil)...), '}')
 }
@@ -256,7 +269,13 @@ func (e *emitter) run() {
 		a.text(KeyJobID, e.job.ID)
 	}
 	e.response(a)
+	if e.checkpoint && end.Response != nil {
+		e.answered(a, *end.Response)
+	}
 	a.at(KeyStartedAt, started)
+	if status == Failed && !e.calledAt.IsZero() && e.job.Attempt == 0 { // else the row of the attempt tells it
+		a.number(KeyMaxAttempts, e.job.MaxAttempts)
+	}
 	row := e.extend(e.root, "end", status, a.object())
 	row.Parent, row.Output = NoParent, output
 	row.Start, row.End = end.At.UTC(), end.At.UTC()

@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/ingothq/ingot/internal/domain/event"
+	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 )
@@ -29,6 +30,10 @@ func (e *emitter) ops(list []sdk.Op) {
 		case sdk.OpNone, sdk.OpRunComplete, sdk.OpSyncRunComplete, sdk.OpDiscoveryRequest, sdk.OpStepNotFound:
 			continue
 		}
+		if e.checkpoint && isFunction(op) {
+			e.isTold(op.ID)
+			continue
+		}
 		if step, saved := e.saved(op); saved {
 			if !e.isTold(op.ID) {
 				e.finished(op, step.Memo)
@@ -45,6 +50,15 @@ func (e *emitter) ops(list []sdk.Op) {
 			e.began(op)
 		}
 	}
+}
+
+// functionOp is the ID of the op by which an SDK reports the end of the function itself.
+var functionOp = ids.StepHash("complete", 0)
+
+// isFunction says whether an op reports that the function failed outside of steps: it has the ID of the end, and no name, unlike a
+// step. Such a failure is told of by the calls that follow.
+func isFunction(op *sdk.Op) bool {
+	return op.ID == functionOp && op.Error != nil && op.Name == "" && op.DisplayName == "" && op.UserlandID == ""
 }
 
 // saved finds the memo that the transition has for the op.
@@ -86,7 +100,12 @@ func (e *emitter) worked(op *sdk.Op, id string, status Status, output json.RawMe
 	a.status(status)
 	a.at(KeyEndedAt, ended)
 	e.timing(a, KeyTiming)
-	e.request(a, started)
+	if e.checkpoint { // no job led to it
+		a.at(KeyQueuedAt, started)
+		a.at(KeyStartedAt, started)
+	} else {
+		e.request(a, started)
+	}
 	a.number(KeyAttempt, e.job.Attempt)
 	e.step(a, op, kind, extras{})
 	s.Attributes = a.object()
@@ -154,7 +173,9 @@ func (e *emitter) step(a *attributes, op *sdk.Op, kind string, x extras) {
 	a.number(KeyMaxAttempts, e.job.MaxAttempts)
 	a.text(KeyStepName, cut(displayName(op)))
 	a.plain(KeyStepOp, string(op.Op))
-	a.text(KeyStepRunType, cut(kind))
+	if stepOp(string(op.Op)) != OpGateway { // the op says it all
+		a.text(KeyStepRunType, cut(kind))
+	}
 	a.text(KeySignal, x.signal)
 	if x.sleeps {
 		a.number(KeySleepDuration, x.sleepMS)
@@ -343,10 +364,10 @@ func (e *emitter) waited(step *run.Step) {
 	expired := e.job.Kind == run.KindPause || e.reply != nil || e.checkpoint // given up for another wait, as its timeout would
 	status := Completed
 	switch _, failed := sdk.Result(step.Memo); {
+	case kind == run.PauseInvoke && (failed || expired):
+		status = Failed
 	case expired:
 		status = TimedOut
-	case failed && kind == run.PauseInvoke:
-		status = Failed
 	}
 	a := newAttributes(smallBytes)
 	a.status(status)

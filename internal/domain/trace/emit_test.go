@@ -14,6 +14,7 @@ import (
 
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/flow"
+	"github.com/ingothq/ingot/internal/domain/ids"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
 	"github.com/ingothq/ingot/internal/domain/trace"
@@ -389,6 +390,13 @@ func TestAdvanced(t *testing.T) {
 			w.now = w.now.Add(time.Second)
 			check(t, w.do(run.Job{}, run.Invoked{Op: "s", Event: ended, Now: w.now}), append(status, trace.KeyInvokeRun), "EXTEND "+step+` Failed +2000..2000 dynamic.status=Failed step.attempt=<nil> step.invoke.run.id=<nil> out {"error":{"name":"E"}}`)
 		},
+		"an invocation that takes too long": func(t *testing.T, w *world) {
+			w.answer(w.the(run.KindStart), ops(sdk.Op{Op: sdk.OpInvokeFunction, ID: "s", Opts: json.RawMessage(`{"function_id":"acme-child","payload":{"data":{}},"timeout":"1s"}`)}))
+			w.now = w.now.Add(time.Second)
+			spans := w.due(w.the(run.KindPause))
+			spans[0].Output = nil
+			check(t, spans, append(status, trace.KeyWaitExpired), "EXTEND "+step+" Failed +3000..3000 dynamic.status=Failed step.attempt=<nil> step.wait.expired=true")
+		},
 		"a request that fails and then succeeds": func(t *testing.T, w *world) {
 			check(t, w.answer(w.the(run.KindStart), ops(sdk.Op{Op: sdk.OpAIGateway, ID: "s", Name: "ask", Opts: json.RawMessage(`{}`)})), append(status, trace.KeyStepType),
 				"executor.step "+step+" Running +1002..1002 dynamic.status=Running step.attempt=0 step.type=aiInfer", begin+" step.type=<nil>")
@@ -412,7 +420,7 @@ func TestAdvanced(t *testing.T) {
 		"a function that throws and is tried again": func(t *testing.T, w *world) {
 			job := w.the(run.KindStart)
 			check(t, w.answer(job, broken), status, "executor.nonstep "+trace.NonStepID(trace.GroupID(job.ID), 0)+
-				` Errored +1000..1002 dynamic.status=Errored step.attempt=0 out {"error":{"error":"invalid status code: 500","name":"E","message":"m"}}`, begin)
+				` Errored +1000..1002 dynamic.status=Errored step.attempt=0 out {"error":{"name":"E","message":"m"}}`, begin)
 			job = w.the(run.KindStart)
 			check(t, w.answer(job, sdk.Reply{Status: 200, FromSDK: true, Output: json.RawMessage(`1`)}), status,
 				"executor.nonstep "+trace.NonStepID(trace.GroupID(job.ID), 1)+` Completed +2000..2002 dynamic.status=Completed step.attempt=1 out {"data":1}`,
@@ -424,6 +432,17 @@ func TestAdvanced(t *testing.T) {
 			check(t, w.answer(job, broken), status,
 				"executor.nonstep "+trace.NonStepID(trace.GroupID(job.ID), 3)+` Failed +1000..1002 dynamic.status=Failed step.attempt=3 out {"error":{"name":"E","message":"m"}}`,
 				"EXTEND "+rootID+` Failed +1002..1002 dynamic.status=Failed step.attempt=<nil> out {"error":{"name":"E","message":"m"}}`)
+		},
+		"a function that throws for good at once": func(t *testing.T, w *world) {
+			job := w.the(run.KindStart)
+			job.MaxAttempts = 1
+			check(t, w.answer(job, broken), append(status, trace.KeyMaxAttempts),
+				"EXTEND "+rootID+` Failed +1002..1002 dynamic.status=Failed step.attempt=<nil> step.max_attempts=1 out {"error":{"name":"E","message":"m"}}`)
+		},
+		"a function that throws a text": func(t *testing.T, w *world) {
+			job := w.the(run.KindStart)
+			check(t, w.answer(job, sdk.Reply{Status: 500, FromSDK: true, Output: json.RawMessage(`"oh"`), PlainText: true, Failure: &sdk.Failure{Text: "invalid status code: 500", Name: "Error"}}), status,
+				"executor.nonstep "+trace.NonStepID(trace.GroupID(job.ID), 0)+` Errored +1000..1002 dynamic.status=Errored step.attempt=0 out {"error":{"error":"invalid status code: 500","name":"Error","message":"oh"}}`, begin)
 		},
 		"an app that cannot be reached": func(t *testing.T, w *world) {
 			job := w.the(run.KindStart)
@@ -455,8 +474,8 @@ func TestAdvanced(t *testing.T) {
 			timed := sdk.Op{Op: sdk.OpStepRun, ID: "s", StartedAt: at.Add(100 * time.Millisecond), EndedAt: at.Add(250 * time.Millisecond)}
 			check(t, w.do(run.Job{}, run.Checkpointed{Ops: []sdk.Op{timed, {Op: sdk.OpStepRun, ID: "t"}, {Op: sdk.OpStepPlanned, ID: "p"}}, Now: at.Add(time.Second), Limits: run.DefaultLimits, Dispatch: run.Dispatch{Job: job.ID}}),
 				append(status, trace.KeyCheckpoint, trace.KeyEndedAt, trace.KeyJobID),
-				"executor.step "+step+` Completed +100..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475909250 job.id=`+job.ID+` out {"data":null}`,
-				"executor.step "+trace.StepID("t")+` Completed +1000..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475910000 job.id=`+job.ID+` out {"data":null}`,
+				"executor.step "+step+` Completed +100..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475909250 job.id=<nil> out {"data":null}`,
+				"executor.step "+trace.StepID("t")+` Completed +1000..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475910000 job.id=<nil> out {"data":null}`,
 				"executor.step "+trace.StepID("p")+" Running +1000..1000 dynamic.status=Running step.attempt=0 checkpoint=true ended_at=<nil> job.id="+job.ID,
 				"EXTEND "+rootID+" Running +100..100 dynamic.status=Running step.attempt=<nil> checkpoint=<nil> ended_at=<nil> job.id=<nil>") // the run has begun with it
 			check(t, w.do(run.Job{}, run.Checkpointed{Ops: []sdk.Op{{Op: sdk.OpStepRun, ID: "p"}, {Op: sdk.OpStepPlanned, ID: "p"}}, Now: at.Add(2 * time.Second), Limits: run.DefaultLimits}),
@@ -483,6 +502,21 @@ func TestAdvanced_Endpoint(t *testing.T) {
 	}, Now: at.Add(2 * time.Second), Limits: run.DefaultLimits}), keys,
 		"executor.step "+trace.StepID("f")+` Failed +2000..2000 checkpoint=true step.attempt=0 started_at=1795475911000 out {"error":{"message":"","name":"E","noRetry":true}}`,
 		"EXTEND "+rootID+` Completed +2000..2000 checkpoint=<nil> step.attempt=<nil> started_at=1795475909000 out {"data":1}`)
+}
+
+// An endpoint that ends in its client's request has answered it, and nobody else. What fails there outside of steps is no step.
+func TestAdvanced_EndpointAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(s *run.Spec) { s.Endpoint, s.Attached = &run.Endpoint{Method: "GET"}, true })
+	keys := []string{trace.KeyStatusCode, trace.KeyHeaders}
+	failed := sdk.Op{Op: sdk.OpStepError, ID: ids.StepHash("complete", 0), Error: &sdk.OpError{}}
+	check(t, w.do(run.Job{}, run.Synced{Ops: []sdk.Op{failed}, MaxAttempts: 3, Now: at.Add(time.Second), Limits: run.DefaultLimits}), keys)
+	failed.UserlandID = "complete"
+	check(t, w.do(run.Job{}, run.Synced{Ops: []sdk.Op{failed}, MaxAttempts: 3, Now: at.Add(time.Second), Limits: run.DefaultLimits}), keys,
+		"executor.step "+trace.AttemptID(failed.ID, 0)+` Errored +1000..1000 response.status_code=<nil> response.headers=<nil> out {"error":{"message":"","name":""}}`)
+	answer := json.RawMessage(`{"status":201,"headers":{"content-type":"text/plain","x-api-key":"secret"},"body":"hi","version":1}`)
+	check(t, w.do(run.Job{}, run.Synced{Ops: []sdk.Op{{Op: sdk.OpRunComplete, Data: answer}}, Now: at.Add(2 * time.Second), Limits: run.DefaultLimits}), keys,
+		"EXTEND "+rootID+` Completed +2000..2000 response.status_code=201 response.headers={"Content-Type":"text/plain","X-Api-Key":"[REDACTED]"} out {"data":"hi"}`)
 }
 
 func TestAdvanced_NamesAreBounded(t *testing.T) {

@@ -59,10 +59,14 @@ func (s *story) queued(name, parent string, attempt int, since time.Time) *Node 
 // legacy is a thing as the legacy tree shows it.
 func (s *story) legacy(e *entry, parent string) *Node {
 	last := e.last()
-	switch op := stepOp(last.op); op {
+	switch legacyOp(last) {
 	case OpSleep, OpWaitForEvent, OpInvoke, OpWaitForSignal:
 		return s.legacyWait(e, parent)
-	case OpRun, OpGateway:
+	case OpGateway:
+		if len(e.records) == 1 && last.status != Errored {
+			return s.legacyAttempt(last, parent)
+		}
+	case OpRun:
 	}
 	if len(e.records) == 1 && last.attempt == 0 && (nodeStatus(last.status) == NodeCompleted || last.status == Cancelled || !last.status.Ended()) {
 		return s.legacyAttempt(last, parent)
@@ -76,21 +80,24 @@ func (s *story) legacy(e *entry, parent string) *Node {
 	n.Duration = 0
 	n.measure()
 	n.HasDuration = true
+	number := -1
 	for i, r := range e.records {
 		attempt := s.legacyAttempt(r, parent)
-		attempt.Name = attemptName(i)
-		if r.status == Queued {
-			attempt.ID, attempt.StepID, attempt.Op, attempt.Info, attempt.Group = queuedID, "", "", nil, ""
+		number = max(number+1, r.attempt) // not every row knows the number of its attempt
+		attempt.Name, attempt.Attempts, attempt.Op, attempt.Info = attemptName(number), number, n.Op, n.Info
+		switch {
+		case r.status == Queued:
+			attempt.ID, attempt.StepID, attempt.Op, attempt.Info = queuedID, "", "", nil
 			attempt.QueuedAt = e.records[max(i-1, 0)].ended
+		case r.final && r.status == Completed: // it is told of the group
+			attempt.Output = nil
 		}
 		n.Children = append(n.Children, attempt)
 	}
-	switch last.status {
-	case Completed, TimedOut, Cancelled:
-		n.Attempts = last.attempt
+	switch n.Attempts = number; last.status {
 	case Failed:
-		if n.Attempts = last.attempt; last.attempt+1 == last.maxAttempts || last.maxAttempts == 0 && last.attempt > 0 {
-			n.Attempts = last.attempt + 1
+		if number+1 == last.maxAttempts || last.maxAttempts == 0 && number > 0 {
+			n.Attempts = number + 1
 		}
 	case Errored: // it is tried again, though nobody knows when
 		n.Status, n.EndedAt, n.Output, n.Duration = NodeRunning, time.Time{}, nil, 0
@@ -98,7 +105,8 @@ func (s *story) legacy(e *entry, parent string) *Node {
 			n.Status, n.EndedAt = NodeFailed, last.ended
 			break
 		}
-		n.Children = append(n.Children, s.queued(attemptName(len(e.records)), parent, last.attempt+1, last.ended))
+		n.Children = append(n.Children, s.queued(attemptName(number+1), parent, number+1, last.ended))
+	case Completed, TimedOut, Cancelled:
 	default:
 		n.Status = NodeRunning
 	}
@@ -111,9 +119,9 @@ func (s *story) legacy(e *entry, parent string) *Node {
 // legacyAttempt is one attempt as the legacy tree shows it.
 func (s *story) legacyAttempt(r *record, parent string) *Node {
 	n := s.plain(r, parent)
-	n.ScheduledAt, n.HasDuration = time.Time{}, true
+	n.ScheduledAt, n.HasDuration, n.Group, n.Op = time.Time{}, true, "", legacyOp(r)
 	if n.Output = nil; n.Status.Ended() && r.output != "" {
-		n.Output = &OutputID{Run: n.Run, App: n.App, Trace: n.Trace, Span: r.output, Input: r.input}
+		n.Output = &OutputID{Run: n.Run, App: n.App, Trace: n.Trace, Span: r.output, Input: r.input, Wrapped: isWrapped(r.op)}
 	}
 	if n.Op == OpRun && r.runType != "" && r.runType != "step.run" {
 		n.Info = RunInfo{Type: r.runType}
@@ -131,7 +139,26 @@ func (s *story) legacyAttempt(r *record, parent string) *Node {
 	return n
 }
 
-// legacyWait is a wait as the legacy tree shows it, with the attempts that failed before it.
+// legacyOp is the kind of a step as the legacy tree shows it: it does not know that of a step that failed for good, nor of a request.
+func legacyOp(r *record) StepOp {
+	op := stepOp(r.op)
+	if op == OpRun && r.status == Failed || r.op == "Gateway" {
+		return ""
+	}
+	return op
+}
+
+// isWrapped tells of steps whose results the legacy tree does not unwrap.
+func isWrapped(op string) bool {
+	switch stepOp(op) {
+	case OpInvoke, OpWaitForSignal, OpGateway:
+		return true
+	case OpRun, OpSleep, OpWaitForEvent:
+	}
+	return false
+}
+
+// legacyWait is a wait as the legacy tree shows it, with the attempts that failed before it. A sleep that is not over has an attempt too.
 func (s *story) legacyWait(e *entry, parent string) *Node {
 	last := e.last()
 	n := s.legacyAttempt(last, parent)
@@ -155,6 +182,14 @@ func (s *story) legacyWait(e *entry, parent string) *Node {
 		attempt := s.legacyAttempt(r, parent)
 		attempt.Name = attemptName(i)
 		n.Children = append(n.Children, attempt)
+	}
+	if info, sleeps := n.Info.(SleepInfo); sleeps && n.Status != NodeCompleted {
+		asleep := *n
+		asleep.ID, asleep.Name, asleep.StepID, asleep.Children = seededSpan("asleep:"+last.step), attemptName(len(n.Children)), "", nil
+		if n.Status == NodeRunning { // it is said how long that will be
+			asleep.Duration = max(info.Until.Sub(n.StartedAt), 0)
+		}
+		n.Children = append(n.Children, &asleep)
 	}
 	return n
 }

@@ -43,8 +43,14 @@ func (s *Span) add(later *Span) {
 	if later.End.After(s.End) {
 		s.End = later.End
 	}
+	earlier := s.Attributes
 	s.Status = s.Status.then(later.Status)
 	s.Attributes = mergeAttributes(s.Attributes, later.Attributes)
+	if later.Status != "" && later.Status != s.Status { // it did not go back, so neither does what the attributes say of it
+		a := newAttributes(smallBytes)
+		a.text(KeyStatus, decodeAttributes(earlier).text(KeyStatus))
+		s.Attributes = mergeAttributes(s.Attributes, a.object())
+	}
 	s.Input, s.HasInput = latest(s.Input, later.Input), s.HasInput || later.HasInput
 	s.Output, s.HasOutput = latest(s.Output, later.Output), s.HasOutput || later.HasOutput
 	if len(later.EventIDs) > 0 {

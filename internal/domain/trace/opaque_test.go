@@ -92,7 +92,7 @@ func TestOutputID(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		id := OutputID{Run: testRun, Span: rapid.StringMatching(`[0-9a-f]{1,16}`).Draw(t, "span"), Input: rapid.StringMatching(`[0-9a-f]{0,16}`).Draw(t, "input"), Preview: rapid.Bool().Draw(t, "preview"), Trace: rapid.StringMatching(`[0-9a-f]*`).Draw(t, "trace")}
+		id := OutputID{Run: testRun, Span: rapid.StringMatching(`[0-9a-f]{1,16}`).Draw(t, "span"), Input: rapid.StringMatching(`[0-9a-f]{0,16}`).Draw(t, "input"), Preview: rapid.Bool().Draw(t, "preview"), Wrapped: rapid.Bool().Draw(t, "wrapped"), Trace: rapid.StringMatching(`[0-9a-f]*`).Draw(t, "trace")}
 		if got, err := ParseOutputID(id.String()); err != nil || got != id {
 			t.Fatalf("%+v is read as %+v, %v", id, got, err)
 		}
@@ -101,21 +101,26 @@ func TestOutputID(t *testing.T) {
 
 func TestReadOutput(t *testing.T) {
 	t.Parallel()
+	preview, legacy := OutputID{Preview: true}, OutputID{}
 	for text, c := range map[string]struct {
-		preview bool
-		want    Output
+		of   OutputID
+		want Output
 	}{
-		"":                              {true, Output{Data: json.RawMessage{}}},
-		`"text"`:                        {true, Output{Data: json.RawMessage(`"text"`)}},
-		`{"data":{"a":1}}`:              {true, Output{Data: json.RawMessage(`{"a":1}`)}},
-		`{"a":1}`:                       {true, Output{Data: json.RawMessage(`{"a":1}`)}},
-		`{"name":"a","data":{},"ts":1}`: {true, Output{Data: json.RawMessage(`{"name":"a","data":{},"ts":1}`)}},
-		`{"error":{"message":"m","name":"n","stack":"s","cause":{"c":1}}}`: {true, Output{Error: &StepError{Message: "m", Name: "n", Stack: "s", Cause: json.RawMessage(`{"c":1}`)}}},
-		`{"error":{"name":"n","cause":null}}`:                              {true, Output{Error: &StepError{Name: "n", Stack: `{"name":"n","cause":null}`}}},
-		`{"error":"broken"}`:                                               {false, Output{Error: &StepError{Stack: `"broken"`, Cause: json.RawMessage(`"\"broken\""`)}}},
-		`{"data":{"x":1},"error":null}`:                                    {false, Output{Data: json.RawMessage(`{"x":1}`)}},
+		"":                              {preview, Output{Data: json.RawMessage{}}},
+		`"text"`:                        {preview, Output{Data: json.RawMessage(`"text"`)}},
+		`{"data":{"a":1}}`:              {preview, Output{Data: json.RawMessage(`{"a":1}`)}},
+		`{"a":1}`:                       {preview, Output{Data: json.RawMessage(`{"a":1}`)}},
+		`{"name":"a","data":{},"ts":1}`: {preview, Output{Data: json.RawMessage(`{"name":"a","data":{},"ts":1}`)}},
+		`{"error":{"message":"m","name":"n","stack":"s","cause":{"c":1}}}`: {preview, Output{Error: &StepError{Message: "m", Name: new("n"), Stack: new("s"), Cause: json.RawMessage(`{"c":1}`)}}},
+		`{"error":{"name":"n","cause":null}}`:                              {preview, Output{Error: &StepError{Name: new("n"), Stack: new(`{"name":"n","cause":null}`)}}},
+		`{"error":{"message":"m","name":null,"stack":""}}`:                 {preview, Output{Error: &StepError{Message: "m", Stack: new("")}}},
+		`{"error":{"message":"m","name":1,"stack":[]}}`:                    {preview, Output{Error: &StepError{Message: "m"}}},
+		`{"error":"broken"}`:                                               {legacy, Output{Error: &StepError{Stack: new(`"broken"`)}}},
+		`{"data":{"x":1},"error":null}`:                                    {legacy, Output{Data: json.RawMessage(`{"x":1}`)}},
+		`{"data":{"error":1}}`:                                             {OutputID{Wrapped: true}, Output{Data: json.RawMessage(`{"data":{"error":1}}`)}},
+		`{"error":{"message":"failed"}}`:                                   {OutputID{Wrapped: true}, Output{Error: &StepError{Message: "failed"}}},
 	} {
-		got := ReadOutput(nil, json.RawMessage(text), c.preview)
+		got := ReadOutput(nil, json.RawMessage(text), c.of)
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%q: -want +got:\n%s", text, diff)
 		}

@@ -16,14 +16,17 @@ type Output struct {
 
 // StepError is the error that a step or a function ended with.
 type StepError struct {
-	Message, Name, Stack string
-	// Cause is JSON, nil for none; a text when the error could not be read.
+	// Message is empty when the error says none; then Stack is the error's own JSON.
+	Message string
+	// Name and Stack are nil when the error does not have them, which is not the same as empty.
+	Name, Stack *string
+	// Cause is JSON, nil for none.
 	Cause json.RawMessage
 }
 
-// ReadOutput reads what the rows of a span hold. In the new tree results are unwrapped whatever the span is; in the legacy tree only
-// those of steps are, by their data or error.
-func ReadOutput(input, output json.RawMessage, preview bool) Output {
+// ReadOutput reads what the rows of a span hold, as its ID says. In the new tree results are unwrapped whatever the span is; in the legacy
+// tree a result that has the member error is still one, and some are not unwrapped. Spec 05 §7.4.
+func ReadOutput(input, output json.RawMessage, of OutputID) Output {
 	read := Output{Input: input, Data: json.RawMessage{}}
 	if len(output) == 0 {
 		return read
@@ -37,9 +40,9 @@ func ReadOutput(input, output json.RawMessage, preview bool) Output {
 	switch {
 	case has("name") && has("data") && has("ts"): // an event that was waited for
 		read.Data = output
-	case has("error") && (preview || !has("data")):
+	case has("error") && (of.Preview || !has("data")):
 		read.Data, read.Error = nil, readError(members["error"])
-	case has("data"):
+	case has("data") && !of.Wrapped:
 		read.Data = members["data"]
 	default:
 		read.Data = output
@@ -47,24 +50,27 @@ func ReadOutput(input, output json.RawMessage, preview bool) Output {
 	return read
 }
 
-// readError reads an error as SDKs write it.
+// readError reads an error as SDKs write it. What is not an object, or has no message, is all stack.
 func readError(raw json.RawMessage) *StepError {
-	var known struct {
-		Message string          `json:"message"`
-		Name    string          `json:"name"`
-		Stack   string          `json:"stack"`
-		Cause   json.RawMessage `json:"cause"`
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(raw, &members) // else there are none
+	text := func(name string) *string {
+		var text *string
+		if json.Unmarshal(members[name], &text) != nil {
+			return nil
+		}
+		return text
 	}
-	if json.Unmarshal(raw, &known) != nil {
-		text, _ := json.Marshal(string(raw)) // a text: this cannot fail
-		return &StepError{Stack: string(raw), Cause: text}
+	e := &StepError{Name: text("name"), Stack: text("stack")}
+	if cause := members["cause"]; len(cause) > 0 && !bytes.Equal(cause, []byte("null")) {
+		e.Cause = cause
 	}
-	e := &StepError{Message: known.Message, Name: known.Name, Stack: known.Stack}
-	if len(known.Cause) > 0 && !bytes.Equal(known.Cause, []byte("null")) {
-		e.Cause = known.Cause
+	if message := text("message"); message != nil {
+		e.Message = *message
 	}
 	if e.Message == "" {
-		e.Stack = string(raw)
+		whole := string(raw)
+		e.Stack = &whole
 	}
 	return e
 }

@@ -20,6 +20,8 @@ type OutputID struct {
 	Span, Input string
 	// Preview says that the output is shown as the new tree does.
 	Preview bool
+	// Wrapped says that the legacy tree shows the result as it is stored, in the member data of an object.
+	Wrapped bool
 }
 
 // outputID is the text's content: members and their order are those of the reference.
@@ -32,12 +34,13 @@ type outputID struct {
 	Span        string    `json:"sid"`
 	Run         string    `json:"rid,omitempty"`
 	Preview     *bool     `json:"preview,omitempty"`
+	Wrapped     bool      `json:"wrapped,omitempty"` // not one of the reference's
 	Input       string    `json:"in_sid,omitempty"`
 }
 
 // String is the ID as clients get it.
 func (o OutputID) String() string {
-	content := outputID{App: o.App, Function: o.Function, Trace: o.Trace, Span: o.Span, Input: o.Input}
+	content := outputID{App: o.App, Function: o.Function, Trace: o.Trace, Span: o.Span, Input: o.Input, Wrapped: o.Wrapped}
 	if !o.Run.IsZero() {
 		content.Run = o.Run.String()
 	}
@@ -70,7 +73,7 @@ func ParseOutputID(text string) (OutputID, error) {
 	}
 	o := OutputID{
 		App: content.App, Function: content.Function, Trace: content.Trace, Span: content.Span, Input: content.Input,
-		Preview: content.Preview != nil && *content.Preview,
+		Preview: content.Preview != nil && *content.Preview, Wrapped: content.Wrapped,
 	}
 	switch {
 	case o.Span == "" && o.Input == "":

@@ -94,6 +94,7 @@ func tell(rows []Span, live Live) (*story, error) {
 	giveTimings(records)
 	s.group(records)
 	s.adopt()
+	s.retried()
 	s.addLive()
 	s.leave()
 	s.sort()
@@ -193,6 +194,7 @@ func (s *story) lastCall(records []*record) *record {
 		return nil
 	}
 	attempt := 0
+	limit, _ := a.number(KeyMaxAttempts)
 	for _, r := range records {
 		switch {
 		case !r.final || r.group != group:
@@ -204,7 +206,7 @@ func (s *story) lastCall(records []*record) *record {
 	}
 	r := &record{
 		id: NonStepID(group, attempt), job: a.text(KeyJobID), group: group, attempt: attempt, status: s.root.status,
-		final: true, row: s.root, output: s.root.outputRow, queued: started, scheduled: started, started: started, ended: s.ended(), response: s.root.response(),
+		maxAttempts: limit, final: true, row: s.root, output: s.root.outputRow, queued: started, scheduled: started, started: started, ended: s.ended(), response: s.root.response(),
 	}
 	r.timed(a)
 	return r
@@ -270,6 +272,28 @@ func (s *story) adopt() {
 		}
 		return to != nil
 	})
+}
+
+// retried puts the attempts of the last call in front of it that came to a step that failed: made again, it came to the end of the function.
+func (s *story) retried() {
+	for _, end := range s.entries {
+		first := end.records[0]
+		if !first.final || first.attempt == 0 || first.group == "" {
+			continue
+		}
+		var before []*record
+		for _, e := range s.entries {
+			for _, r := range e.records {
+				if r.step != "" && r.status == Errored && r.group == first.group && r.attempt < first.attempt {
+					call := *r
+					call.id, call.metadata, call.below = NonStepID(r.group, r.attempt), nil, nil
+					before = append(before, &call)
+				}
+			}
+		}
+		slices.SortStableFunc(before, func(a, b *record) int { return cmp.Compare(a.attempt, b.attempt) })
+		end.records = append(before, end.records...)
+	}
 }
 
 // decided sorts the attempt that settled the matter behind the others.
@@ -381,7 +405,7 @@ func (s *story) ended() time.Time {
 func (s *story) sort() {
 	slices.SortStableFunc(s.entries, func(a, b *entry) int {
 		x, y := a.records[0], b.records[0]
-		return cmp.Or(x.began().Compare(y.began()), x.ends()-y.ends(), x.exact().Compare(y.exact()), cmp.Compare(x.id, y.id))
+		return cmp.Or(x.began().Compare(y.began()), a.last().ends()-b.last().ends(), x.exact().Compare(y.exact()), cmp.Compare(x.id, y.id))
 	})
 	slices.SortFunc(s.loose, byStart)
 	kept := false

@@ -23,7 +23,7 @@ func Tree(rows []Span, live Live) (*Node, error) {
 		return nil, err
 	}
 	root := s.runNode()
-	root.Parent, root.Name, root.Group = NoParent, runName, s.root.attrs.text(KeyGroupID)
+	root.Parent, root.Name, root.Group = NoParent, runName, s.rootGroup()
 	root.Response, root.Metadata = s.root.response(), s.root.metadata
 	for _, e := range s.entries {
 		root.Children = append(root.Children, s.node(e, root.ID))
@@ -43,6 +43,19 @@ func Tree(rows []Span, live Live) (*Node, error) {
 		})
 	}
 	return root, nil
+}
+
+// rootGroup is the group of the call that ended the run, until there is one that of the first call.
+func (s *story) rootGroup() string {
+	if group := s.root.attrs.text(KeyGroupID); group != "" {
+		return group
+	}
+	for _, e := range s.entries {
+		if first := e.records[0]; first.group != "" {
+			return first.group
+		}
+	}
+	return ""
 }
 
 func number(n int) json.RawMessage {
@@ -161,6 +174,9 @@ func (s *story) node(e *entry, parent string) *Node {
 	for i, r := range e.records {
 		child := s.attempt(r, n.ID)
 		child.Name = attemptName(i)
+		if r.final {
+			child.StepType = ""
+		}
 		if !before.IsZero() {
 			child.QueuedAt = before
 		}
@@ -202,6 +218,9 @@ func (s *story) plain(r *record, parent string) *Node {
 		Op: stepOp(r.op), StepID: r.step, Output: s.output(r.output, r.input),
 	}
 	n.measure()
+	if n.Op == OpInvoke && r.status == TimedOut {
+		n.Status = NodeFailed // the app gets an error
+	}
 	switch {
 	case n.Name != "":
 	case r.final:

@@ -211,7 +211,7 @@ var trees = map[string]struct {
 		},
 		live:   Live{Jobs: []LiveJob{{ID: "j", Step: step1, Name: "one", At: at(5), Since: at(7)}, {ID: "k", Step: step2, Name: "two", At: at(5)}, {ID: "g", Step: "gateway", Name: "ask", Gateway: true, At: at(9)}, {ID: "x", Step: "other", Name: "more", At: at(10)}}},
 		want:   []string{"Run RUNNING 7..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
-		legacy: []string{"acme-hello RUNNING 7..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
+		legacy: []string{"acme-hello RUNNING 7..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED -..-", "  more QUEUED RUN -..-"},
 	},
 	"a step that the app has begun, and one that failed then": {
 		rows: []Span{
@@ -241,7 +241,7 @@ var trees = map[string]struct {
 		},
 		live:   Live{Now: at(20)},
 		want:   []string{"Run QUEUED -..-", "  nap WAITING SLEEP 5..-", "  long WAITING SLEEP 6..-"},
-		legacy: []string{"acme-hello QUEUED -..-", "  nap COMPLETED SLEEP 5..15", "  long RUNNING SLEEP 6..-"},
+		legacy: []string{"acme-hello QUEUED -..-", "  nap COMPLETED SLEEP 5..15", "  long RUNNING SLEEP 6..-", "    Attempt 0 RUNNING SLEEP 6..-"},
 	},
 	"waits that ended, and one that did not": {
 		rows: []Span{
@@ -251,10 +251,23 @@ var trees = map[string]struct {
 			waitRow("w4", "InvokeFunction", Invoking, 8),
 		},
 		want: []string{
-			"Run QUEUED -..-", "  w1 COMPLETED WAIT_FOR_EVENT 5..9", "  w2 COMPLETED WAIT_FOR_SIGNAL 6..9 >e2", "  w3 COMPLETED INVOKE 7..9", "  w4 RUNNING INVOKE 8..-",
+			"Run QUEUED -..-", "  w1 COMPLETED WAIT_FOR_EVENT 5..9", "  w2 COMPLETED WAIT_FOR_SIGNAL 6..9 >e2", "  w3 FAILED INVOKE 7..9", "  w4 RUNNING INVOKE 8..-",
 		},
 		legacy: []string{
 			"acme-hello QUEUED -..-", "  w1 COMPLETED WAIT_FOR_EVENT 5..9", "  w2 COMPLETED WAIT_FOR_SIGNAL 6..9 >e2", "  w3 FAILED INVOKE 7..9", "  w4 RUNNING INVOKE 8..-",
+		},
+	},
+	"a call that failed in a step, and came to the end of the function when it was made again": {
+		rows: []Span{
+			rootRow(), stepRow(AttemptID(step1, 0), step1, "flaky", Errored, 5, 6, 0, "j"),
+			withOutput(below(NameStep, StepID(step1), Completed, 12, "checkpoint", true, "step.id", step1, "step.name", "flaky", "step.op", "StepRun", "step.attempt", 0, "queued_at", 12, "started_at", 12, "ended_at", 13)),
+			withOutput(below(NameNonStep, "n", Completed, 10, "started_at", 10, "ended_at", 20, "job.group.id", GroupID("j"), "step.attempt", 1, "is.function.output", true)),
+			withOutput(rootEnds(Completed, 20, "is.function.output", true, "ingot.call.started_at", 10, "job.id", "j", "job.group.id", GroupID("j"))),
+		},
+		want: []string{
+			"Run COMPLETED 2..20 >end",
+			"  flaky COMPLETED RUN 5..13 >" + StepID(step1), "    Attempt 0 FAILED RUN 5..6 >" + AttemptID(step1, 0) + " 206", "    Attempt 1 COMPLETED RUN 12..13 >" + StepID(step1),
+			"  Finalization COMPLETED #1 5..20 >n", "    Attempt 0 FAILED RUN 5..6 >" + AttemptID(step1, 0) + " 206", "    Attempt 1 COMPLETED #1 10..20 >n",
 		},
 	},
 	"a wait after an attempt that failed": {
@@ -313,7 +326,7 @@ var trees = map[string]struct {
 			"Run CANCELLED 2..50", "  nap CANCELLED SLEEP 5..50", "  w1 CANCELLED WAIT_FOR_EVENT 6..50", "  one CANCELLED RUN -..50", "  late CANCELLED RUN -..60",
 		},
 		legacy: []string{
-			"acme-hello CANCELLED 2..50", "  nap CANCELLED SLEEP 5..50", "  w1 CANCELLED WAIT_FOR_EVENT 6..50", "  one CANCELLED RUN -..50", "  late CANCELLED RUN -..60",
+			"acme-hello CANCELLED 2..50", "  nap CANCELLED SLEEP 5..50", "    Attempt 0 CANCELLED SLEEP 5..50", "  w1 CANCELLED WAIT_FOR_EVENT 6..50", "  one CANCELLED RUN -..50", "  late CANCELLED RUN -..60",
 		},
 	},
 	"steps of a call that began before them and ended the function": {
@@ -469,6 +482,30 @@ func TestTree_NeedsARun(t *testing.T) {
 		}
 		if _, err := LegacyTree(rows, Live{}, ""); !errors.Is(err, ErrNoRoot) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestTree_GroupOfTheRoot is that of the call that ended the run, or else that of the first call.
+func TestTree_GroupOfTheRoot(t *testing.T) {
+	t.Parallel()
+	checkpointed := below(NameStep, StepID(step1), Completed, 3, "checkpoint", true, "step.id", step1, "started_at", 3, "ended_at", 4)
+	second := stepRow(StepID(step2), step2, "two", Completed, 5, 9, 0, "j")
+	for name, c := range map[string]struct {
+		rows []Span
+		want string
+	}{
+		"a run that is queued":         {[]Span{rootRow()}, ""},
+		"a run in progress":            {[]Span{rootRow(), checkpointed, second}, GroupID("j")},
+		"a run that ended with a call": {[]Span{rootRow(), checkpointed, second, rootEnds(Completed, 20, "job.group.id", GroupID("k"))}, GroupID("k")},
+		"a run that was cancelled":     {[]Span{rootRow(), checkpointed, second, rootEnds(Cancelled, 20)}, GroupID("j")},
+	} {
+		root, err := Tree(c.rows, Live{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if root.Group != c.want {
+			t.Errorf("%s: group %q, want %q", name, root.Group, c.want)
 		}
 	}
 }

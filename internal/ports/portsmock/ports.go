@@ -413,29 +413,13 @@ func (m *MockCatalog) EXPECT() *MockCatalogMockRecorder {
 	return m.recorder
 }
 
-// AppByID mocks base method.
-func (m *MockCatalog) AppByID(ctx context.Context, id uuid.UUID) (ports.AppRecord, error) {
+// AppByName mocks base method.
+func (m *MockCatalog) AppByName(ctx context.Context, name string) (ports.AppRecord, error) {
 	m.ctrl.T.Helper()
-	ret := m.ctrl.Call(m, "AppByID", ctx, id)
+	ret := m.ctrl.Call(m, "AppByName", ctx, name)
 	ret0, _ := ret[0].(ports.AppRecord)
 	ret1, _ := ret[1].(error)
 	return ret0, ret1
-}
-
-// AppByID indicates an expected call of AppByID.
-func (mr *MockCatalogMockRecorder) AppByID(ctx, id any) *gomock.Call {
-	mr.mock.ctrl.T.Helper()
-	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppByID", reflect.TypeOf((*MockCatalog)(nil).AppByID), ctx, id)
-}
-
-// AppByName mocks base method.
-func (m *MockCatalog) AppByName(ctx context.Context, name string) (function.App, []function.Function, error) {
-	m.ctrl.T.Helper()
-	ret := m.ctrl.Call(m, "AppByName", ctx, name)
-	ret0, _ := ret[0].(function.App)
-	ret1, _ := ret[1].([]function.Function)
-	ret2, _ := ret[2].(error)
-	return ret0, ret1, ret2
 }
 
 // AppByName indicates an expected call of AppByName.
@@ -457,21 +441,6 @@ func (m *MockCatalog) AppByURL(ctx context.Context, url string) (function.App, e
 func (mr *MockCatalogMockRecorder) AppByURL(ctx, url any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppByURL", reflect.TypeOf((*MockCatalog)(nil).AppByURL), ctx, url)
-}
-
-// AppNamed mocks base method.
-func (m *MockCatalog) AppNamed(ctx context.Context, name string) (ports.AppRecord, error) {
-	m.ctrl.T.Helper()
-	ret := m.ctrl.Call(m, "AppNamed", ctx, name)
-	ret0, _ := ret[0].(ports.AppRecord)
-	ret1, _ := ret[1].(error)
-	return ret0, ret1
-}
-
-// AppNamed indicates an expected call of AppNamed.
-func (mr *MockCatalogMockRecorder) AppNamed(ctx, name any) *gomock.Call {
-	mr.mock.ctrl.T.Helper()
-	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppNamed", reflect.TypeOf((*MockCatalog)(nil).AppNamed), ctx, name)
 }
 
 // AppPage mocks base method.
@@ -505,10 +474,10 @@ func (mr *MockCatalogMockRecorder) Apps(ctx any) *gomock.Call {
 }
 
 // AppsByID mocks base method.
-func (m *MockCatalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error) {
+func (m *MockCatalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]ports.AppRecord, error) {
 	m.ctrl.T.Helper()
 	ret := m.ctrl.Call(m, "AppsByID", ctx, ids)
-	ret0, _ := ret[0].([]function.App)
+	ret0, _ := ret[0].([]ports.AppRecord)
 	ret1, _ := ret[1].(error)
 	return ret0, ret1
 }
@@ -517,21 +486,6 @@ func (m *MockCatalog) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function
 func (mr *MockCatalogMockRecorder) AppsByID(ctx, ids any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "AppsByID", reflect.TypeOf((*MockCatalog)(nil).AppsByID), ctx, ids)
-}
-
-// Function mocks base method.
-func (m *MockCatalog) Function(ctx context.Context, id uuid.UUID) (function.Function, error) {
-	m.ctrl.T.Helper()
-	ret := m.ctrl.Call(m, "Function", ctx, id)
-	ret0, _ := ret[0].(function.Function)
-	ret1, _ := ret[1].(error)
-	return ret0, ret1
-}
-
-// Function indicates an expected call of Function.
-func (mr *MockCatalogMockRecorder) Function(ctx, id any) *gomock.Call {
-	mr.mock.ctrl.T.Helper()
-	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Function", reflect.TypeOf((*MockCatalog)(nil).Function), ctx, id)
 }
 
 // FunctionPage mocks base method.
@@ -547,21 +501,6 @@ func (m *MockCatalog) FunctionPage(ctx context.Context, q ports.FunctionQuery) (
 func (mr *MockCatalogMockRecorder) FunctionPage(ctx, q any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "FunctionPage", reflect.TypeOf((*MockCatalog)(nil).FunctionPage), ctx, q)
-}
-
-// FunctionTimes mocks base method.
-func (m *MockCatalog) FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error) {
-	m.ctrl.T.Helper()
-	ret := m.ctrl.Call(m, "FunctionTimes", ctx, app)
-	ret0, _ := ret[0].(map[uuid.UUID]time.Time)
-	ret1, _ := ret[1].(error)
-	return ret0, ret1
-}
-
-// FunctionTimes indicates an expected call of FunctionTimes.
-func (mr *MockCatalogMockRecorder) FunctionTimes(ctx, app any) *gomock.Call {
-	mr.mock.ctrl.T.Helper()
-	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "FunctionTimes", reflect.TypeOf((*MockCatalog)(nil).FunctionTimes), ctx, app)
 }
 
 // Functions mocks base method.
@@ -592,6 +531,21 @@ func (m *MockCatalog) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]fun
 func (mr *MockCatalogMockRecorder) FunctionsByID(ctx, ids any) *gomock.Call {
 	mr.mock.ctrl.T.Helper()
 	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "FunctionsByID", reflect.TypeOf((*MockCatalog)(nil).FunctionsByID), ctx, ids)
+}
+
+// FunctionsOf mocks base method.
+func (m *MockCatalog) FunctionsOf(ctx context.Context, app uuid.UUID) ([]ports.FunctionRecord, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "FunctionsOf", ctx, app)
+	ret0, _ := ret[0].([]ports.FunctionRecord)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// FunctionsOf indicates an expected call of FunctionsOf.
+func (mr *MockCatalogMockRecorder) FunctionsOf(ctx, app any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "FunctionsOf", reflect.TypeOf((*MockCatalog)(nil).FunctionsOf), ctx, app)
 }
 
 // PausedFunctions mocks base method.

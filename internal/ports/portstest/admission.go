@@ -36,6 +36,7 @@ func TestAdmission(t *testing.T, run Runner) {
 		"Paused/skips and takes nothing":                      pausedSkips,
 		"Paused/skips the run of a batch and settles it":      pausedBatch,
 		"Duplicate/is refused for 24 hours":                   duplicateRuns,
+		"Duplicate/of a request comes before all else":        duplicateRequest,
 		"Instead/is accepted by what becomes of the run":      insteadOf,
 		"Results/of several functions are in their order":     severalResults,
 		"Refused/by a settled event changes nothing":          refusedConflict,
@@ -371,6 +372,27 @@ func pausedBatch(t *testing.T, p Ports) {
 
 // sentTwice gives events the same ID of their sender.
 func sentTwice(e *event.Tracked) { e.ID = "sent twice" }
+
+// duplicateRequest: whoever asks again is told the run that the key has started, although it holds the lock, the rate limit lets no other
+// through, and the function is paused by now; without a setting too.
+func duplicateRequest(t *testing.T, p Ports) {
+	for _, settings := range []function.Settings{
+		{},
+		{Singleton: &function.Singleton{Mode: function.SingletonSkip}},
+		{Singleton: &function.Singleton{Mode: function.SingletonCancel}},
+		{RateLimit: &function.RateLimit{Limit: 1, Period: "48h"}},
+	} {
+		settings := controlled(t, settings)
+		e := anEvent(p)
+		first := asking(p, settings, flow.FromRequest, []event.Tracked{e})
+		same(t, schedule(t, p, first), []ports.Scheduled{{Result: flow.Started, RunID: first.State.ID}})
+		second := asking(p, settings, flow.FromRequest, []event.Tracked{e}, whilePaused)
+		same(t, schedule(t, p, second), []ports.Scheduled{{Result: flow.Duplicate, RunID: first.State.ID}})
+		settings = controlled(t, function.Settings{Debounce: &function.Debounce{Period: "1h"}})
+		third := asking(p, settings, flow.FromRequest, []event.Tracked{e}, func(next *ports.NewRun) { next.IdempotencyKey = first.IdempotencyKey })
+		same(t, schedule(t, p, third), []ports.Scheduled{{Result: flow.Duplicate, RunID: first.State.ID}})
+	}
+}
 
 func duplicateRuns(t *testing.T, p Ports) {
 	settings := single(t, function.SingletonSkip, "event.data.k")

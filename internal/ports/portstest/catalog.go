@@ -25,11 +25,11 @@ func TestCatalog(t *testing.T, run Runner) {
 		"Sync/refuses a slug that another has":        syncSlugTaken,
 		"Sync/is all or nothing":                      syncCut,
 		"Sync/of an empty plan changes nothing":       syncEmpty,
-		"FunctionTimes/are of the first sync":         functionTimes,
+		"FunctionsOf/tells when they were stored":     functionTimes,
 		"Placeholders/give way to an app at the URL":  placeholders,
 		"Pages/apps by ID":                            appPages,
 		"Pages/functions by ID":                       functionPages,
-		"AppByID/tells when and how many":             appByID,
+		"AppsByID/tells when and how many":            appByID,
 		"SetAppError/sets and clears":                 setAppError,
 		"SetAppURL/changes the URL only":              setAppURL,
 		"SetAppURL/is all or nothing":                 setAppURLCut,
@@ -70,6 +70,28 @@ func functions(t *testing.T, p Ports) []string {
 	return slugs(all)
 }
 
+// functionsOf returns the active functions of an app.
+func functionsOf(t *testing.T, p Ports, app function.App) []ports.FunctionRecord {
+	t.Helper()
+	all, err := p.Catalog.FunctionsOf(t.Context(), app.ID)
+	must(t, err)
+	return all
+}
+
+func slugsOf(t *testing.T, p Ports, app function.App) []string {
+	t.Helper()
+	var all []function.Function
+	for _, fn := range functionsOf(t, p, app) {
+		all = append(all, fn.Function)
+	}
+	return slugs(all)
+}
+
+func functionByID(t *testing.T, p Ports, id uuid.UUID) (function.Function, error) {
+	t.Helper()
+	return ports.One(p.Catalog.FunctionsByID(t.Context(), []uuid.UUID{id}))
+}
+
 func slugs(all []function.Function) []string {
 	var list []string
 	for _, f := range all {
@@ -96,14 +118,14 @@ func syncWrites(t *testing.T, p Ports) {
 	apps, err := p.Catalog.Apps(t.Context())
 	must(t, err)
 	same(t, apps, []function.App{app})
-	found, its, err := p.Catalog.AppByName(t.Context(), "acme")
+	named, err := p.Catalog.AppByName(t.Context(), "acme")
+	must(t, err)
+	same(t, named.App, app)
+	same(t, slugsOf(t, p, app), []string{"acme-one", "acme-two"})
+	found, err := p.Catalog.AppByURL(t.Context(), app.URL)
 	must(t, err)
 	same(t, found, app)
-	same(t, slugs(its), []string{"acme-one", "acme-two"})
-	found, err = p.Catalog.AppByURL(t.Context(), app.URL)
-	must(t, err)
-	same(t, found, app)
-	f, err := p.Catalog.Function(t.Context(), one.ID)
+	f, err := functionByID(t, p, one.ID)
 	must(t, err)
 	same(t, f, one)
 }
@@ -124,8 +146,10 @@ func functionTimes(t *testing.T, p Ports) {
 	one, two := aFunctionOf(app, "one"), aFunctionOf(app, "two")
 	check := func(want map[uuid.UUID]time.Time) {
 		t.Helper()
-		got, err := p.Catalog.FunctionTimes(t.Context(), app.ID)
-		must(t, err)
+		got := map[uuid.UUID]time.Time{}
+		for _, fn := range functionsOf(t, p, app) {
+			got[fn.ID] = fn.CreatedAt
+		}
 		same(t, got, want)
 	}
 	check(map[uuid.UUID]time.Time{})
@@ -140,7 +164,7 @@ func functionTimes(t *testing.T, p Ports) {
 	check(map[uuid.UUID]time.Time{two.ID: first.Add(time.Hour)})
 	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
 	check(map[uuid.UUID]time.Time{one.ID: first, two.ID: first.Add(time.Hour)})
-	if got, err := p.Catalog.FunctionTimes(ended(t), app.ID); err == nil {
+	if got, err := p.Catalog.FunctionsOf(ended(t), app.ID); err == nil {
 		t.Fatalf("with an ended context: %v", got)
 	}
 }
@@ -152,9 +176,9 @@ func syncKeepsID(t *testing.T, p Ports) {
 	other.ID, other.Framework, other.URL, other.AppVersion = uuid.New(), "", "http://elsewhere/api", ""
 	syncPlan(t, p, function.SyncPlan{App: other})
 	other.ID = app.ID
-	found, _, err := p.Catalog.AppByName(t.Context(), "acme")
+	found, err := p.Catalog.AppByName(t.Context(), "acme")
 	must(t, err)
-	same(t, found, other)
+	same(t, found.App, other)
 }
 
 func syncAdopts(t *testing.T, p Ports) {
@@ -180,17 +204,15 @@ func syncArchives(t *testing.T, p Ports) {
 	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one, two}})
 	syncPlan(t, p, function.SyncPlan{App: app, Archive: []uuid.UUID{two.ID}})
 	same(t, functions(t, p), []string{"acme-one"})
-	f, err := p.Catalog.Function(t.Context(), two.ID)
+	f, err := functionByID(t, p, two.ID)
 	must(t, err)
 	same(t, f, two)
-	_, its, err := p.Catalog.AppByName(t.Context(), "acme")
-	must(t, err)
-	same(t, slugs(its), []string{"acme-one"})
+	same(t, slugsOf(t, p, app), []string{"acme-one"})
 
 	two.Name = "Back"
 	two.Config = function.Encode(two)
 	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{two}})
-	f, err = p.Catalog.Function(t.Context(), two.ID)
+	f, err = functionByID(t, p, two.ID)
 	must(t, err)
 	same(t, f, two)
 	same(t, functions(t, p), []string{"acme-one", "acme-two"})
@@ -218,9 +240,9 @@ func syncSlugTaken(t *testing.T, p Ports) {
 	changed := app
 	changed.Framework = "other"
 	is(t, p.Catalog.Sync(t.Context(), function.SyncPlan{App: changed, Put: []function.Function{other}}), ports.ErrConflict)
-	found, _, err := p.Catalog.AppByName(t.Context(), "acme")
+	found, err := p.Catalog.AppByName(t.Context(), "acme")
 	must(t, err)
-	same(t, found, app)
+	same(t, found.App, app)
 
 	other.AppID = second.ID // the same slug in another app is fine
 	syncPlan(t, p, function.SyncPlan{App: second, Put: []function.Function{other}})
@@ -240,9 +262,9 @@ func syncCut(t *testing.T, p Ports) {
 		})
 	}, func(t *testing.T) {
 		same(t, functions(t, p), []string{"acme-one"})
-		found, _, err := p.Catalog.AppByName(t.Context(), "acme")
+		found, err := p.Catalog.AppByName(t.Context(), "acme")
 		must(t, err)
-		same(t, found, app)
+		same(t, found.App, app)
 		_, err = p.Catalog.AppByURL(t.Context(), placeholder.URL)
 		must(t, err)
 	})
@@ -270,7 +292,7 @@ func placeholders(t *testing.T, p Ports) {
 	found, err := p.Catalog.AppByURL(t.Context(), first.URL)
 	must(t, err)
 	same(t, []any{found.ID, found.Name, found.Error}, []any{first.ID, "", "unreachable"})
-	_, _, err = p.Catalog.AppByName(t.Context(), "")
+	_, err = p.Catalog.AppByName(t.Context(), "")
 	is(t, err, ports.ErrNotFound)
 }
 
@@ -298,11 +320,11 @@ func removeApp(t *testing.T, p Ports) {
 	same(t, functions(t, p), []string{"other-two"})
 	_, err := p.Catalog.AppByURL(t.Context(), app.URL)
 	is(t, err, ports.ErrNotFound)
-	found, its, err := p.Catalog.AppByName(t.Context(), "acme")
+	found, err := p.Catalog.AppByName(t.Context(), "acme")
 	must(t, err)
 	app.Archived = true
-	same(t, found, app)
-	same(t, len(its), 0)
+	same(t, found.App, app)
+	same(t, slugsOf(t, p, app), []string(nil))
 
 	app.Archived = false
 	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{one}})
@@ -310,9 +332,9 @@ func removeApp(t *testing.T, p Ports) {
 }
 
 func unknownApps(t *testing.T, p Ports) {
-	_, err := p.Catalog.Function(t.Context(), uuid.New())
+	_, err := functionByID(t, p, uuid.New())
 	is(t, err, ports.ErrNotFound)
-	_, _, err = p.Catalog.AppByName(t.Context(), "none")
+	_, err = p.Catalog.AppByName(t.Context(), "none")
 	is(t, err, ports.ErrNotFound)
 	_, err = p.Catalog.AppByURL(t.Context(), "http://none")
 	is(t, err, ports.ErrNotFound)
@@ -379,7 +401,7 @@ func setAppURL(t *testing.T, p Ports) {
 		must(t, err)
 		same(t, found, want)
 	}
-	f, err := p.Catalog.Function(t.Context(), one.ID)
+	f, err := functionByID(t, p, one.ID)
 	must(t, err)
 	same(t, f, one)
 	is(t, p.Catalog.SetAppURL(t.Context(), uuid.New(), "http://x"), ports.ErrNotFound)
@@ -409,8 +431,9 @@ func catalogByID(t *testing.T, p Ports) {
 	}
 	apps, err := p.Catalog.AppsByID(t.Context(), append(ids, other.ID, app.ID, one.ID))
 	must(t, err)
-	slices.SortFunc(apps, func(a, b function.App) int { return strings.Compare(a.Name, b.Name) })
-	same(t, apps, []function.App{app, other})
+	slices.SortFunc(apps, func(a, b ports.AppRecord) int { return strings.Compare(a.Name, b.Name) })
+	same(t, []function.App{apps[0].App, apps[1].App}, []function.App{app, other})
+	same(t, []int{apps[0].Functions, apps[1].Functions}, []int{0, 2})
 	functions, err := p.Catalog.FunctionsByID(t.Context(), append(ids, two.ID, one.ID, app.ID))
 	must(t, err)
 	slices.SortFunc(functions, func(a, b function.Function) int { return strings.Compare(a.Slug, b.Slug) })

@@ -75,33 +75,33 @@ func functionPages(t *testing.T, p Ports) {
 func appByID(t *testing.T, p Ports) {
 	app := anApp("acme")
 	syncPlan(t, p, function.SyncPlan{App: app, Put: []function.Function{aFunctionOf(app, "one"), aFunctionOf(app, "two")}})
-	before, err := p.Catalog.AppByID(t.Context(), app.ID)
+	before, err := ports.One(p.Catalog.AppsByID(t.Context(), []uuid.UUID{app.ID}))
 	must(t, err)
 	same(t, before.App, app)
 	same(t, before.Functions, 2)
-	named, err := p.Catalog.AppNamed(t.Context(), app.Name)
+	named, err := p.Catalog.AppByName(t.Context(), app.Name)
 	must(t, err)
 	same(t, named, before)
 	if before.CreatedAt.IsZero() || !before.ArchivedAt.IsZero() {
 		t.Errorf("created at %s, archived at %s", before.CreatedAt, before.ArchivedAt)
 	}
 	must(t, p.Catalog.RemoveApp(t.Context(), app.ID))
-	after, err := p.Catalog.AppByID(t.Context(), app.ID)
+	after, err := ports.One(p.Catalog.AppsByID(t.Context(), []uuid.UUID{app.ID}))
 	must(t, err)
 	if after.ArchivedAt.IsZero() || !after.Archived || after.Functions != 0 || !after.CreatedAt.Equal(before.CreatedAt) {
 		t.Errorf("archived app %+v", after)
 	}
 	syncPlan(t, p, function.SyncPlan{App: app})
-	back, err := p.Catalog.AppByID(t.Context(), app.ID)
+	back, err := ports.One(p.Catalog.AppsByID(t.Context(), []uuid.UUID{app.ID}))
 	must(t, err)
 	if !back.ArchivedAt.IsZero() || !back.CreatedAt.Equal(before.CreatedAt) {
 		t.Errorf("app that came back %+v", back)
 	}
-	if _, err := p.Catalog.AppByID(t.Context(), uuid.New()); !errors.Is(err, ports.ErrNotFound) {
+	if _, err := ports.One(p.Catalog.AppsByID(t.Context(), []uuid.UUID{uuid.New()})); !errors.Is(err, ports.ErrNotFound) {
 		t.Errorf("unknown app: %v", err)
 	}
 	for _, name := range []string{"", "other"} {
-		if _, err := p.Catalog.AppNamed(t.Context(), name); !errors.Is(err, ports.ErrNotFound) {
+		if _, err := p.Catalog.AppByName(t.Context(), name); !errors.Is(err, ports.ErrNotFound) {
 			t.Errorf("app named %q: %v", name, err)
 		}
 	}

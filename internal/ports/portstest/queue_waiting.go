@@ -87,7 +87,7 @@ func whyJob(t tb, p Ports, r run.State, id string) flow.Waiting {
 	t.Helper()
 	all, err := p.Queue.Waiting(t.Context(), r.ID, []string{id})
 	must(t, err)
-	if len(all) != 1 || all[0].Job != id {
+	if len(all) != 1 || all[0].ID != id {
 		t.Fatalf("the queue says %+v of job %s", all, id)
 	}
 	return all[0].Waiting
@@ -120,7 +120,7 @@ func waitingUnknown(t *testing.T, p Ports) {
 	slices.Reverse(ids)
 	all, err := p.Queue.Waiting(t.Context(), r.ID, []string{ids[0], "other", ids[1]})
 	must(t, err)
-	same(t, []string{all[0].Job, all[1].Job}, ids)
+	same(t, []string{all[0].ID, all[1].ID}, ids)
 
 	must(t, p.Queue.Park(t.Context(), leaseRun(t, p, r), "why not"))
 	all, err = p.Queue.Waiting(t.Context(), r.ID, ids)
@@ -142,6 +142,9 @@ func waitingJobs(t *testing.T, p Ports) {
 		same(t, len(all), 1)
 		same(t, all[0].At, at)
 		same(t, all[0].Attempt, attempt)
+		jobs, err := p.Queue.Jobs(t.Context(), r.ID, slices.Sorted(maps.Keys(r.Jobs)))
+		must(t, err)
+		same(t, all[0].QueuedJob, jobs[0])
 	}
 	check(0, at)
 	p.Pass(time.Hour)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -28,19 +27,6 @@ func (b *Backend) Functions(ctx context.Context) ([]function.Function, error) {
 	return active, nil
 }
 
-// Function implements ports.Catalog.
-func (b *Backend) Function(ctx context.Context, id uuid.UUID) (function.Function, error) {
-	if err := ctx.Err(); err != nil {
-		return function.Function{}, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if f := b.funcs[id]; f != nil {
-		return f.Function, nil
-	}
-	return function.Function{}, ports.ErrNotFound
-}
-
 // FunctionsByID implements ports.Catalog.
 func (b *Backend) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]function.Function, error) {
 	if err := ctx.Err(); err != nil {
@@ -58,16 +44,16 @@ func (b *Backend) FunctionsByID(ctx context.Context, ids []uuid.UUID) ([]functio
 }
 
 // AppsByID implements ports.Catalog.
-func (b *Backend) AppsByID(ctx context.Context, ids []uuid.UUID) ([]function.App, error) {
+func (b *Backend) AppsByID(ctx context.Context, ids []uuid.UUID) ([]ports.AppRecord, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var found []function.App
+	var found []ports.AppRecord
 	for id, a := range b.apps {
 		if slices.Contains(ids, id) {
-			found = append(found, *a)
+			found = append(found, b.appRecord(*a))
 		}
 	}
 	return found, nil
@@ -90,23 +76,16 @@ func (b *Backend) Apps(ctx context.Context) ([]function.App, error) {
 }
 
 // AppByName implements ports.Catalog.
-func (b *Backend) AppByName(ctx context.Context, name string) (function.App, []function.Function, error) {
+func (b *Backend) AppByName(ctx context.Context, name string) (ports.AppRecord, error) {
 	if err := ctx.Err(); err != nil {
-		return function.App{}, nil, err
+		return ports.AppRecord{}, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a := b.named(name)
-	if a == nil {
-		return function.App{}, nil, ports.ErrNotFound
+	if a := b.named(name); a != nil {
+		return b.appRecord(*a), nil
 	}
-	var own []function.Function
-	for _, f := range b.funcs {
-		if f.AppID == a.ID && !f.archived {
-			own = append(own, f.Function)
-		}
-	}
-	return *a, own, nil
+	return ports.AppRecord{}, ports.ErrNotFound
 }
 
 func (b *Backend) named(name string) *function.App {
@@ -118,20 +97,20 @@ func (b *Backend) named(name string) *function.App {
 	return nil
 }
 
-// FunctionTimes implements ports.Catalog.
-func (b *Backend) FunctionTimes(ctx context.Context, app uuid.UUID) (map[uuid.UUID]time.Time, error) {
+// FunctionsOf implements ports.Catalog.
+func (b *Backend) FunctionsOf(ctx context.Context, app uuid.UUID) ([]ports.FunctionRecord, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	times := map[uuid.UUID]time.Time{}
-	for id, f := range b.funcs {
+	var own []ports.FunctionRecord
+	for _, f := range b.funcs {
 		if f.AppID == app && !f.archived {
-			times[id] = f.created
+			own = append(own, ports.FunctionRecord{Function: f.Function, CreatedAt: f.created})
 		}
 	}
-	return times, nil
+	return own, nil
 }
 
 // AppByURL implements ports.Catalog.

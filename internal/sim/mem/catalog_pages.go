@@ -6,40 +6,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/ingothq/ingot/internal/domain/function"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
 // appTimes are when an app was stored and archived.
 type appTimes struct{ created, archived time.Time }
-
-// AppNamed implements ports.Catalog.
-func (b *Backend) AppNamed(ctx context.Context, name string) (ports.AppRecord, error) {
-	if err := ctx.Err(); err != nil {
-		return ports.AppRecord{}, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if a := b.named(name); a != nil {
-		return b.appRecord(*a), nil
-	}
-	return ports.AppRecord{}, ports.ErrNotFound
-}
-
-// AppByID implements ports.Catalog.
-func (b *Backend) AppByID(ctx context.Context, id uuid.UUID) (ports.AppRecord, error) {
-	if err := ctx.Err(); err != nil {
-		return ports.AppRecord{}, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if a := b.apps[id]; a != nil {
-		return b.appRecord(*a), nil
-	}
-	return ports.AppRecord{}, ports.ErrNotFound
-}
 
 // AppPage implements ports.Catalog.
 func (b *Backend) AppPage(ctx context.Context, q ports.AppQuery) ([]ports.AppRecord, error) {

@@ -173,11 +173,7 @@ func (b *Backend) Jobs(ctx context.Context, run ulid.ULID, ids []string) ([]port
 			if j.RunID != run || j.ID != id || j.parked {
 				continue
 			}
-			queued := ports.QueuedJob{Job: j.Job}
-			if j.token != 0 {
-				queued.Since = j.since
-			}
-			known = append(known, queued)
+			known = append(known, j.queued())
 		}
 	}
 	return known, nil
@@ -197,6 +193,13 @@ func (b *Backend) Begun(ctx context.Context) (map[ulid.ULID]time.Time, error) {
 		}
 	}
 	return begun, nil
+}
+
+func (j *job) queued() ports.QueuedJob {
+	if j.token == 0 {
+		return ports.QueuedJob{Job: j.Job}
+	}
+	return ports.QueuedJob{Job: j.Job, Since: j.since}
 }
 
 // before orders jobs that are due: the function that was served longest ago first, then the lowest score, then the job due longest.

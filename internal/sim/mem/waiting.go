@@ -107,7 +107,7 @@ func (b *Backend) Waiting(ctx context.Context, run ulid.ULID, ids []string) ([]p
 	for _, id := range ids {
 		for _, j := range b.jobs {
 			if j.RunID == run && j.ID == id && !j.parked {
-				all = append(all, ports.JobWaiting{Job: id, At: j.At.UTC(), Attempt: j.Attempt, Waiting: b.why(j, p)})
+				all = append(all, ports.JobWaiting{QueuedJob: j.queued(), Waiting: b.why(j, p)})
 			}
 		}
 	}

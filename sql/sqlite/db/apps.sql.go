@@ -34,32 +34,6 @@ func (q *Queries) CountAppFunctions(ctx context.Context, appID sql.NullString) (
 	return count, err
 }
 
-const GetApp = `-- name: GetApp :one
-SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE id = ?
-`
-
-func (q *Queries) GetApp(ctx context.Context, id string) (App, error) {
-	row := q.db.QueryRowContext(ctx, GetApp, id)
-	var i App
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.SdkLanguage,
-		&i.SdkVersion,
-		&i.Framework,
-		&i.Metadata,
-		&i.Status,
-		&i.Error,
-		&i.Checksum,
-		&i.CreatedAt,
-		&i.ArchivedAt,
-		&i.Url,
-		&i.Method,
-		&i.AppVersion,
-	)
-	return i, err
-}
-
 const GetAppByName = `-- name: GetAppByName :one
 SELECT id, name, sdk_language, sdk_version, framework, metadata, status, error, checksum, created_at, archived_at, url, method, app_version FROM apps WHERE name = ? AND name <> ''
 `

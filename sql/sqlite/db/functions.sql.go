@@ -29,25 +29,6 @@ func (q *Queries) ArchiveFunction(ctx context.Context, id string) error {
 	return err
 }
 
-const GetFunction = `-- name: GetFunction :one
-SELECT id, app_id, name, slug, config, created_at, archived_at FROM functions WHERE id = ?
-`
-
-func (q *Queries) GetFunction(ctx context.Context, id string) (Function, error) {
-	row := q.db.QueryRowContext(ctx, GetFunction, id)
-	var i Function
-	err := row.Scan(
-		&i.ID,
-		&i.AppID,
-		&i.Name,
-		&i.Slug,
-		&i.Config,
-		&i.CreatedAt,
-		&i.ArchivedAt,
-	)
-	return i, err
-}
-
 const ListAppFunctionPage = `-- name: ListAppFunctionPage :many
 SELECT id, app_id, name, slug, config, created_at, archived_at FROM functions WHERE app_id = ? AND id > ? AND archived_at IS NULL ORDER BY id LIMIT ?
 `

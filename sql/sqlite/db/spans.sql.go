@@ -13,6 +13,26 @@ import (
 	"time"
 )
 
+const AddEventRuns = `-- name: AddEventRuns :exec
+INSERT INTO ingot_event_runs (event_id, run_id)
+SELECT CAST(e.value AS TEXT), r.run_id
+FROM trace_runs r, json_each('["' || replace(CAST(r.trigger_ids AS TEXT), ',', '","') || '"]') e
+WHERE (length(r.trigger_ids) > 26 OR r.status IN (7, 600)) AND r.run_id > COALESCE((
+    SELECT k.run_id FROM trace_runs k
+    WHERE (length(k.trigger_ids) > 26 OR k.status IN (7, 600)) AND EXISTS (
+        SELECT 1 FROM ingot_event_runs h WHERE h.event_id = substr(CAST(k.trigger_ids AS TEXT), 1, 26) AND h.run_id = k.run_id
+    )
+    ORDER BY k.run_id DESC LIMIT 1
+), x'')
+ON CONFLICT (event_id, run_id) DO NOTHING
+`
+
+// What the reference has written since. Runs order by time, so it is what comes after the last run that is there.
+func (q *Queries) AddEventRuns(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, AddEventRuns)
+	return err
+}
+
 const CountUserland = `-- name: CountUserland :one
 SELECT count(*) FROM (SELECT 1 FROM spans WHERE run_id = ? AND name = 'userland' LIMIT ?)
 `
@@ -90,6 +110,20 @@ func (q *Queries) GetSpanPayload(ctx context.Context, arg GetSpanPayloadParams) 
 	return i, err
 }
 
+const InsertEventRun = `-- name: InsertEventRun :exec
+INSERT INTO ingot_event_runs (event_id, run_id) VALUES (?, ?) ON CONFLICT (event_id, run_id) DO NOTHING
+`
+
+type InsertEventRunParams struct {
+	EventID string
+	RunID   []byte
+}
+
+func (q *Queries) InsertEventRun(ctx context.Context, arg InsertEventRunParams) error {
+	_, err := q.db.ExecContext(ctx, InsertEventRun, arg.EventID, arg.RunID)
+	return err
+}
+
 const InsertHistoryLog = `-- name: InsertHistoryLog :exec
 INSERT INTO ingot_history_log (seq, body) VALUES (?, ?)
 `
@@ -108,7 +142,10 @@ const InsertSpan = `-- name: InsertSpan :execrows
 INSERT INTO spans (
     span_id, trace_id, parent_span_id, name, start_time, end_time, attributes, links, dynamic_span_id, account_id, app_id, function_id,
     run_id, env_id, output, status, input, event_ids, is_deferred
-) VALUES (?, ?, ?, ?, ?, ?, ?, 'null', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES (
+    ?, ?, ?, ?, ?, ?, ?, 'null', ?, '00000000-0000-4000-a000-000000000000', ?, ?,
+    ?, '00000000-0000-4000-b000-000000000000', ?, ?, ?, ?, ?
+)
 ON CONFLICT (trace_id, span_id) DO NOTHING
 `
 
@@ -121,11 +158,9 @@ type InsertSpanParams struct {
 	EndTime       time.Time
 	Attributes    json.RawMessage
 	DynamicSpanID sql.NullString
-	AccountID     string
 	AppID         string
 	FunctionID    string
 	RunID         string
-	EnvID         string
 	Output        json.RawMessage
 	Status        sql.NullString
 	Input         json.RawMessage
@@ -133,6 +168,7 @@ type InsertSpanParams struct {
 	IsDeferred    sql.NullBool
 }
 
+// Account and environment are the only ones that there are. A text that is bound costs more than one in the statement.
 func (q *Queries) InsertSpan(ctx context.Context, arg InsertSpanParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, InsertSpan,
 		arg.SpanID,
@@ -143,11 +179,9 @@ func (q *Queries) InsertSpan(ctx context.Context, arg InsertSpanParams) (int64, 
 		arg.EndTime,
 		arg.Attributes,
 		arg.DynamicSpanID,
-		arg.AccountID,
 		arg.AppID,
 		arg.FunctionID,
 		arg.RunID,
-		arg.EnvID,
 		arg.Output,
 		arg.Status,
 		arg.Input,
@@ -400,7 +434,10 @@ const PutTraceRun = `-- name: PutTraceRun :exec
 INSERT INTO trace_runs (
     run_id, account_id, workspace_id, app_id, function_id, trace_id, queued_at, started_at, ended_at, status, source_id, trigger_ids,
     output, is_debounce, batch_id, cron_schedule, has_ai
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)
+) VALUES (
+    ?, '00000000-0000-4000-a000-000000000000', '00000000-0000-4000-b000-000000000000', ?, ?, ?, ?, ?, ?, ?, '', ?,
+    ?, ?, ?, ?, ?
+)
 ON CONFLICT (run_id) DO UPDATE SET
     started_at = max(started_at, excluded.started_at), ended_at = excluded.ended_at, status = excluded.status,
     output = excluded.output, has_ai = max(has_ai, excluded.has_ai)
@@ -409,8 +446,6 @@ WHERE status NOT IN (50, 300, 400, 500, 600)
 
 type PutTraceRunParams struct {
 	RunID        []byte
-	AccountID    interface{}
-	WorkspaceID  interface{}
 	AppID        string
 	FunctionID   string
 	TraceID      []byte
@@ -430,8 +465,6 @@ type PutTraceRunParams struct {
 func (q *Queries) PutTraceRun(ctx context.Context, arg PutTraceRunParams) error {
 	_, err := q.db.ExecContext(ctx, PutTraceRun,
 		arg.RunID,
-		arg.AccountID,
-		arg.WorkspaceID,
 		arg.AppID,
 		arg.FunctionID,
 		arg.TraceID,
@@ -475,4 +508,35 @@ func (q *Queries) TraceRunExists(ctx context.Context, runID []byte) (bool, error
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
+}
+
+const UpdateTraceRun = `-- name: UpdateTraceRun :execrows
+UPDATE trace_runs SET
+    started_at = max(started_at, ?1), ended_at = ?2, status = ?3, output = ?4,
+    has_ai = max(has_ai, ?5)
+WHERE run_id = ?6 AND status NOT IN (50, 300, 400, 500, 600)
+`
+
+type UpdateTraceRunParams struct {
+	StartedAt interface{}
+	EndedAt   int64
+	Status    int64
+	Output    []byte
+	HasAi     interface{}
+	RunID     []byte
+}
+
+func (q *Queries) UpdateTraceRun(ctx context.Context, arg UpdateTraceRunParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, UpdateTraceRun,
+		arg.StartedAt,
+		arg.EndedAt,
+		arg.Status,
+		arg.Output,
+		arg.HasAi,
+		arg.RunID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

@@ -33,9 +33,6 @@ UPDATE apps SET error = ? WHERE id = ?;
 -- name: ArchiveApp :execrows
 UPDATE apps SET archived_at = COALESCE(archived_at, CURRENT_TIMESTAMP) WHERE id = ?;
 
--- name: GetApp :one
-SELECT * FROM apps WHERE id = ?;
-
 -- name: ListActiveAppPage :many
 SELECT * FROM apps WHERE id > ? AND archived_at IS NULL ORDER BY id LIMIT ?;
 

@@ -9,9 +9,6 @@ SELECT f.* FROM functions f JOIN apps a ON a.id = f.app_id WHERE f.archived_at I
 -- name: ListAppFunctions :many
 SELECT * FROM functions WHERE app_id = ? AND archived_at IS NULL;
 
--- name: GetFunction :one
-SELECT * FROM functions WHERE id = ?;
-
 -- name: ArchiveFunction :exec
 UPDATE functions SET archived_at = COALESCE(archived_at, CURRENT_TIMESTAMP) WHERE id = ?;
 

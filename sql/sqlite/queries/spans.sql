@@ -14,11 +14,15 @@ SELECT body FROM ingot_history_log WHERE seq = 0;
 -- name: PutHistoryMark :exec
 INSERT INTO ingot_history_log (seq, body) VALUES (0, ?) ON CONFLICT (seq) DO UPDATE SET body = excluded.body;
 
+-- Account and environment are the only ones that there are. A text that is bound costs more than one in the statement.
 -- name: InsertSpan :execrows
 INSERT INTO spans (
     span_id, trace_id, parent_span_id, name, start_time, end_time, attributes, links, dynamic_span_id, account_id, app_id, function_id,
     run_id, env_id, output, status, input, event_ids, is_deferred
-) VALUES (?, ?, ?, ?, ?, ?, ?, 'null', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+) VALUES (
+    ?, ?, ?, ?, ?, ?, ?, 'null', ?, '00000000-0000-4000-a000-000000000000', ?, ?,
+    ?, '00000000-0000-4000-b000-000000000000', ?, ?, ?, ?, ?
+)
 ON CONFLICT (trace_id, span_id) DO NOTHING;
 
 -- The columns of JSON hold numbers where their texts look like one, so they are read as texts.
@@ -49,11 +53,37 @@ SELECT EXISTS (SELECT 1 FROM trace_runs WHERE run_id = ?);
 INSERT INTO trace_runs (
     run_id, account_id, workspace_id, app_id, function_id, trace_id, queued_at, started_at, ended_at, status, source_id, trigger_ids,
     output, is_debounce, batch_id, cron_schedule, has_ai
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)
+) VALUES (
+    ?, '00000000-0000-4000-a000-000000000000', '00000000-0000-4000-b000-000000000000', ?, ?, ?, ?, ?, ?, ?, '', ?,
+    ?, ?, ?, ?, ?
+)
 ON CONFLICT (run_id) DO UPDATE SET
     started_at = max(started_at, excluded.started_at), ended_at = excluded.ended_at, status = excluded.status,
     output = excluded.output, has_ai = max(has_ai, excluded.has_ai)
 WHERE status NOT IN (50, 300, 400, 500, 600);
+
+-- name: UpdateTraceRun :execrows
+UPDATE trace_runs SET
+    started_at = max(started_at, sqlc.arg(started_at)), ended_at = sqlc.arg(ended_at), status = sqlc.arg(status), output = sqlc.arg(output),
+    has_ai = max(has_ai, sqlc.arg(has_ai))
+WHERE run_id = sqlc.arg(run_id) AND status NOT IN (50, 300, 400, 500, 600);
+
+-- name: InsertEventRun :exec
+INSERT INTO ingot_event_runs (event_id, run_id) VALUES (?, ?) ON CONFLICT (event_id, run_id) DO NOTHING;
+
+-- What the reference has written since. Runs order by time, so it is what comes after the last run that is there.
+-- name: AddEventRuns :exec
+INSERT INTO ingot_event_runs (event_id, run_id)
+SELECT CAST(e.value AS TEXT), r.run_id
+FROM trace_runs r, json_each('["' || replace(CAST(r.trigger_ids AS TEXT), ',', '","') || '"]') e
+WHERE (length(r.trigger_ids) > 26 OR r.status IN (7, 600)) AND r.run_id > COALESCE((
+    SELECT k.run_id FROM trace_runs k
+    WHERE (length(k.trigger_ids) > 26 OR k.status IN (7, 600)) AND EXISTS (
+        SELECT 1 FROM ingot_event_runs h WHERE h.event_id = substr(CAST(k.trigger_ids AS TEXT), 1, 26) AND h.run_id = k.run_id
+    )
+    ORDER BY k.run_id DESC LIMIT 1
+), x'')
+ON CONFLICT (event_id, run_id) DO NOTHING;
 
 -- name: MarkTraceRunAI :exec
 UPDATE trace_runs SET has_ai = TRUE WHERE run_id = ?;

@@ -58,12 +58,12 @@ func unique[K comparable](keys []K) []K {
 
 // Apps are those of a list, archived or not.
 type Apps struct {
-	*Group[uuid.UUID, function.App]
+	*Group[uuid.UUID, ports.AppRecord]
 }
 
 // NewApps returns a group of the apps with the IDs.
 func NewApps(catalog ports.Catalog, ids []uuid.UUID) *Apps {
-	return &Apps{NewGroup(ids, byID(catalog.AppsByID, func(app function.App) uuid.UUID { return app.ID }))}
+	return &Apps{NewGroup(ids, byID(catalog.AppsByID, func(app ports.AppRecord) uuid.UUID { return app.ID }))}
 }
 
 // Functions are those of a list, archived or not, and with them their apps.
