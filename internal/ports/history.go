@@ -1,6 +1,8 @@
 package ports
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -58,6 +60,36 @@ type RunList struct {
 	After *RunCursor
 	// Limit is the number of runs to return at most; it is positive. It does not matter to CountRuns, nor does After.
 	Limit int
+}
+
+// Selects says whether a run is on one of the list's pages.
+func (q RunList) Selects(r RunSummary) bool {
+	at := r.At(q.Time)
+	switch {
+	case len(q.Functions) > 0 && !slices.Contains(q.Functions, r.FunctionID),
+		len(q.Apps) > 0 && !slices.Contains(q.Apps, r.AppID),
+		len(q.Statuses) > 0 && !slices.Contains(q.Statuses, r.Status),
+		len(q.Statuses) == 0 && r.Status == RunSkipped && !q.Skipped,
+		q.Time == ByEnded && r.EndedAt.IsZero(),
+		q.Deferred != nil && *q.Deferred != r.Deferred,
+		!q.From.IsZero() && at.Before(q.From), !q.Until.IsZero() && at.After(q.Until):
+		return false
+	}
+	return true
+}
+
+// Behind says whether a run comes after the page before, as After names it.
+func (q RunList) Behind(r RunSummary) bool {
+	return q.After == nil || q.Compare(RunSummary{RunID: q.After.Run, QueuedAt: ulid.Time(q.After.Run.Time()).UTC(), EndedAt: q.After.At}, r) < 0
+}
+
+// Compare orders runs as the list does: it is negative when a comes before b.
+func (q RunList) Compare(a, b RunSummary) int {
+	order := cmp.Or(a.At(q.Time).Compare(b.At(q.Time)), a.RunID.Compare(b.RunID))
+	if !q.Ascending {
+		return -order
+	}
+	return order
 }
 
 // RunCursor is the place of a run in a list.

@@ -265,6 +265,8 @@ type Queue interface {
 	Waiting(ctx context.Context, run ulid.ULID, jobs []string) ([]JobWaiting, error)
 	// Depth is how many jobs there are of each function that has any, in no order. The cost depends on the functions, not on the jobs.
 	Depth(ctx context.Context) ([]Depth, error)
+	// Begun returns the runs whose first job is in hand, and since when. It costs what is in hand, however much is queued.
+	Begun(ctx context.Context) (map[ulid.ULID]time.Time, error)
 }
 
 // Depth is how many jobs of a function there are, each counted once.
@@ -296,6 +298,8 @@ type Lease struct {
 	Generation int
 	// Token tells this lease from an earlier one of the same job; zero means no lease.
 	Token uint64
+	// Limited says that a limit or a throttle has kept the job back since it was due.
+	Limited bool
 }
 
 // Catalog keeps apps and functions.

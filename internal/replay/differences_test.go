@@ -66,8 +66,17 @@ var differences = slices.Concat(differencesOfCases, differencesOfRuns, legacyDif
 	{recording: "35-durable-endpoint.ts4", where: "read *", field: "body.*status", want: `"Completed"`, got: `"Failed"`, reason: triedAgain},
 	{recording: "35-durable-endpoint.ts4", where: "read *", field: "body.*status", want: `"Failed"`, got: `"Running"`, reason: notFailedYet},
 	{recording: "35-durable-endpoint.ts4", where: "POST *", field: "header Content-Type", want: "application/json", reason: jsonType},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace*.metadata.request inngest.*timing", got: `(absent)`, reason: noTiming},
-	{recording: "*", where: "graphql *run trace preview=true", field: "trace.metadata.run inngest.usage", reason: noTiming},
+	{recording: "*.ts4", where: "graphql *run trace preview=true", field: "trace/end *.metadata.request inngest.*timing", want: `(absent)`, reason: callsTold},
+	{recording: "29-checkpoint-maxruntime.ts3", where: "graphql *run trace preview=true", field: "trace/end *.metadata.request inngest.*timing", want: `(absent)`, reason: callsTold},
+	{recording: "06-step-error-caught.*", where: "graphql *run trace preview=true", field: "trace/step fails .metadata.request inngest.*timing", want: `(absent)`, reason: callsTold},
+	{recording: "09-non-retriable.*", where: "graphql *run trace preview=true", field: "trace/step no retry .metadata.request inngest.*timing", want: `(absent)`, reason: callsTold},
+	{recording: "12-parallel-nested.*", where: "graphql *run trace preview=true", field: "trace/step * nap .metadata.request inngest.*timing", reason: callsTold, timing: true},
+	{recording: "30-checkpoint-errors.*", where: "graphql *run trace preview=true", field: "trace/step *.metadata.request inngest.*timing", want: `(absent)`, reason: callsTold},
+	{recording: "30-checkpoint-errors.*", where: "graphql *run trace preview=true", field: "trace/end Finalization /span Attempt *.metadata.request inngest.*timing", got: `(absent)`, reason: callsTold},
+	{recording: "35-durable-endpoint.*", where: "graphql *run trace preview=true", field: "trace/*.metadata.request inngest.http.timing", want: `(absent)`, reason: endpointTimes},
+	{recording: "35-durable-endpoint.*", where: "graphql *run trace preview=true", field: "trace/*.metadata.request inngest.timing.network_total_ms", want: `(absent)`, reason: endpointTimes},
+	{recording: "35-durable-endpoint.ts4", where: "graphql *run trace preview=true", field: "trace/end Finalization .metadata.request inngest.timing", got: `(absent)`, reason: triedAgain},
+	{recording: "28-checkpoint-buffered.*", where: "graphql *run trace preview=true", field: "trace/step s* .metadata.request inngest.*timing", reason: savedAtOnce},
 	{recording: "36-defer.*", where: "graphql *run trace *", field: "body.data.run.isDeferred", want: `false`, got: `true`, reason: namesTold},
 	{recording: "http-cases", where: "event-api: array, second element bad", field: "body.ids[0]", reason: allOrNone},
 	{recording: "http-cases", where: "event-api: array unterminated", field: "*", reason: noEnd},
@@ -137,7 +146,6 @@ const (
 	realStatus   = "errors of GET under /v1 have their real status"
 
 	completeOutput = "the output of a run that a RunComplete op ended is shown; the reference shows an empty text"
-	noTiming       = "where the time of a request went is not written into each trace, nor counted in its usage"
 	namesTold      = "eventName and isDeferred of a single run are told"
 	ownAI          = "hasAI is true for runs that asked a model, not for outputs that look like an answer of one"
 	rootNamed      = "the span of a run is named Run, its end Finalization, whatever its last op was"
@@ -148,6 +156,9 @@ const (
 	sameStep       = "a step that failed for good is the same kind of step as before"
 	waitsEnd       = "what a run waited for when it ended is CANCELLED"
 	order          = "spans that began together are in the order in which they happened"
+	endpointTimes  = "calls of durable endpoints are measured as all others are"
+	callsTold      = "where the time of a call went is told at what it began with or came to; the reference leaves it out, or tells it at another step"
+	savedAtOnce    = "steps that are saved long after the app ran them began together"
 
 	requestRepeated = "a durable endpoint is called with its client's query and body, whatever the event's name"
 	textBodies      = "bodies that the TypeScript SDK writes as text are text; the reference refuses them, or takes them for base64"

@@ -70,6 +70,7 @@ var ledger = map[string]string{
 	waitsEnd:      "Trace of a run, what it left behind when it ended",
 	wholeStep:     "Trace of a run, times of a step that was tried again",
 	endpointCalls: "Durable endpoints, trace of a run",
+	endpointTimes: "Trace of a run, `inngest.http.timing` and `network_total_ms` of calls of durable endpoints",
 	"spans that began together are in the order in which they happened":                                                                "Trace of a run, order of what began in one millisecond",
 	"steps are shown that checkpoints told of, or that came beside a defer, and so is the end of the function after them":              "Trace of a run, legacy shape, steps of checkpoints, or told of beside a defer",
 	"nothing of a run that has ended is queued or in progress: no attempt that is never made, no step that goes on":                    "Trace of a run, legacy shape, after the end",

@@ -3,6 +3,7 @@ package replay
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -87,9 +88,26 @@ func byKind(list any) map[string]any {
 		object, _ := entry.(map[string]any)
 		scope, _ := object["scope"].(string)
 		kind, _ := object["kind"].(string)
-		named[scope+" "+kind] = object["values"]
+		named[scope+" "+kind] = measured(kind, object["values"])
 	}
 	return named
+}
+
+// measuredKinds are the kinds of metadata whose values are measured, and so differ from run to run.
+var measuredKinds = []string{"inngest.timing", "inngest.http.timing", "inngest.usage"}
+
+// measured tells of what was measured whether it is a number that can be.
+func measured(kind string, values any) any {
+	members, ok := values.(map[string]any)
+	if !ok || !slices.Contains(measuredKinds, kind) {
+		return values
+	}
+	kinds := map[string]any{}
+	for name, value := range members {
+		n, err := strconv.Atoi(render(value))
+		kinds[name] = err == nil && (n > 0 || n == 0 && kind != "inngest.usage")
+	}
+	return kinds
 }
 
 // withoutTransport takes the headers out of a response that say nothing of the app's answer, or are made from its call's.

@@ -154,6 +154,10 @@ func (q queue) Return(ctx context.Context, l ports.Lease, at time.Time) error {
 	return q.w.do("return", func() error { return q.w.backend.Queue().Return(ctx, l, at) })
 }
 
+func (q queue) Begun(ctx context.Context) (map[ulid.ULID]time.Time, error) {
+	return ask(q.w, "begun", func() (map[ulid.ULID]time.Time, error) { return q.w.backend.Queue().Begun(ctx) })
+}
+
 func (q queue) Jobs(ctx context.Context, id ulid.ULID, jobs []string) ([]ports.QueuedJob, error) {
 	return ask(q.w, "jobs", func() ([]ports.QueuedJob, error) { return q.w.backend.Queue().Jobs(ctx, id, jobs) })
 }

@@ -242,7 +242,7 @@ func (q *queue) handOut(c *cell, n *needs) *item {
 		c.group.cells.fix(c)
 	}
 	q.token++
-	it.state, it.token = itemLeased, q.token
+	it.state, it.token, it.order = itemLeased, q.token, 0
 	it.generation++
 	q.held[it] = n.steps
 	if c.class == classFirst && (c.keys.Run != nil || n.throttle != nil) {
@@ -347,7 +347,7 @@ func (q *queue) lease(it *item) (ports.Lease, error) {
 	if it.state == itemLeased {
 		it.order = q.cfg.Clock.Now().UnixNano()
 	}
-	return ports.Lease{Job: job, Generation: int(it.generation), Token: it.token}, err
+	return ports.Lease{Job: job, Generation: int(it.generation), Token: it.token, Limited: it.limited}, err
 }
 
 // meter tells of a job that is handed out. Only who has it in hand changes what is read here.
@@ -369,6 +369,22 @@ func (q *queue) Generation(ctx context.Context, run ulid.ULID, job string) (int,
 		return 0, fmt.Errorf("generation of job %s: %w", job, ports.ErrNotFound)
 	}
 	return int(it.generation), nil
+}
+
+// Begun implements ports.Queue.
+func (q *queue) Begun(ctx context.Context) (map[ulid.ULID]time.Time, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	begun := map[ulid.ULID]time.Time{}
+	for it := range q.held {
+		if it.taken() && it.kind.kind() == run.KindStart {
+			begun[it.run] = fromNanos(it.order)
+		}
+	}
+	return begun, nil
 }
 
 // Jobs implements ports.Queue.
@@ -397,7 +413,7 @@ func (q *queue) Jobs(ctx context.Context, run ulid.ULID, jobs []string) ([]ports
 func queuedJob(run ulid.ULID, it *item) ports.QueuedJob {
 	var job ports.QueuedJob
 	job.ID, job.RunID, job.At, job.Attempt = it.id, run, fromNanos(it.due), int(it.attempt)
-	if it.state == itemLeased || it.state == itemSettling {
+	if it.taken() {
 		job.Since = fromNanos(it.order)
 	}
 	return job

@@ -31,7 +31,7 @@ type item struct {
 	cell    *cell
 	due     int64 // nanoseconds since the epoch
 	// order is what comes before due: the score in milliseconds of a job that is due, the nanosecond at which another is to be looked at;
-	// of one that is leased, the nanosecond since which it is.
+	// of one that is leased, the nanosecond since which it is, zero until its taker has it.
 	order int64
 	seq   uint64
 	token uint64
@@ -60,6 +60,11 @@ func (it *item) before(other *item) bool {
 }
 
 func (it *item) at() *int { return &it.index }
+
+// taken says that somebody has the item in hand.
+func (it *item) taken() bool {
+	return (it.state == itemLeased || it.state == itemSettling) && it.order != 0
+}
 
 // score is where flow control places the item now.
 func (it *item) score(now int64) int64 {

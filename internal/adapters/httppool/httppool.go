@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
-	"sync/atomic"
 	"time"
 
 	"github.com/ingothq/ingot/internal/ports"
@@ -35,6 +34,9 @@ type Pool struct {
 
 // New makes a Pool of a transport, which is the Pool's from then on. Close it to close its connections.
 func New(transport *http.Transport, clock ports.Clock) *Pool {
+	if dial := transport.DialContext; dial != nil {
+		transport.DialContext = timed(dial, clock)
+	}
 	fresh := transport.Clone()
 	fresh.DisableKeepAlives = true
 	return &Pool{Kept: transport, fresh: fresh, clock: clock}
@@ -48,26 +50,28 @@ func (p *Pool) Close() {
 
 // RoundTrip implements http.RoundTripper. A request with a body that has no GetBody is made once only.
 func (p *Pool) RoundTrip(request *http.Request) (*http.Response, error) {
-	// Both are set by the transport's goroutines.
-	var reused, answered atomic.Bool
-	traced := httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
-		GotConn:              func(info httptrace.GotConnInfo) { reused.Store(info.Reused) },
-		GotFirstResponseByte: func() { answered.Store(true) },
-	})
+	answer, _, err := p.Do(request)
+	return answer, err
+}
+
+// Do is RoundTrip that tells how long it took to open the connections that were opened for the request.
+func (p *Pool) Do(request *http.Request) (*http.Response, Opening, error) {
+	w := &watch{clock: p.clock}
+	traced := httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{GotConn: w.got, GotFirstResponseByte: w.first})
 	start := p.clock.Now()
 	answer, err := p.Kept.RoundTrip(request.WithContext(traced))
-	if err == nil || !reused.Load() || answered.Load() || request.Context().Err() != nil || p.clock.Now().Sub(start) > StaleWithin {
-		return answer, err
+	if err == nil || !w.reused.Load() || w.answered.Load() || request.Context().Err() != nil || p.clock.Now().Sub(start) > StaleWithin {
+		return answer, w.opening(), err
 	}
-	if request.Body == nil || request.Body == http.NoBody {
-		return p.fresh.RoundTrip(request)
+	again := request.Clone(traced)
+	if request.Body != nil && request.Body != http.NoBody {
+		if request.GetBody == nil {
+			return nil, w.opening(), err
+		}
+		if again.Body, err = request.GetBody(); err != nil {
+			return nil, w.opening(), fmt.Errorf("repeat body: %w", err)
+		}
 	}
-	if request.GetBody == nil {
-		return nil, err
-	}
-	again := request.Clone(request.Context())
-	if again.Body, err = request.GetBody(); err != nil {
-		return nil, fmt.Errorf("repeat body: %w", err)
-	}
-	return p.fresh.RoundTrip(again)
+	answer, err = p.fresh.RoundTrip(again)
+	return answer, w.opening(), err
 }

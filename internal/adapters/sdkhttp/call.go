@@ -26,7 +26,11 @@ const (
 func (w *Worker) Call(ctx context.Context, c ports.Call) (sdk.Response, error) {
 	timed, cancel := context.WithTimeout(ctx, w.config.CallTimeout)
 	defer cancel()
-	response, err := w.call(timed, c)
+	var timing sdk.Timing
+	start := w.clock.Now()
+	response, err := w.call(timed, c, &timing)
+	timing.Total = w.clock.Now().Sub(start)
+	response.Timing = timing
 	if ctx.Err() != nil {
 		return sdk.Response{}, fmt.Errorf("call app %s: %w", c.URL, context.Cause(ctx))
 	}
@@ -36,8 +40,8 @@ func (w *Worker) Call(ctx context.Context, c ports.Call) (sdk.Response, error) {
 	return response, nil
 }
 
-// call follows redirects and reads the answer.
-func (w *Worker) call(ctx context.Context, c ports.Call) (sdk.Response, error) {
+// call follows redirects and reads the answer. timing gets what the parts of it took.
+func (w *Worker) call(ctx context.Context, c ports.Call, timing *sdk.Timing) (sdk.Response, error) {
 	target, err := url.Parse(c.URL)
 	if err != nil {
 		return sdk.Response{}, err
@@ -49,13 +53,17 @@ func (w *Worker) call(ctx context.Context, c ports.Call) (sdk.Response, error) {
 	}
 	current := first
 	for count := 0; ; count++ {
-		answer, err := w.send(ctx, current)
+		answer, opening, err := w.send(ctx, current)
+		timing.DNS, timing.TCP, timing.TLS = timing.DNS+opening.DNS, timing.TCP+opening.TCP, timing.TLS+opening.TLS
 		if err != nil {
 			return sdk.Response{}, &url.Error{Op: "Post", URL: current.url.Redacted(), Err: err}
 		}
 		location := redirection(answer)
 		if location == "" {
-			return readAnswer(answer)
+			began := w.clock.Now()
+			response, err := readAnswer(answer)
+			timing.Transfer = w.clock.Now().Sub(began)
+			return response, err
 		}
 		discard(answer.Body)
 		if count == httppool.MaxRedirects {
@@ -69,7 +77,7 @@ func (w *Worker) call(ctx context.Context, c ports.Call) (sdk.Response, error) {
 }
 
 // send makes one request.
-func (w *Worker) send(ctx context.Context, l leg) (*http.Response, error) {
+func (w *Worker) send(ctx context.Context, l leg) (*http.Response, httppool.Opening, error) {
 	request := (&http.Request{
 		Method: l.method, URL: l.url, Host: l.url.Host, Header: l.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -84,7 +92,7 @@ func (w *Worker) send(ctx context.Context, l leg) (*http.Response, error) {
 		request.GetBody = func() (io.ReadCloser, error) { return l.body.open(), nil }
 		request.ContentLength = int64(len(l.body.content))
 	}
-	return w.pool.RoundTrip(request)
+	return w.pool.Do(request)
 }
 
 // headerOf makes the headers of a call. Accept-Encoding is set so that decoding is ours, with its limits and its errors.

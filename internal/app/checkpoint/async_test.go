@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/ingothq/ingot/internal/domain/event"
 	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/domain/sdk"
+	"github.com/ingothq/ingot/internal/domain/trace"
 	"github.com/ingothq/ingot/internal/ports"
 	"github.com/ingothq/ingot/internal/sim/mem"
 	"github.com/ingothq/ingot/internal/testkit"
@@ -70,6 +72,18 @@ func TestAsync_SavesSteps(t *testing.T) {
 	state, err := backend.Load(t.Context(), id)
 	if err != nil || strings.Join(state.Stack, ",") != "a,b" || string(state.Steps["b"]) != `{"data":{"x":2}}` || len(state.Jobs) != 1 {
 		t.Errorf("state %+v, %v", state, err)
+	}
+	if err := c.Async(t.Context(), body(id, `[{"op":"StepPlanned","id":"q"}]`)); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := backend.History().Spans(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step, want := range map[string]trace.Status{"a": trace.Completed, "b": trace.Completed, "p": trace.Running, "q": trace.Running} {
+		if !slices.ContainsFunc(rows, func(row trace.Span) bool { return row.Dynamic == trace.StepID(step) && row.Status == want }) {
+			t.Errorf("step %s is not told as %s: %+v", step, want, rows)
+		}
 	}
 	for _, none := range []string{`[]`, `null`} {
 		if err := c.Async(t.Context(), body(id, none)); err != nil {

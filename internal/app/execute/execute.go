@@ -244,7 +244,7 @@ func (x *Executor) reply(ctx context.Context, lease ports.Lease, state run.State
 		Job: lease.Job, Reply: reply, CalledAt: calledAt, Now: now, Limits: limits, Backoff: x.backoff(),
 		Exchange: run.Exchange{
 			Request: ids.RequestID(calledAt.UnixMilli(), lease.Job.ID, lease.Generation).String(), Status: response.Status,
-			Header: header, Size: len(response.Body),
+			Header: header, Size: len(response.Body), Timing: response.Timing, Limited: lease.Limited,
 		},
 	}, nil
 }

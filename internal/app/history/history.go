@@ -79,6 +79,13 @@ func (r *Reader) Run(ctx context.Context, id ulid.ULID) (ports.RunSummary, error
 	if len(found) == 0 {
 		return ports.RunSummary{}, &NotFoundError{"run", id}
 	}
+	if found[0].Status == ports.RunQueued {
+		begun, err := r.Queue.Begun(ctx)
+		if err != nil {
+			return ports.RunSummary{}, err
+		}
+		begin(begun, found)
+	}
 	return found[0], nil
 }
 
@@ -94,5 +101,13 @@ func (r *Reader) Event(ctx context.Context, id ulid.ULID) (event.Tracked, error)
 // RunsOfEvents returns the runs that each of the events started or would have started, also those of a batch that the event was in,
 // oldest first.
 func (r *Reader) RunsOfEvents(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID][]ports.RunSummary, error) {
-	return r.History.RunsOfEvents(ctx, ids)
+	found, err := r.History.RunsOfEvents(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	begun, err := r.Queue.Begun(ctx)
+	for _, runs := range found {
+		begin(begun, runs)
+	}
+	return found, err
 }

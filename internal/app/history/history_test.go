@@ -233,10 +233,10 @@ func TestTrace_ShowsWhatIsInHand(t *testing.T) {
 	if _, err := w.backend.Queue().Lease(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := outline(true); got != "Run QUEUED, Execution RUNNING, userland.a, inngest.usage" {
+	if got := outline(true); got != "Run RUNNING, Execution RUNNING, userland.a, inngest.usage" {
 		t.Errorf("trace is %s", got)
 	}
-	if got := outline(false); got != " QUEUED, execute RUNNING" {
+	if got := outline(false); got != " RUNNING, execute RUNNING" {
 		t.Errorf("legacy trace is %s", got)
 	}
 	w.ends(s, run.Completed, `{"a":1}`)

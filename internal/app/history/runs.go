@@ -62,7 +62,7 @@ func (r *Reader) Runs(ctx context.Context, q Query) (Runs, error) {
 	var found []ports.RunSummary
 	var err error
 	if q.Search == "" {
-		found, err = r.History.Runs(ctx, list)
+		found, err = r.list(ctx, list)
 	} else {
 		found, err = r.search(ctx, q.Search, list)
 	}
@@ -75,7 +75,7 @@ func (r *Reader) Runs(ctx context.Context, q Query) (Runs, error) {
 // CountRuns counts the runs of all pages, with the errors of Runs.
 func (r *Reader) CountRuns(ctx context.Context, q Query) (int, error) {
 	if q.Search == "" {
-		return r.History.CountRuns(ctx, q.RunList)
+		return r.count(ctx, q.RunList)
 	}
 	list := q.RunList
 	list.After, list.Limit = nil, r.cfg.SearchRuns+1
@@ -92,7 +92,7 @@ func (r *Reader) search(ctx context.Context, text string, list ports.RunList) ([
 	limit := list.Limit
 	list.Limit = searchPage
 	return walk(r, "runs", limit, func() ([]ports.RunSummary, []ports.RunSummary, time.Time, error) {
-		page, err := r.History.Runs(ctx, list)
+		page, err := r.list(ctx, list)
 		if err != nil || len(page) == 0 {
 			return nil, nil, time.Time{}, err
 		}

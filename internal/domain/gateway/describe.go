@@ -180,7 +180,7 @@ func modelInPath(address string) string {
 	return model
 }
 
-// prices are those of a million tokens, in and out, in US dollars, as they were listed in November 2026. They are an estimate.
+// prices are list prices of a million tokens, in and out, in US dollars. They change, and there are discounts: what comes of them is an estimate.
 var prices = map[string][2]float64{
 	"gpt-3.5-turbo": {0.5, 1.5}, "gpt-4": {30, 60}, "gpt-4-turbo": {10, 30}, "gpt-4o": {2.5, 10}, "gpt-4o-mini": {0.15, 0.6},
 	"gpt-4.1": {2, 8}, "gpt-4.1-mini": {0.4, 1.6}, "gpt-4.1-nano": {0.1, 0.4}, "o1": {15, 60}, "o3": {2, 8}, "o3-mini": {1.1, 4.4}, "o4-mini": {1.1, 4.4},

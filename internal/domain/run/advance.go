@@ -90,6 +90,9 @@ type Exchange struct {
 	Size   int
 	// Metadata is what else is told of a request that was made for a step: a JSON object of metadata by kind, nil for none.
 	Metadata json.RawMessage
+	// Timing is where the time of the call went, zero when that is not known. Limited says that a limit kept its job back until then.
+	Timing  sdk.Timing
+	Limited bool
 }
 
 func (Due) input()             {}

@@ -2,6 +2,7 @@ package run
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ingothq/ingot/internal/domain/sdk"
@@ -79,18 +80,28 @@ func (s State) checkpointed(in Checkpointed) (Transition, error) {
 			s.deferAdd(&t, op)
 		case sdk.OpDeferAbort:
 			s.deferAbort(&t, op)
+		case sdk.OpStepPlanned:
+			t.begin(s, op.ID)
 		}
 		if end != nil {
 			return Transition{}, &CheckpointError{Reason: end.failure.Message, TooLarge: true}
 		}
 	}
-	if _, exists := s.Jobs[in.Dispatch.Job]; exists && t.Writes() {
+	if _, exists := s.Jobs[in.Dispatch.Job]; exists && t.changes() {
 		t.ResetJob = in.Dispatch.Job
 	}
 	if s.StartedAt.IsZero() && t.Writes() {
 		t.StartedAt = s.begun(in)
 	}
 	return t, nil
+}
+
+// begin notes that the app has begun a step, which it goes on with in the same call.
+func (t *Transition) begin(s State, step string) {
+	_, done := s.Steps[step]
+	if !done && !slices.Contains(t.Begun, step) && !slices.ContainsFunc(t.Steps, func(saved Step) bool { return saved.ID == step }) {
+		t.Begun = append(t.Begun, step)
+	}
 }
 
 // begun is when a run began whose first call is not answered yet, as far as a checkpoint tells: with the call, or else with the first of its

@@ -2,6 +2,7 @@ package run
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,5 +119,27 @@ func TestCheckpointed_BeginsTheRun(t *testing.T) {
 		if err != nil || !next.StartedAt.Equal(c.want) {
 			t.Errorf("%s: began at %s, %v, want %s", name, next.StartedAt, err, c.want)
 		}
+	}
+}
+
+// TestCheckpointed_KeepsNothingOfWhatHasBegun tells history of steps that the app goes on with, and nothing follows from it.
+func TestCheckpointed_KeepsNothingOfWhatHasBegun(t *testing.T) {
+	t.Parallel()
+	s, job := begun(1)
+	s = s.Apply(Job{}, Transition{Steps: []Step{{ID: "before", Memo: []byte("1")}}})
+	ops := []sdk.Op{planned("before"), planned("a"), planned("a"), stepRun("b", "1"), planned("b")}
+	next, err := Advance(s, Checkpointed{Ops: ops, Now: now, Limits: DefaultLimits, Dispatch: Dispatch{Job: job.ID}})
+	if err != nil || !slices.Equal(next.Begun, []string{"a"}) || len(next.Steps) != 1 {
+		t.Errorf("got %+v, %v", next, err)
+	}
+	next, err = Advance(s, Checkpointed{Ops: []sdk.Op{planned("a")}, Now: now, Limits: DefaultLimits, Dispatch: Dispatch{Job: job.ID}})
+	if err != nil || !next.Writes() || next.ResetJob != "" || next.StartedAt.IsZero() {
+		t.Errorf("got %+v, %v", next, err)
+	}
+	if after := s.Apply(Job{}, next); len(after.Steps) != 1 || len(after.Jobs) != len(s.Jobs) {
+		t.Errorf("afterwards %+v", after)
+	}
+	if next, err = Advance(s, Checkpointed{Ops: ops[:1], Now: now, Limits: DefaultLimits}); err != nil || next.Writes() {
+		t.Errorf("got %+v, %v", next, err)
 	}
 }

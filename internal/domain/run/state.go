@@ -210,6 +210,8 @@ type Transition struct {
 	ForceStepPlan  bool
 	// StartedAt is the time of the first call; it is stored once and ignored afterwards.
 	StartedAt time.Time
+	// Begun are steps that the app says it has begun. Only history keeps that: nothing follows from it.
+	Begun []string
 	// Current says what becomes of the job that led here.
 	Current Disposition
 	// Metadata is stored, as far as the run has room for it.
@@ -223,7 +225,10 @@ type Transition struct {
 }
 
 // Writes reports whether the transition changes anything that is to be stored.
-func (t Transition) Writes() bool {
+func (t Transition) Writes() bool { return t.changes() || len(t.Begun) > 0 }
+
+// changes reports whether the run is another one afterwards.
+func (t Transition) changes() bool {
 	return len(t.Steps)+len(t.Jobs)+len(t.DropJobs)+len(t.Pauses)+len(t.Drop)+len(t.Defers)+len(t.Metadata)+len(t.Publish) > 0 ||
 		t.SetPending || t.Finish != nil || t.Current.Fate == FateDone || t.Current.Fate == FateRetry
 }

@@ -21,6 +21,18 @@ type Response struct {
 	TooLarge bool
 	// TransportError is the text of a failure to get a response, in the words of spec 01 §9; empty otherwise.
 	TransportError string
+	// Timing is where the time of the call went, zero when that is not known.
+	Timing Timing
+}
+
+// Timing is where the time of a call went. What it is not opening a connection or reading the body is the app's.
+type Timing struct {
+	// Total is from before the first request of the call until the answer was read, or failed to come.
+	Total time.Duration
+	// DNS, TCP and TLS are what opening connections took, zero when a kept one was used.
+	DNS, TCP, TLS time.Duration
+	// Transfer is from the headers of the answer to the end of its body.
+	Transfer time.Duration
 }
 
 // Reply is what an app's answer means.

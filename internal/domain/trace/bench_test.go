@@ -41,7 +41,7 @@ func benchReply(b *testing.B, reply sdk.Reply) (run.State, run.Input, run.Transi
 	b.Helper()
 	s, jobs := run.New(benchSpec)
 	in := run.Replied{Job: jobs[0], Reply: reply, CalledAt: benchAt, Now: benchAt.Add(time.Millisecond), Limits: run.DefaultLimits, Exchange: run.Exchange{
-		Request: "01M85B8B3W4028P67RPDJ65BJY", Status: reply.Status, Header: benchHeader, Size: 228,
+		Request: "01M85B8B3W4028P67RPDJ65BJY", Status: reply.Status, Header: benchHeader, Size: 228, Timing: sdk.Timing{Total: 12 * time.Millisecond},
 	}}
 	t, err := run.Advance(s, in)
 	if err != nil {

@@ -69,6 +69,8 @@ type emitter struct {
 	reply         *sdk.Reply
 	checkpoint    bool
 	ended         ending
+	// timed says that a row tells where the time of the call went.
+	timed bool
 	// told are the steps with a memo that have their row, opened those that have begun.
 	told, opened []string
 	spans        []Span
@@ -147,6 +149,7 @@ func (e *emitter) attempt() {
 	a := newAttributes(wholeBytes + e.headerBytes())
 	a.status(status)
 	a.at(KeyEndedAt, e.now)
+	e.timing(a, KeyTiming)
 	a.flag(KeyFunctionOutput, true)
 	e.request(a, e.callStart())
 	a.number(KeyAttempt, e.job.Attempt)
@@ -258,6 +261,7 @@ func (e *emitter) run() {
 	a.status(status)
 	a.at(KeyEndedAt, end.At)
 	a.at(KeyCallStartedAt, e.calledAt)
+	e.timing(a, KeyTiming)
 	output := wrapped(end)
 	a.yes(KeyFunctionOutput, output != nil)
 	if !e.calledAt.IsZero() {

@@ -89,8 +89,8 @@ func (e *emitter) errored(op *sdk.Op) {
 func (e *emitter) worked(op *sdk.Op, id string, status Status, output json.RawMessage) {
 	s := e.span(NameStep, id, status)
 	started, ended := e.callStart(), e.now
-	if e.checkpoint && !op.StartedAt.IsZero() && !op.EndedAt.After(e.now) {
-		started, ended = op.StartedAt, op.EndedAt
+	if created := time.UnixMilli(int64(e.state.ID.Time())); e.checkpoint && !op.StartedAt.Before(created) && !op.EndedAt.After(e.now) {
+		started, ended = op.StartedAt, op.EndedAt // as far as it can be, for the app's clock is another one
 	}
 	s.Start, s.Output = started, shown(output)
 	kind, input := op.About()
@@ -99,6 +99,7 @@ func (e *emitter) worked(op *sdk.Op, id string, status Status, output json.RawMe
 	a.yes(KeyCheckpoint, e.checkpoint)
 	a.status(status)
 	a.at(KeyEndedAt, ended)
+	e.timing(a, KeyTiming)
 	if e.checkpoint { // no job led to it
 		a.at(KeyQueuedAt, started)
 		a.at(KeyStartedAt, started)
@@ -233,6 +234,9 @@ func (e *emitter) began(op *sdk.Op) {
 			return
 		}
 	}
+	if slices.Contains(e.t.Begun, op.ID) {
+		e.waiting(op, StepID(op.ID), PlannedID(op.ID), Running, extras{})
+	}
 }
 
 // sleepMS is from the one instant to the other as milliseconds see them: a time that is kept is cut to the millisecond, and from what is left
@@ -277,7 +281,9 @@ func (e *emitter) waiting(op *sdk.Op, dynamic, id string, status Status, x extra
 	kind, input := op.About()
 	s.Input, s.AI = input, isAI(op.Op, kind)
 	a := newAttributes(wholeBytes + e.headerBytes())
+	a.yes(KeyCheckpoint, e.checkpoint)
 	a.status(status)
+	e.planTiming(a, status)
 	a.plain(KeyGroupID, e.group())
 	a.text(KeyJobID, e.job.ID)
 	a.at(KeyQueuedAt, e.now)

@@ -174,7 +174,7 @@ func TestScheduled(t *testing.T) {
 			`"_inngest.event.trigger.name":"shop/order","_inngest.queued_at":"1727637984804","_inngest.run.schedule_type":"Cron","_inngest.scheduled_at":"1795475910000"}`},
 		"of a batch": {b: trace.Beginning{From: flow.FromBatch, Batch: batch}, want: `{"_inngest.batch.id":"01J8ZKZ5H0X0V6QK3N8N3W9R7Z","_inngest.batch.ts":"1727637984800","_inngest.dynamic.status":"Queued",` +
 			`"_inngest.event.trigger.name":"shop/order","_inngest.queued_at":"1727637984804","_inngest.scheduled_at":"1795475910000"}`},
-		"again": {b: trace.Beginning{From: flow.FromRerun, Original: other}, want: `{"_inngest.dynamic.status":"Queued","_inngest.event.trigger.name":"shop/order","_inngest.queued_at":"1727637984804",` +
+		"again, from a step": {b: trace.Beginning{From: flow.FromRerun, Original: other}, spec: func(s *run.Spec) { s.Steps, s.Target = []run.Step{{ID: "s"}}, "t" }, want: `{"_inngest.dynamic.status":"Queued","_inngest.event.trigger.name":"shop/order","_inngest.queued_at":"1727637984804",` +
 			`"_inngest.run.replay_original_run_id":"01J8ZKZ5H4X0V6QK3N8N3W9R70","_inngest.run.schedule_type":"Rerun","_inngest.scheduled_at":"1795475910000"}`},
 		"debounced, in sessions": {b: trace.Beginning{From: flow.FromDebounce}, spec: func(s *run.Spec) { s.Events[0].Sessions = map[string]string{"u": "1", "a": `"`} },
 			want: `{"_inngest.dynamic.status":"Queued","_inngest.event.sessions":"[{\"key\":\"a\",\"id\":\"\\\"\"},{\"key\":\"u\",\"id\":\"1\"}]","_inngest.event.trigger.name":"shop/order",` +
@@ -476,7 +476,10 @@ func TestAdvanced(t *testing.T) {
 				append(status, trace.KeyCheckpoint, trace.KeyEndedAt, trace.KeyJobID),
 				"executor.step "+step+` Completed +100..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475909250 job.id=<nil> out {"data":null}`,
 				"executor.step "+trace.StepID("t")+` Completed +1000..1000 dynamic.status=Completed step.attempt=0 checkpoint=true ended_at=1795475910000 job.id=<nil> out {"data":null}`,
+				"executor.step "+trace.StepID("p")+" Running +1000..1000 dynamic.status=Running step.attempt=0 checkpoint=true ended_at=<nil> job.id="+job.ID,
 				"EXTEND "+rootID+" Running +100..100 dynamic.status=Running step.attempt=<nil> checkpoint=<nil> ended_at=<nil> job.id=<nil>") // the run has begun with it
+			check(t, w.do(run.Job{}, run.Checkpointed{Ops: []sdk.Op{{Op: sdk.OpStepRun, ID: "p"}, {Op: sdk.OpStepPlanned, ID: "p"}}, Now: at.Add(2 * time.Second), Limits: run.DefaultLimits}),
+				append(status, trace.KeyCheckpoint), "executor.step "+trace.StepID("p")+` Completed +2000..2000 dynamic.status=Completed step.attempt=0 checkpoint=true out {"data":null}`)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

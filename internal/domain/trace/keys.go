@@ -20,6 +20,8 @@ const (
 	KeyEventName          = "_inngest.event.trigger.name"
 	KeyCallStartedAt      = "_inngest.ingot.call.started_at" // t
 	KeyMetadata           = "_inngest.ingot.metadata"        // j
+	KeyPlanTiming         = "_inngest.ingot.plan"            // as KeyTiming, of the call that came to the step
+	KeyTiming             = "_inngest.ingot.timing"          // see timings
 	KeyFunctionOutput     = "_inngest.is.function.output"    // b
 	KeyGroupID            = "_inngest.job.group.id"
 	KeyJobID              = "_inngest.job.id"

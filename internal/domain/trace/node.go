@@ -159,6 +159,16 @@ type Live struct {
 	Metadata []metadata.Value
 }
 
+// since is when the first of the jobs was handed out, of those that are in hand: nothing is written of a run's first call until it is answered.
+func (l Live) since() (first time.Time) {
+	for _, job := range l.Jobs {
+		if at := millisecond(job.Since); !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}
+
 // LiveJob is a call that is to be made, or is being made.
 type LiveJob struct {
 	// ID is the hashed job ID, as rows of its earlier attempts have it.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/ingothq/ingot/internal/domain/sdk"
 )
 
 // record is one attempt of something that a run did: of a step, of a wait, or of a call outside of steps. Both trees are made of records,
@@ -28,7 +30,11 @@ type record struct {
 	queued, scheduled, started, ended time.Time
 	response                          *Response
 	metadata                          []Metadata
-	below                             []*group
+	// checkpoint says that the app saved it during a call.
+	checkpoint bool
+	// came is what is told of the call that came to it without working on it; nil for none.
+	came  *called
+	below []*group
 }
 
 // entry is what clients see as one thing: all attempts of a step, or of a call.
@@ -85,6 +91,7 @@ func tell(rows []Span, live Live) (*story, error) {
 	if last := s.lastCall(records); last != nil {
 		records = append(records, last)
 	}
+	giveTimings(records)
 	s.group(records)
 	s.adopt()
 	s.retried()
@@ -101,9 +108,8 @@ func recordOf(g *group) *record {
 		id: g.id, step: a.text(KeyStepID), job: a.text(KeyJobID), group: a.text(KeyGroupID), requests: g.requests,
 		op: a.text(KeyStepOp), status: g.status, name: a.text(KeyStepName), runType: a.text(KeyStepRunType), row: g,
 		input: g.inputRow, output: g.outputRow, queued: a.at(KeyQueuedAt), scheduled: a.at(KeyScheduledAt),
-		started: a.at(KeyStartedAt), response: g.response(), metadata: g.metadata,
+		started: a.at(KeyStartedAt), response: g.response(),
 	}
-	r.metadata = append(r.metadata, g.told()...)
 	r.attempt, _ = a.number(KeyAttempt)
 	r.attempt = max(r.attempt, 0)
 	r.maxAttempts, _ = a.number(KeyMaxAttempts)
@@ -115,6 +121,7 @@ func recordOf(g *group) *record {
 			r.ended = millisecond(g.end)
 		}
 	}
+	r.checkpoint, _ = a.flag(KeyCheckpoint)
 	switch g.name {
 	case NameNonStep:
 		r.final = true
@@ -122,6 +129,8 @@ func recordOf(g *group) *record {
 		r.final, _ = a.flag(KeyFunctionOutput)
 		r.call = !r.final && r.step == ""
 	}
+	r.metadata = append(slices.Clone(g.metadata), g.told()...)
+	r.timed(a)
 	for _, below := range g.down {
 		r.below = append(r.below, unwrap(below)...)
 	}
@@ -195,10 +204,12 @@ func (s *story) lastCall(records []*record) *record {
 			attempt = max(attempt, r.attempt+1)
 		}
 	}
-	return &record{
+	r := &record{
 		id: NonStepID(group, attempt), job: a.text(KeyJobID), group: group, attempt: attempt, status: s.root.status,
 		maxAttempts: limit, final: true, row: s.root, output: s.root.outputRow, queued: started, scheduled: started, started: started, ended: s.ended(), response: s.root.response(),
 	}
+	r.timed(a)
+	return r
 }
 
 // group puts the attempts of one thing together.
@@ -223,11 +234,22 @@ func (s *story) group(records []*record) {
 		}
 		e.records = append(e.records, r)
 	}
-	for _, e := range s.entries { // that it was planned is not an attempt
-		if planned := e.records[0]; len(e.records) > 1 && planned.status == Queued {
-			e.records = e.records[1:]
-		}
+	for _, e := range s.entries {
+		e.leavePlan()
 	}
+}
+
+// leavePlan takes out that something was planned, which is not an attempt, when there are attempts.
+func (e *entry) leavePlan() {
+	at := slices.IndexFunc(e.records, func(r *record) bool {
+		return r.status == Queued || r.op == string(sdk.OpStepPlanned) && !r.status.Ended()
+	})
+	if at < 0 || len(e.records) == 1 {
+		return
+	}
+	planned := e.records[at]
+	e.records = slices.Delete(e.records, at, at+1)
+	e.records[0].metadata = append(e.records[0].metadata, planned.metadata...)
 }
 
 // adopt gives attempts of a call that failed outside of steps to the step that the call came to in the end.

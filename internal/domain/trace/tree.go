@@ -89,6 +89,9 @@ func (s *story) runNode() *Node {
 	if n.QueuedAt.IsZero() {
 		n.QueuedAt = millisecond(g.start)
 	}
+	if since := s.live.since(); n.Status == NodeQueued && !since.IsZero() {
+		n.Status, n.StartedAt = NodeRunning, since
+	}
 	if g.status.Ended() {
 		n.EndedAt = s.ended()
 		n.measure()

@@ -202,16 +202,30 @@ var trees = map[string]struct {
 	},
 	"a first call in hand": {
 		rows: []Span{rootRow()}, live: Live{Jobs: []LiveJob{{ID: "j", At: at(1), Since: at(4)}}},
-		want:   []string{"Run QUEUED -..-", "  Execution RUNNING 4..-"},
-		legacy: []string{"acme-hello QUEUED -..-", "  execute RUNNING 4..-"},
+		want:   []string{"Run RUNNING 4..-", "  Execution RUNNING 4..-"},
+		legacy: []string{"acme-hello RUNNING 4..-", "  execute RUNNING 4..-"},
 	},
 	"steps that are planned, in hand and queued, and a request": {
 		rows: []Span{
 			rootRow(), planned(step1, "one", 5), planned(step2, "two", 5),
 		},
 		live:   Live{Jobs: []LiveJob{{ID: "j", Step: step1, Name: "one", At: at(5), Since: at(7)}, {ID: "k", Step: step2, Name: "two", At: at(5)}, {ID: "g", Step: "gateway", Name: "ask", Gateway: true, At: at(9)}, {ID: "x", Step: "other", Name: "more", At: at(10)}}},
-		want:   []string{"Run QUEUED -..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
-		legacy: []string{"acme-hello QUEUED -..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED -..-", "  more QUEUED RUN -..-"},
+		want:   []string{"Run RUNNING 7..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED AI_GATEWAY -..-", "  more QUEUED RUN -..-"},
+		legacy: []string{"acme-hello RUNNING 7..-", "  two QUEUED RUN -..-", "  one RUNNING RUN 7..-", "  ask QUEUED -..-", "  more QUEUED RUN -..-"},
+	},
+	"a step that the app has begun, and one that failed then": {
+		rows: []Span{
+			rootRow(), begun(step1, "one", 5), begun(step2, "two", 8), stepRow(AttemptID(step2, 0), step2, "two", Errored, 7, 9, 0, "j"),
+		},
+		want: []string{"Run QUEUED -..-", "  one RUNNING RUN 5..-", "  two FAILED RUN 7..9 >ff7c7edddfd05741 206"},
+		legacy: []string{
+			"acme-hello QUEUED -..-", "  one RUNNING RUN 5..-", "  two RUNNING RUN 7..-", "    Attempt 0 FAILED RUN 7..9 >ff7c7edddfd05741", "    Attempt 1 QUEUED #1 -..-",
+		},
+	},
+	"a step that the app had begun when its run ended": {
+		rows:   []Span{rootRow(), begun(step1, "one", 5), rootEnds(Cancelled, 20)},
+		want:   []string{"Run CANCELLED 2..20", "  one CANCELLED RUN 5..20"},
+		legacy: []string{"acme-hello CANCELLED 2..20", "  one CANCELLED RUN 5..20"},
 	},
 	"a planned step whose attempt failed": {
 		rows: []Span{rootRow(), planned(step2, "two", 5), stepRow(AttemptID(step2, 0), step2, "two", Errored, 7, 9, 0, "j")},
@@ -352,6 +366,13 @@ func later100us(s Span, n int) Span {
 
 func planned(step, name string, start int) Span {
 	s := below(NameStep, PlannedID(step), Queued, start, "step.id", step, "step.name", name, "step.op", "StepPlanned", "queued_at", start)
+	s.Dynamic = StepID(step)
+	return s
+}
+
+// begun is the row of a step that the app says it has begun.
+func begun(step, name string, start int) Span {
+	s := below(NameStep, PlannedID(step), Running, start, "step.id", step, "step.name", name, "step.op", "StepPlanned", "queued_at", start, "started_at", start, "checkpoint", true)
 	s.Dynamic = StepID(step)
 	return s
 }

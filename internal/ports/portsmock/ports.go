@@ -259,6 +259,21 @@ func (m *MockQueue) EXPECT() *MockQueueMockRecorder {
 	return m.recorder
 }
 
+// Begun mocks base method.
+func (m *MockQueue) Begun(ctx context.Context) (map[ulid.ULID]time.Time, error) {
+	m.ctrl.T.Helper()
+	ret := m.ctrl.Call(m, "Begun", ctx)
+	ret0, _ := ret[0].(map[ulid.ULID]time.Time)
+	ret1, _ := ret[1].(error)
+	return ret0, ret1
+}
+
+// Begun indicates an expected call of Begun.
+func (mr *MockQueueMockRecorder) Begun(ctx any) *gomock.Call {
+	mr.mock.ctrl.T.Helper()
+	return mr.mock.ctrl.RecordCallWithMethodType(mr.mock, "Begun", reflect.TypeOf((*MockQueue)(nil).Begun), ctx)
+}
+
 // Depth mocks base method.
 func (m *MockQueue) Depth(ctx context.Context) ([]ports.Depth, error) {
 	m.ctrl.T.Helper()

@@ -33,6 +33,7 @@ func TestQueue(t *testing.T, run Runner) {
 		"Park/is all or nothing":                           parkCut,
 		"Generation/counts how often a job was handed out": generations,
 		"Jobs/are those that are queued or in hand":        queuedJobs,
+		"Begun/are the runs whose first job is in hand":    begunRuns,
 		"Restart/frees leases and keeps times and order":   restartQueue,
 	})
 }
@@ -355,6 +356,36 @@ func generations(t *testing.T, p Ports) {
 	must(t, p.Queue.Park(t.Context(), lease(t, p), "why not"))
 	_, err = p.Queue.Generation(t.Context(), other.State.ID, other.Start.ID)
 	is(t, err, ports.ErrNotFound)
+}
+
+func begunRuns(t *testing.T, p Ports) {
+	next, later := aRun(p), aRun(p, dueAt(p.Now().UTC().Add(time.Hour)))
+	schedule(t, p, next, later)
+	begun := func(want map[ulid.ULID]time.Time) {
+		t.Helper()
+		got, err := p.Queue.Begun(t.Context())
+		must(t, err)
+		same(t, got, want)
+	}
+	begun(map[ulid.ULID]time.Time{})
+	l, since := lease(t, p), p.Now().UTC()
+	p.Pass(time.Minute)
+	begun(map[ulid.ULID]time.Time{next.State.ID: since})
+	must(t, p.Queue.Return(t.Context(), l, p.Now().UTC()))
+	begun(map[ulid.ULID]time.Time{})
+	p.Pass(time.Minute)
+	l, since = lease(t, p), p.Now().UTC()
+	begun(map[ulid.ULID]time.Time{next.State.ID: since})
+	if _, err := p.Queue.Begun(ended(t)); err == nil {
+		t.Fatal("read with an ended context")
+	}
+	_, err := p.Store.Commit(t.Context(), ports.Commit{Lease: l, State: next.State, Transition: run.Transition{
+		Current: run.Disposition{Fate: run.FateDone},
+		Jobs:    []run.Job{{ID: "then", RunID: l.Job.RunID, FunctionID: l.Job.FunctionID, Kind: run.KindEdge, At: p.Now().UTC(), MaxAttempts: 4}},
+	}})
+	must(t, err)
+	same(t, lease(t, p).Job.ID, "then")
+	begun(map[ulid.ULID]time.Time{}) // its first job is done
 }
 
 func queuedJobs(t *testing.T, p Ports) {

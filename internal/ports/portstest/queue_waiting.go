@@ -447,7 +447,9 @@ func meterLimited(t *testing.T, p Ports) {
 		full(t, p) // which is not met again
 		p.Pass(time.Second)
 		finish(t, p, l)
-		finish(t, p, leaseRun(t, p, next))
+		kept := leaseRun(t, p, next)
+		same(t, []bool{l.Limited, kept.Limited}, []bool{false, true})
+		finish(t, p, kept)
 		same(t, p.Metered.take(), []string{"start after 1s, limited true"})
 	}
 }

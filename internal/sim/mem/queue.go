@@ -6,6 +6,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/ingothq/ingot/internal/domain/run"
 	"github.com/ingothq/ingot/internal/ports"
 )
 
@@ -62,7 +63,8 @@ func (b *Backend) lease() (ports.Lease, time.Time, bool) {
 		return ports.Lease{}, next, false
 	}
 	now := b.clock.Now()
-	b.meter.HandedOut(best.FunctionID, best.Kind, max(now.Sub(best.At), 0), best.refused != "")
+	limited := best.refused != ""
+	b.meter.HandedOut(best.FunctionID, best.Kind, max(now.Sub(best.At), 0), limited)
 	best.refused = ""
 	b.passes(best)
 	b.token++
@@ -70,7 +72,7 @@ func (b *Backend) lease() (ports.Lease, time.Time, bool) {
 	b.occupy(best, now)
 	best.token, best.since = b.token, now.UTC()
 	best.generation++
-	return ports.Lease{Job: best.Job, Generation: best.generation, Token: best.token}, next, true
+	return ports.Lease{Job: best.Job, Generation: best.generation, Token: best.token, Limited: limited}, next, true
 }
 
 // next is the job whose turn it is, nil when there is none, and when there may be another though nothing changes.
@@ -175,6 +177,22 @@ func (b *Backend) Jobs(ctx context.Context, run ulid.ULID, ids []string) ([]port
 		}
 	}
 	return known, nil
+}
+
+// Begun implements ports.Queue.
+func (b *Backend) Begun(ctx context.Context) (map[ulid.ULID]time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	begun := map[ulid.ULID]time.Time{}
+	for _, j := range b.jobs {
+		if j.token != 0 && !j.parked && j.Kind == run.KindStart {
+			begun[j.RunID] = j.since
+		}
+	}
+	return begun, nil
 }
 
 func (j *job) queued() ports.QueuedJob {

@@ -1,7 +1,6 @@
 package mem
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -52,7 +51,7 @@ func (b history) Runs(ctx context.Context, q ports.RunList) ([]ports.RunSummary,
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(s ports.RunSummary) bool { return !behind(q, s) })
+	found = slices.DeleteFunc(found, func(s ports.RunSummary) bool { return !q.Behind(s) })
 	for i := range found {
 		found[i].Output = nil
 	}
@@ -74,44 +73,12 @@ func (b *Backend) selected(ctx context.Context, q ports.RunList) ([]ports.RunSum
 	defer b.mu.Unlock()
 	var found []ports.RunSummary
 	for _, s := range b.summaries() {
-		if ofList(q, s) {
+		if q.Selects(s) {
 			found = append(found, s)
 		}
 	}
-	slices.SortFunc(found, func(x, y ports.RunSummary) int {
-		order := cmp.Or(x.At(q.Time).Compare(y.At(q.Time)), x.RunID.Compare(y.RunID))
-		if !q.Ascending {
-			return -order
-		}
-		return order
-	})
+	slices.SortFunc(found, q.Compare)
 	return found, nil
-}
-
-func ofList(q ports.RunList, s ports.RunSummary) bool {
-	at := s.At(q.Time)
-	switch {
-	case len(q.Functions) > 0 && !slices.Contains(q.Functions, s.FunctionID),
-		len(q.Apps) > 0 && !slices.Contains(q.Apps, s.AppID),
-		len(q.Statuses) > 0 && !slices.Contains(q.Statuses, s.Status),
-		len(q.Statuses) == 0 && s.Status == ports.RunSkipped && !q.Skipped,
-		q.Time == ports.ByEnded && s.EndedAt.IsZero(),
-		q.Deferred != nil && *q.Deferred != s.Deferred,
-		!q.From.IsZero() && at.Before(q.From), !q.Until.IsZero() && at.After(q.Until):
-		return false
-	}
-	return true
-}
-
-func behind(q ports.RunList, s ports.RunSummary) bool {
-	if q.After == nil {
-		return true
-	}
-	order := s.RunID.Compare(q.After.Run)
-	if q.Time == ports.ByEnded {
-		order = cmp.Or(s.EndedAt.Compare(q.After.At), order)
-	}
-	return order > 0 == q.Ascending && order != 0
 }
 
 // Summaries implements ports.History.

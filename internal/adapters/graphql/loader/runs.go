@@ -16,11 +16,12 @@ import (
 	"github.com/ingothq/ingot/internal/ports"
 )
 
-// Past reads what happened in runs, of several at once: their traces, in the new shape or in the older one, and the runs that they are
-// linked to.
+// Past reads what happened in runs, of several at once: their traces, in the new shape or in the older one, the runs that they are
+// linked to, and those that events started.
 type Past interface {
 	Traces(ctx context.Context, ids []ulid.ULID, preview bool) (map[ulid.ULID]*trace.Node, error)
 	Linked(ctx context.Context, runs []ulid.ULID) (map[ulid.ULID]history.Linked, error)
+	RunsOfEvents(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID][]ports.RunSummary, error)
 }
 
 // Sources are where runs and what belongs to them are read.
@@ -92,7 +93,7 @@ type EventRuns struct {
 
 // NewEventRuns returns the runs of the events with the internal IDs.
 func NewEventRuns(from Sources, events []ulid.ULID) *EventRuns {
-	return &EventRuns{from: from, group: NewGroup(events, from.History.RunsOfEvents)}
+	return &EventRuns{from: from, group: NewGroup(events, from.Past.RunsOfEvents)}
 }
 
 // Of returns the runs of one event, and what the runs of all events of the list have.
