@@ -47,7 +47,7 @@ func TestOpen_AddsEventsOfTheReferencesRuns(t *testing.T) {
 	batch := []string{event(1) + "|" + "00000000000100000000000000000000", event(2) + "|" + "00000000000100000000000000000000"}
 	want(batch...)
 	write(run(3), 600, event(4))
-	skipped := append(batch, event(4)+"|"+"00000000000300000000000000000000")
+	skipped := slices.Concat(batch, []string{event(4) + "|" + "00000000000300000000000000000000"})
 	want(skipped...)
 	want(skipped...)
 }
