@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 
 	api "github.com/ingothq/ingot/proto/api/v2"
+	"github.com/ingothq/ingot/proto/api/v2/apiv2connect"
 )
 
 // Codes of errors. Spec 04 §11.2.
@@ -109,7 +110,7 @@ func (s *service) intercept(next connect.UnaryFunc) connect.UnaryFunc {
 				err = s.explain(ctx, request.Spec().Procedure, err)
 			}
 		}()
-		if request.Spec().IdempotencyLevel == connect.IdempotencyNoSideEffects {
+		if spec := request.Spec(); spec.IdempotencyLevel == connect.IdempotencyNoSideEffects && spec.Procedure != apiv2connect.APIServiceHealthProcedure {
 			leave, err := s.Gate.Enter(ctx)
 			if err != nil {
 				return nil, err //nolint:wrapcheck // the cause of the request's own context
