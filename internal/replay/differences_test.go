@@ -151,7 +151,6 @@ const (
 	rootNamed      = "the span of a run is named Run, its end Finalization, whatever its last op was"
 	appTold        = "each span tells its app"
 	responses      = "a response is told at the step that came of it, also of calls that only planned; none where there was none"
-	groups         = "each span tells what group it is of"
 	wholeStep      = "a step that was tried again is told from its first attempt to its last"
 	sameStep       = "a step that failed for good is the same kind of step as before"
 	waitsEnd       = "what a run waited for when it ended is CANCELLED"
