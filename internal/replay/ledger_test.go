@@ -58,7 +58,6 @@ var ledger = map[string]string{
 	nextAttempt:     "Trace of a run, attempts",
 
 	// Reasons of traces.
-	"each span tells what group it is of":                                                        "Trace of a run, new shape",
 	"hasAI is true for runs that asked a model, not for outputs that look like an answer of one": "GraphQL, `hasAI`",
 	"the span of a run is named Run, its end Finalization, whatever its last op was":             "Trace of a run, names of the root and of its end",
 	"each span tells its app": "Trace of a run, response and app of a span",
