@@ -36,7 +36,7 @@ const (
 	fileSettings = `
 		PRAGMA journal_mode = wal;
 		PRAGMA synchronous = full;
-		PRAGMA wal_autocheckpoint = 16000;
+		PRAGMA wal_autocheckpoint = 4000;
 		PRAGMA journal_size_limit = 67108864;
 		PRAGMA cache_size = -16000;
 		PRAGMA temp_store = memory;`
