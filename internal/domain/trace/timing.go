@@ -33,11 +33,8 @@ const (
 // planTiming tells of the call at the first step that began with it, or else at the first that it planned.
 func (e *emitter) planTiming(a *attributes, status Status) {
 	waits := func(op sdk.Op) bool {
-		switch op.Op {
-		case sdk.OpSleep, sdk.OpWaitForEvent, sdk.OpWaitForSignal, sdk.OpInvokeFunction, sdk.OpAIGateway, sdk.OpGateway:
-			return true
-		}
-		return false
+		kind := stepOp(string(op.Op))
+		return kind != "" && kind != OpRun
 	}
 	if status != Queued || e.reply == nil || !slices.ContainsFunc(e.reply.Ops, waits) {
 		e.timing(a, KeyPlanTiming)
