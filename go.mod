@@ -3,6 +3,7 @@ module github.com/ingothq/ingot
 go 1.26.8
 
 require (
+	github.com/klauspost/compress v1.20.1
 	github.com/knadh/koanf/parsers/json v1.0.1
 	github.com/knadh/koanf/parsers/yaml v1.1.1
 	github.com/knadh/koanf/providers/confmap v1.0.1

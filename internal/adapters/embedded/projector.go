@@ -375,7 +375,7 @@ func (p *projector) load(ctx context.Context, queries *db.Queries, last int64) (
 	}
 	for _, row := range rows {
 		p.seq = row.Seq
-		spans, err := spansFromRecord(row.Body)
+		spans, err := spansFromLog(row.Body)
 		if err != nil {
 			p.cfg.Logger.Error("history of a transaction cannot be read and is left out", "seq", row.Seq, "error", err)
 		}

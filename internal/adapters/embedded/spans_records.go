@@ -1,10 +1,13 @@
 package embedded
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/klauspost/compress/s2"
 	"github.com/oklog/ulid/v2"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -12,6 +15,9 @@ import (
 	"github.com/ingothq/ingot/internal/domain/trace"
 	enginev1 "github.com/ingothq/ingot/proto/ingot/engine/v1"
 )
+
+// maxLogRecord bounds what a row of the log may say that it is unpacked; no column can be longer.
+const maxLogRecord = 1 << 30
 
 // spansRecord is a list of spans as a record, a SpanList; nil for none. Records that follow each other are the record of all of them.
 // It is made at each commit, so it is written without the structs that it is read into.
@@ -106,6 +112,23 @@ func appendInt(b []byte, field protowire.Number, value int64) []byte {
 		return b
 	}
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(value))
+}
+
+// packRecord makes a record what the log holds: compressed, since rows of history repeat each other's keys, and each page that is not
+// written is one that is not synced, copied and freed again. The answer is made in the room of dst.
+func packRecord(dst, record []byte) []byte { return s2.Encode(dst[:cap(dst)], record) }
+
+// spansFromLog reads what the log holds.
+func spansFromLog(body []byte) ([]trace.Span, error) {
+	size, err := s2.DecodedLen(body)
+	if err != nil || size > maxLogRecord {
+		return nil, damaged("history log", cmp.Or(err, errors.New("its length is wrong")))
+	}
+	record, err := s2.Decode(nil, body)
+	if err != nil {
+		return nil, damaged("history log", err)
+	}
+	return spansFromRecord(record)
 }
 
 // spansFromRecord is the inverse of spansRecord.

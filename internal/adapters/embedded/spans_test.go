@@ -68,7 +68,7 @@ func TestSpansRecord_IsReadBack(t *testing.T) {
 			spans := rapid.SliceOfN(rapid.Custom(someSpan), 0, 3).Draw(t, "spans")
 			all, record = append(all, spans...), append(record, spansRecord(spans)...)
 		}
-		got, err := spansFromRecord(record)
+		got, err := spansFromLog(packRecord(nil, record))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,8 +103,15 @@ func TestSpansFromRecord_RefusesWhatIsDamaged(t *testing.T) {
 		"events":    good(func(s *enginev1.Span) { s.EventIds = []byte("x") }),
 		"batch":     good(func(s *enginev1.Span) { s.Summary = &enginev1.Summary{Batch: []byte("x")} }),
 	} {
-		if _, err := spansFromRecord(record); err == nil {
-			t.Errorf("%s is read", name)
+		if _, err := spansFromLog(packRecord(nil, record)); !errors.Is(err, errDamaged) {
+			t.Errorf("%s is read: %v", name, err)
+		}
+	}
+	for name, body := range map[string][]byte{
+		"nothing": {}, "no length": {0xff}, "too long": {0xff, 0xff, 0xff, 0xff, 0x0f}, "another length": {5, 0, 'x'},
+	} {
+		if _, err := spansFromLog(body); !errors.Is(err, errDamaged) {
+			t.Errorf("%s is unpacked: %v", name, err)
 		}
 	}
 }

@@ -59,8 +59,8 @@ type writer struct {
 	closed  bool
 	running sync.WaitGroup
 
-	// record is room for what a transaction has for the history of runs.
-	record []byte
+	// record is room for what a transaction has for the history of runs, packed for the same as the log has it.
+	record, packed []byte
 	// current is the open transaction, nil between two.
 	current *tx
 	fault   func() error // see Config
@@ -224,7 +224,8 @@ func (w *writer) transact(ops []*operation, outcomes []error) error {
 		outcomes[i] = translate(outcomes[i])
 	}
 	if len(t.record) > 0 {
-		if _, err := t.exec(w.statements.insertHistoryLog, w.history.next(), t.record); err != nil {
+		w.packed = packRecord(w.packed, t.record)
+		if _, err := t.exec(w.statements.insertHistoryLog, w.history.next(), w.packed); err != nil {
 			w.rollback()
 			return translate(err)
 		}
