@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 	_ "time/tzdata" // schedules name time zones, and the machine may have no list of them
@@ -35,7 +36,10 @@ func main() {
 	program.Stdin, program.Signals = os.Stdin, signals
 	program.Dir, _ = os.Getwd()
 	program.Home, _ = os.UserHomeDir()
-	os.Exit(program.Run(context.Background(), os.Args))
+	ballast := newBallast(os.LookupEnv)
+	code := program.Run(context.Background(), os.Args)
+	runtime.KeepAlive(ballast)
+	os.Exit(code)
 }
 
 // newMain is a program with the real application and no terminal.
