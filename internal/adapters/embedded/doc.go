@@ -78,8 +78,9 @@
 //  11. A first job that was handed out though its run counts for a limit of runs, or needed a token of a throttle, is marked as
 //     admitted in ingot_jobs, and the state of the bucket in ingot_buckets has that token spent.
 //  12. The version rows of the reference are never changed.
-//  13. What a transaction has for the history of runs is in ingot_history_log until the transaction that writes it into spans and
-//     trace_runs deletes it there. Row 0 says how many of the rows that are being written have been.
+//  13. What a transaction has for the history of runs is in ingot_history_log until it is written into spans and trace_runs. Runs of
+//     which it is although it is still there are in ingot_history_written, with the last transaction of which that is so, from the
+//     transaction that writes them to the one that deletes what the log has up to that transaction.
 //
 // # Figures
 //

@@ -119,7 +119,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		e.holds.shut()
 		e.writer.history.close()
 		closed := make(chan error, 1)
-		go func() { closed <- errors.Join(e.writer.stop(), e.db.close()) }()
+		go func() { closed <- errors.Join(e.writer.stop(context.WithoutCancel(ctx)), e.db.close()) }()
 		select {
 		case err := <-closed:
 			if err != nil {

@@ -195,7 +195,7 @@ func TestMigrate_GoesOnWithRunsOfAnEarlierVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = script(conn, "DROP TABLE ingot_pauses; DROP TABLE ingot_signals; DROP TABLE ingot_run_parts; DROP TABLE ingot_ended_runs; DROP TABLE ingot_metadata; DROP TABLE ingot_cancellations; DROP TABLE ingot_paused_functions; DROP TABLE ingot_ticks; DROP TABLE ingot_holds; DROP TABLE ingot_hold_events; DROP TABLE ingot_buckets; DROP TABLE ingot_locks; DROP INDEX ingot_event_batches_run_id; DROP TABLE ingot_history_log; "+
+	err = script(conn, "DROP TABLE ingot_pauses; DROP TABLE ingot_signals; DROP TABLE ingot_run_parts; DROP TABLE ingot_ended_runs; DROP TABLE ingot_metadata; DROP TABLE ingot_cancellations; DROP TABLE ingot_paused_functions; DROP TABLE ingot_ticks; DROP TABLE ingot_holds; DROP TABLE ingot_hold_events; DROP TABLE ingot_buckets; DROP TABLE ingot_locks; DROP INDEX ingot_event_batches_run_id; DROP TABLE ingot_history_log; DROP TABLE ingot_history_written; "+
 		"DROP INDEX ingot_trace_runs_status; DROP INDEX ingot_trace_runs_function; DROP INDEX ingot_trace_runs_ended; DROP INDEX ingot_spans_deferred; DROP INDEX ingot_events_received; CREATE INDEX ingot_events_received_at ON events (received_at); DROP TRIGGER ingot_event_runs_delete; DROP INDEX ingot_trace_runs_events; DROP TABLE ingot_event_runs; "+
 		"ALTER TABLE ingot_steps DROP COLUMN name; ALTER TABLE ingot_steps DROP COLUMN kind; ALTER TABLE ingot_jobs DROP COLUMN admitted; DELETE FROM ingot_schema WHERE version_id > 1")
 	if err := errors.Join(err, conn.Close()); err != nil {

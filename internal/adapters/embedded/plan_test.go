@@ -16,7 +16,7 @@ import (
 var readsAll = []string{
 	"ListInbox", "ListQueue", "ListRunHeads", "ListEventIDs", "ListFinishedRunIDs", "CountIdempotency", "ListParked",
 	"ListPauses", "ListTicks", "ListApps", "ListFunctions", "DeleteOldestIdempotency", "DeleteExpiredIdempotency",
-	"ListCancellations", "PruneCancellations", "ListPausedFunctions", "ListHolds", "CountBuckets", "AddEventRuns",
+	"ListCancellations", "PruneCancellations", "ListPausedFunctions", "ListHolds", "CountBuckets", "AddEventRuns", "ListHistoryWritten",
 }
 
 // TestQueries_UseAnIndex asks for the plan of every query. Without statistics, which are never gathered, the plan does not

@@ -257,9 +257,11 @@ func (r *retention) prune(w *writer) {
 	if todo.empty() {
 		return
 	}
-	w.history.forget(todo.runs)
 	var gone removed
 	apply := func(t *tx) (err error) {
+		if err := w.history.forget(t, todo.runs); err != nil {
+			return err
+		}
 		gone, err = todo.remove(t, now)
 		return err
 	}

@@ -21,7 +21,7 @@ func (h history) AddSpans(ctx context.Context, rows []trace.Span) (left int, err
 	err = h.projector.writer.do(ctx, &operation{size: size, apply: func(t *tx) error {
 		left = 0
 		room := map[ulid.ULID]int64{}
-		var scratch []byte
+		w := spanWriter{t: t}
 		for i := range rows {
 			s := &rows[i]
 			if _, known := room[s.Run]; !known {
@@ -33,11 +33,13 @@ func (h history) AddSpans(ctx context.Context, rows []trace.Span) (left int, err
 				left++
 				continue
 			}
-			written, err := insertSpan(t, s, s.Name, s.ID, &scratch)
+			written, err := w.tryInsert(&namedSpan{s, s.Name, s.ID})
 			if err != nil {
 				return err
 			}
-			room[s.Run] -= int64(written)
+			if written {
+				room[s.Run]--
+			}
 		}
 		return nil
 	}})

@@ -27,13 +27,14 @@ func BenchmarkProject(b *testing.B) {
 		b.ReportAllocs()
 		for n := 0; n < b.N; n += 1000 {
 			b.StopTimer()
-			var batch []unwritten
+			var batch []*unwritten
 			for range 1000 {
-				batch = append(batch, unwritten{spans: [][]trace.Span{benchSpans()}, rows: 2})
+				spans := benchSpans()
+				batch = append(batch, &unwritten{run: spans[0].Run, spans: [][]trace.Span{spans}, rows: len(spans)})
 			}
 			b.StartTimer()
 			rows := mergeAll(batch)
-			if err := e.writer.do(b.Context(), &operation{apply: func(t *tx) error { return e.writer.history.write(t, &underway{rows: rows, last: 0}, len(rows)) }}); err != nil {
+			if err := e.writer.do(b.Context(), &operation{apply: func(t *tx) error { return writeSpans(t, rows) }}); err != nil {
 				b.Fatal(err)
 			}
 		}

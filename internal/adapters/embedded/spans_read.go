@@ -21,7 +21,7 @@ func (h history) Spans(ctx context.Context, id ulid.ULID) ([]trace.Span, error) 
 // SpansOf implements ports.History.
 func (h history) SpansOf(ctx context.Context, ids []ulid.ULID) (map[ulid.ULID][]trace.Span, error) {
 	spans := map[ulid.ULID][]trace.Span{}
-	err := h.flushed(ctx, func(q *db.Queries) error {
+	err := h.written(ctx, ids, func(q *db.Queries) error {
 		clear(spans)
 		for some := range slices.Chunk(ids, maxParameters) {
 			texts := make([]string, len(some))
@@ -83,7 +83,7 @@ func spanFrom(id ulid.ULID, row db.ListSpansOfRow) (trace.Span, error) {
 
 // Payload implements ports.History.
 func (h history) Payload(ctx context.Context, id ulid.ULID, span string) (input, output json.RawMessage, err error) {
-	err = h.flushed(ctx, func(q *db.Queries) error {
+	err = h.written(ctx, []ulid.ULID{id}, func(q *db.Queries) error {
 		row, err := q.GetSpanPayload(ctx, db.GetSpanPayloadParams{RunID: id.String(), SpanID: span})
 		if err != nil {
 			return err
@@ -108,6 +108,14 @@ func rawText(text string) json.RawMessage {
 // flushed reads what the projector has written, once that is all that was committed before.
 func (h history) flushed(ctx context.Context, read func(q *db.Queries) error) error {
 	if err := h.projector.flush(ctx); err != nil {
+		return err
+	}
+	return h.db.read(ctx, read)
+}
+
+// written reads what the projector has written of runs, once that is all that was committed of them before.
+func (h history) written(ctx context.Context, runs []ulid.ULID, read func(q *db.Queries) error) error {
+	if err := h.projector.flushRuns(ctx, runs); err != nil {
 		return err
 	}
 	return h.db.read(ctx, read)

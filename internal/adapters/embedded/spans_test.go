@@ -454,7 +454,7 @@ func TestProject_MakesAFirstRowForARunFromBefore(t *testing.T) {
 		t.Errorf("got %v, want %s", got, want)
 	}
 	orphan := benchSpans()[1]
-	if err := e.writer.do(t.Context(), &operation{apply: func(t *tx) error { return e.writer.history.write(t, &underway{rows: []trace.Span{orphan}}, 1) }}); err != nil {
+	if err := e.writer.do(t.Context(), &operation{apply: func(t *tx) error { return writeSpans(t, []trace.Span{orphan}) }}); err != nil {
 		t.Fatal(err)
 	}
 	if got := rowsOf(t, e, "SELECT CAST(trigger_ids AS TEXT) FROM trace_runs WHERE hex(run_id) = '"+strings.ToUpper(hexOf(orphan.Run))+"'"); len(got) != 1 || got[0] != "" {
@@ -516,14 +516,19 @@ func TestRestore_GoesOnInTheMiddle(t *testing.T) {
 		}
 		p := e.writer.history
 		parts := 0
-		err := p.project(p.added, projectAtOnce, func(op *operation) error {
-			if parts++; parts == 2 {
-				return errors.New("the process ends")
+		p.mu.Lock()
+		p.hurryAll()
+		p.mu.Unlock()
+		for range 2 {
+			_, err := p.write(t.Context(), func() []*unwritten { return p.take(projectAtOnce) }, func(ctx context.Context, op *operation) error {
+				if parts++; parts == 2 {
+					return errors.New("the process ends")
+				}
+				return p.submit(ctx, op)
+			})
+			if failed := parts == 2; (err != nil) != failed || (p.begun != nil) != failed {
+				t.Fatalf("%v, begun %+v", err, p.begun)
 			}
-			return e.writer.do(t.Context(), op)
-		})
-		if err == nil || p.begun == nil || p.begun.next != projectAtOnce {
-			t.Fatalf("%v, begun %+v", err, p.begun)
 		}
 		left = crashed(outer, dir)
 		if err := p.flush(t.Context()); err != nil || p.begun != nil { // a process that lives on goes on there too

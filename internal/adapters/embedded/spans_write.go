@@ -1,9 +1,11 @@
 package embedded
 
 import (
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"zombiezen.com/go/sqlite"
 
 	"github.com/ingothq/ingot/internal/domain/trace"
 )
@@ -11,54 +13,158 @@ import (
 // neverMS is how the reference writes an instant that is not known, in columns of milliseconds. Spec 15 §3.9.
 const neverMS = int64(-62135596800000)
 
-// writeSpan writes a row of spans, and with it what it says of its run. Rows of a span that are not the first of it are additions.
-func writeSpan(t *tx, s *trace.Span, scratch *[]byte) error {
-	name, id := s.Name, s.ID
+// spansAtOnce is how many rows one statement inserts: trees then keep their place from one row to the next.
+const spansAtOnce = 8
+
+// writeSpans writes rows of spans, and with them what they say of their runs. Rows of a span that are not the first of it are additions.
+func writeSpans(t *tx, rows []trace.Span) error {
+	w := spanWriter{t: t, some: make([]namedSpan, 0, spansAtOnce)}
+	for i := range rows {
+		if err := w.put(&rows[i]); err != nil {
+			return err
+		}
+	}
+	return w.flush()
+}
+
+// spanWriter gathers rows for a statement that inserts several.
+type spanWriter struct {
+	t    *tx
+	some []namedSpan
+	// room is for lists of IDs.
+	room []byte
+}
+
+// namedSpan is a row with the name and the ID that it gets.
+type namedSpan struct {
+	*trace.Span
+	name, id string
+}
+
+// put writes what a row says of its run, and gathers the row.
+func (w *spanWriter) put(s *trace.Span) error {
+	row := namedSpan{s, s.Name, s.ID}
 	switch {
 	case s.Summary != nil:
-		first, err := writeTraceRun(t, s)
+		first, err := writeTraceRun(w.t, s)
 		if err != nil {
 			return err
 		}
-		if first && name == trace.NameExtend {
-			name, id = trace.NameRun, s.Dynamic
+		if first && row.name == trace.NameExtend {
+			row.name, row.id = trace.NameRun, s.Dynamic
 		}
 	case s.AI:
-		if _, err := t.exec(t.statements.markTraceRunAI, s.Run[:]); err != nil {
+		if _, err := w.t.exec(w.t.statements.markTraceRunAI, s.Run[:]); err != nil {
 			return err
 		}
 	}
-	for ; ; id = trace.ExtendID(id, "again") {
-		written, err := insertSpan(t, s, name, id, scratch)
-		if err != nil || written > 0 {
+	if w.some = append(w.some, row); len(w.some) == spansAtOnce {
+		return w.several()
+	}
+	return nil
+}
+
+// several inserts what is gathered by one statement. IDs of rows are used, when the attempts of a job were counted anew: then the rows
+// that were refused are inserted by themselves.
+func (w *spanWriter) several() error {
+	stmt := w.t.statements.insertSpans
+	for i := range w.some {
+		w.bind(stmt, i*spanParameters, &w.some[i])
+	}
+	if err := w.t.write(stmt); err != nil {
+		return err
+	}
+	if inserted := w.t.conn.Changes(); inserted < len(w.some) {
+		last := w.t.conn.LastInsertRowID()
+		return w.refused(last-int64(inserted), last)
+	}
+	w.some = w.some[:0]
+	return nil
+}
+
+// refused inserts those of the rows that are gathered that are not among the ones that were inserted after a place.
+func (w *spanWriter) refused(after, last int64) error {
+	written := map[string]bool{}
+	stmt := w.t.statements.spanAfter
+	for ; after < last; after++ { // they are in a row
+		found, done, err := w.t.row(stmt, after, last)
+		if found {
+			written[stmt.ColumnText(0)+stmt.ColumnText(1)] = true
+		}
+		done()
+		if err != nil {
 			return err
 		}
-		// Another row has the ID: the attempts of a job were counted anew.
+	}
+	w.some = slices.DeleteFunc(w.some, func(s namedSpan) bool { return written[s.Trace+s.id] })
+	return w.flush()
+}
+
+// flush inserts what is gathered row by row.
+func (w *spanWriter) flush() error {
+	for i := range w.some {
+		if err := w.insert(&w.some[i]); err != nil {
+			return err
+		}
+	}
+	w.some = w.some[:0]
+	return nil
+}
+
+// insert inserts a row. If another has its ID, it gets one that is free.
+func (w *spanWriter) insert(s *namedSpan) error {
+	for ; ; s.id = trace.ExtendID(s.id, "again") {
+		written, err := w.tryInsert(s)
+		if err != nil || written {
+			return err
+		}
 	}
 }
 
-func insertSpan(t *tx, s *trace.Span, name, id string, scratch *[]byte) (int, error) {
-	var eventIDs, status, deferred any
-	if len(s.EventIDs) > 0 {
-		*scratch = appendIDList((*scratch)[:0], s.EventIDs)
-		eventIDs = string(*scratch)
-	}
-	if s.Status != "" {
-		status = string(s.Status)
-	}
-	if s.Deferred {
-		deferred = int64(1)
-	}
-	return t.exec(t.statements.insertSpan, id, s.Trace, s.Parent, name, formatInstant(s.Start), formatInstant(s.End), jsonText(s.Attributes),
-		s.Dynamic, s.App.String(), s.Function.String(), s.Run.String(), jsonText(s.Output), status, jsonText(s.Input), eventIDs, deferred)
+// tryInsert inserts a row unless another has its ID.
+func (w *spanWriter) tryInsert(s *namedSpan) (bool, error) {
+	stmt := w.t.statements.insertSpan
+	w.bind(stmt, 0, s)
+	err := w.t.write(stmt)
+	return err == nil && w.t.conn.Changes() > 0, err
 }
 
-// jsonText is what a column of JSON holds; NULL for none.
-func jsonText(raw []byte) any {
-	if len(raw) == 0 {
-		return nil
+// spanParameters is how many parameters a row has.
+const spanParameters = 16
+
+// bind binds the parameters of a row, the first of which comes after a number of others. It is called for each row of history, so it goes
+// without a list of values.
+func (w *spanWriter) bind(stmt *sqlite.Stmt, after int, s *namedSpan) {
+	stmt.BindText(after+1, s.id)
+	stmt.BindText(after+2, s.Trace)
+	stmt.BindText(after+3, s.Parent)
+	stmt.BindText(after+4, s.name)
+	stmt.BindText(after+5, formatInstant(s.Start))
+	stmt.BindText(after+6, formatInstant(s.End))
+	bindText(stmt, after+7, string(s.Attributes))
+	stmt.BindText(after+8, s.Dynamic)
+	stmt.BindText(after+9, s.App.String())
+	stmt.BindText(after+10, s.Function.String())
+	stmt.BindText(after+11, s.Run.String())
+	bindText(stmt, after+12, string(s.Output))
+	bindText(stmt, after+13, string(s.Status))
+	bindText(stmt, after+14, string(s.Input))
+	if stmt.BindNull(after + 15); len(s.EventIDs) > 0 {
+		w.room = appendIDList(w.room[:0], s.EventIDs)
+		stmt.BindText(after+15, string(w.room))
 	}
-	return string(raw)
+	if stmt.BindNull(after + 16); s.Deferred {
+		stmt.BindInt64(after+16, 1)
+	}
+}
+
+// bindText binds a text; NULL for none.
+func bindText(stmt *sqlite.Stmt, param int, text string) {
+	if text == "" {
+		stmt.BindNull(param)
+		return
+	}
+	stmt.BindText(param, text)
 }
 
 // appendIDList appends IDs as a JSON array of their texts.

@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"strings"
+
 	"zombiezen.com/go/sqlite"
 
 	"github.com/ingothq/ingot/sql/sqlite/db"
@@ -40,8 +42,9 @@ type statements struct {
 	getLock, putLock, deleteLock             *sqlite.Stmt
 	insertEventBatch, deleteEventBatch       *sqlite.Stmt
 	insertHistoryLog, deleteHistoryLog       *sqlite.Stmt
-	putHistoryMark                           *sqlite.Stmt
-	insertSpan, deleteSpans                  *sqlite.Stmt
+	putHistoryWritten, deleteHistoryWritten  *sqlite.Stmt
+	insertSpan, insertSpans, spanAfter       *sqlite.Stmt
+	deleteSpans                              *sqlite.Stmt
 	putTraceRun, deleteTraceRun              *sqlite.Stmt
 	updateTraceRun, insertEventRun           *sqlite.Stmt
 	traceRunExists, markTraceRunAI           *sqlite.Stmt
@@ -84,8 +87,8 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		{&s.getLock, db.GetLock}, {&s.putLock, db.PutLock}, {&s.deleteLock, db.DeleteLock},
 		{&s.insertEventBatch, db.InsertEventBatch}, {&s.deleteEventBatch, db.DeleteEventBatch},
 		{&s.insertHistoryLog, db.InsertHistoryLog}, {&s.deleteHistoryLog, db.DeleteHistoryLog},
-		{&s.putHistoryMark, db.PutHistoryMark},
-		{&s.insertSpan, db.InsertSpan}, {&s.deleteSpans, db.DeleteSpans},
+		{&s.putHistoryWritten, db.PutHistoryWritten}, {&s.deleteHistoryWritten, db.DeleteHistoryWritten},
+		{&s.insertSpan, db.InsertSpan}, {&s.insertSpans, repeated(db.InsertSpan, spansAtOnce)}, {&s.spanAfter, spanAfter}, {&s.deleteSpans, db.DeleteSpans},
 		{&s.putTraceRun, db.PutTraceRun}, {&s.deleteTraceRun, db.DeleteTraceRun},
 		{&s.updateTraceRun, db.UpdateTraceRun}, {&s.insertEventRun, db.InsertEventRun},
 		{&s.traceRunExists, db.TraceRunExists}, {&s.markTraceRunAI, db.MarkTraceRunAI}, {&s.runTriggers, db.RunTriggers},
@@ -97,4 +100,16 @@ func prepare(conn *sqlite.Conn) (*statements, error) {
 		*entry.into = stmt
 	}
 	return s, nil
+}
+
+// spanAfter finds the first row that came after another. The generator of the other queries does not know of row IDs.
+const spanAfter = "SELECT trace_id, span_id FROM spans WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT 1"
+
+// repeated makes of a statement that inserts a row, or does nothing when it is there, one that does so with several. Its parameters are
+// those of the rows one after the other. It ignores what forbids any row, since SQLite copies pages before it changes them for a statement
+// that may fail in its middle.
+func repeated(query string, rows int) string {
+	head, rest, _ := strings.Cut(query, ") VALUES (")
+	values, _, _ := strings.Cut(rest, ")\nON CONFLICT")
+	return strings.Replace(head, "INSERT INTO", "INSERT OR IGNORE INTO", 1) + ") VALUES (" + strings.Repeat(values+"), (", rows-1) + values + ")"
 }

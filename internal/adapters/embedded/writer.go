@@ -136,8 +136,8 @@ func (w *writer) look(ctx context.Context, read func(q *db.Queries) error) error
 	return nil
 }
 
-// stop refuses new operations and returns when the accepted ones are done.
-func (w *writer) stop() error {
+// stop refuses new operations and returns when the accepted ones are done, and what history shows of them is written.
+func (w *writer) stop(ctx context.Context) error {
 	w.mu.Lock()
 	if !w.closed {
 		w.closed = true
@@ -145,7 +145,7 @@ func (w *writer) stop() error {
 	}
 	w.mu.Unlock()
 	w.running.Wait()
-	w.history.drain()
+	w.history.drain(ctx)
 	return w.shim.Close()
 }
 

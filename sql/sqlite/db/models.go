@@ -67,6 +67,11 @@ type IngotHistoryLog struct {
 	Body []byte
 }
 
+type IngotHistoryWritten struct {
+	Seq  int64
+	Runs []byte
+}
+
 type IngotPause struct {
 	RunID     []byte
 	PauseID   []byte

@@ -58,6 +58,15 @@ func (q *Queries) DeleteHistoryLog(ctx context.Context, seq int64) error {
 	return err
 }
 
+const DeleteHistoryWritten = `-- name: DeleteHistoryWritten :exec
+DELETE FROM ingot_history_written WHERE seq <= ?
+`
+
+func (q *Queries) DeleteHistoryWritten(ctx context.Context, seq int64) error {
+	_, err := q.db.ExecContext(ctx, DeleteHistoryWritten, seq)
+	return err
+}
+
 const DeleteSpans = `-- name: DeleteSpans :exec
 DELETE FROM spans WHERE run_id = ?
 `
@@ -74,18 +83,6 @@ DELETE FROM trace_runs WHERE run_id = ?
 func (q *Queries) DeleteTraceRun(ctx context.Context, runID []byte) error {
 	_, err := q.db.ExecContext(ctx, DeleteTraceRun, runID)
 	return err
-}
-
-const GetHistoryMark = `-- name: GetHistoryMark :one
-SELECT body FROM ingot_history_log WHERE seq = 0
-`
-
-// Row 0 says how far the writing of the others has come.
-func (q *Queries) GetHistoryMark(ctx context.Context) ([]byte, error) {
-	row := q.db.QueryRowContext(ctx, GetHistoryMark)
-	var body []byte
-	err := row.Scan(&body)
-	return body, err
 }
 
 const GetSpanPayload = `-- name: GetSpanPayload :one
@@ -300,17 +297,16 @@ func (q *Queries) ListDeferredUp(ctx context.Context, arg ListDeferredUpParams) 
 }
 
 const ListHistoryLog = `-- name: ListHistoryLog :many
-SELECT seq, body FROM ingot_history_log WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3
+SELECT seq, body FROM ingot_history_log WHERE seq > ?1 ORDER BY seq LIMIT ?2
 `
 
 type ListHistoryLogParams struct {
 	After int64
-	Last  int64
 	Most  int64
 }
 
 func (q *Queries) ListHistoryLog(ctx context.Context, arg ListHistoryLogParams) ([]IngotHistoryLog, error) {
-	rows, err := q.db.QueryContext(ctx, ListHistoryLog, arg.After, arg.Last, arg.Most)
+	rows, err := q.db.QueryContext(ctx, ListHistoryLog, arg.After, arg.Most)
 	if err != nil {
 		return nil, err
 	}
@@ -319,6 +315,33 @@ func (q *Queries) ListHistoryLog(ctx context.Context, arg ListHistoryLogParams) 
 	for rows.Next() {
 		var i IngotHistoryLog
 		if err := rows.Scan(&i.Seq, &i.Body); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListHistoryWritten = `-- name: ListHistoryWritten :many
+SELECT seq, runs FROM ingot_history_written ORDER BY seq
+`
+
+func (q *Queries) ListHistoryWritten(ctx context.Context) ([]IngotHistoryWritten, error) {
+	rows, err := q.db.QueryContext(ctx, ListHistoryWritten)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []IngotHistoryWritten
+	for rows.Next() {
+		var i IngotHistoryWritten
+		if err := rows.Scan(&i.Seq, &i.Runs); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -421,12 +444,18 @@ func (q *Queries) MarkTraceRunAI(ctx context.Context, runID []byte) error {
 	return err
 }
 
-const PutHistoryMark = `-- name: PutHistoryMark :exec
-INSERT INTO ingot_history_log (seq, body) VALUES (0, ?) ON CONFLICT (seq) DO UPDATE SET body = excluded.body
+const PutHistoryWritten = `-- name: PutHistoryWritten :exec
+INSERT INTO ingot_history_written (seq, runs) VALUES (?, ?)
+ON CONFLICT (seq) DO UPDATE SET runs = CAST(runs || excluded.runs AS BLOB)
 `
 
-func (q *Queries) PutHistoryMark(ctx context.Context, body []byte) error {
-	_, err := q.db.ExecContext(ctx, PutHistoryMark, body)
+type PutHistoryWrittenParams struct {
+	Seq  int64
+	Runs []byte
+}
+
+func (q *Queries) PutHistoryWritten(ctx context.Context, arg PutHistoryWrittenParams) error {
+	_, err := q.db.ExecContext(ctx, PutHistoryWritten, arg.Seq, arg.Runs)
 	return err
 }
 

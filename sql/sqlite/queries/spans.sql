@@ -5,14 +5,17 @@ INSERT INTO ingot_history_log (seq, body) VALUES (?, ?);
 DELETE FROM ingot_history_log WHERE seq <= ?;
 
 -- name: ListHistoryLog :many
-SELECT seq, body FROM ingot_history_log WHERE seq > sqlc.arg(after) AND seq <= sqlc.arg(last) ORDER BY seq LIMIT sqlc.arg(most);
+SELECT seq, body FROM ingot_history_log WHERE seq > sqlc.arg(after) ORDER BY seq LIMIT sqlc.arg(most);
 
--- Row 0 says how far the writing of the others has come.
--- name: GetHistoryMark :one
-SELECT body FROM ingot_history_log WHERE seq = 0;
+-- name: PutHistoryWritten :exec
+INSERT INTO ingot_history_written (seq, runs) VALUES (?, ?)
+ON CONFLICT (seq) DO UPDATE SET runs = CAST(runs || excluded.runs AS BLOB);
 
--- name: PutHistoryMark :exec
-INSERT INTO ingot_history_log (seq, body) VALUES (0, ?) ON CONFLICT (seq) DO UPDATE SET body = excluded.body;
+-- name: DeleteHistoryWritten :exec
+DELETE FROM ingot_history_written WHERE seq <= ?;
+
+-- name: ListHistoryWritten :many
+SELECT seq, runs FROM ingot_history_written ORDER BY seq;
 
 -- Account and environment are the only ones that there are. A text that is bound costs more than one in the statement.
 -- name: InsertSpan :execrows
