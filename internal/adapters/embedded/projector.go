@@ -16,10 +16,9 @@ import (
 const (
 	// projectAfter is how long what has ended waits for others, with which it is written in one transaction.
 	projectAfter = 500 * time.Millisecond
-	// projectAtOnce bounds the rows that are written in one transaction, and with it how long a commit may have to wait for it. As many are
-	// not waited with any longer. projectAwaited is the bound while somebody who reads waits.
-	projectAtOnce  = 256
-	projectAwaited = 512
+	// projectAtOnce bounds the rows that are written in one transaction, and with it how long a commit may have to wait for it: each
+	// transaction writes the last page of seven trees anew. As many are not waited with any longer.
+	projectAtOnce = 512
 	// waitAtMost is how long a run that goes on waits for its end, maxWaiting and maxWaitingBytes how much does at a time. What waits longer
 	// is written twice, so this is long, but nobody sees it: who reads has it written.
 	waitAtMost      = 10 * time.Second
@@ -169,7 +168,7 @@ func (p *projector) flushBy(ctx context.Context, do func(ctx context.Context, op
 	p.hurryAll()
 	p.mu.Unlock()
 	for behind {
-		if _, err := p.write(ctx, func() []*unwritten { return p.take(projectAwaited) }, do); err != nil {
+		if _, err := p.write(ctx, func() []*unwritten { return p.take(projectAtOnce) }, do); err != nil {
 			return err
 		}
 		p.mu.Lock()

@@ -25,7 +25,7 @@ func (p *projector) restore(ctx context.Context, queries *db.Queries) error {
 		if more, err = p.load(ctx, queries, written); err != nil {
 			return err
 		}
-		if !more || p.rows >= projectAwaited {
+		if !more || p.rows >= projectAtOnce {
 			if err := p.flushBy(ctx, p.alone); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oklog/ulid/v2"
 	"zombiezen.com/go/sqlite"
 
@@ -33,6 +34,15 @@ type spanWriter struct {
 	some []namedSpan
 	// room is for lists of IDs.
 	room []byte
+	// of is what the last row was of, app, function and run the texts of that: rows of a run come one after the other.
+	of                 identity
+	app, function, run string
+}
+
+// identity is what all rows of a run have in common.
+type identity struct {
+	run           ulid.ULID
+	app, function uuid.UUID
 }
 
 // namedSpan is a row with the name and the ID that it gets.
@@ -135,6 +145,9 @@ const spanParameters = 16
 // bind binds the parameters of a row, the first of which comes after a number of others. It is called for each row of history, so it goes
 // without a list of values.
 func (w *spanWriter) bind(stmt *sqlite.Stmt, after int, s *namedSpan) {
+	if of := (identity{s.Run, s.App, s.Function}); of != w.of {
+		w.of, w.app, w.function, w.run = of, s.App.String(), s.Function.String(), s.Run.String()
+	}
 	stmt.BindText(after+1, s.id)
 	stmt.BindText(after+2, s.Trace)
 	stmt.BindText(after+3, s.Parent)
@@ -143,9 +156,9 @@ func (w *spanWriter) bind(stmt *sqlite.Stmt, after int, s *namedSpan) {
 	stmt.BindText(after+6, formatInstant(s.End))
 	bindText(stmt, after+7, string(s.Attributes))
 	stmt.BindText(after+8, s.Dynamic)
-	stmt.BindText(after+9, s.App.String())
-	stmt.BindText(after+10, s.Function.String())
-	stmt.BindText(after+11, s.Run.String())
+	stmt.BindText(after+9, w.app)
+	stmt.BindText(after+10, w.function)
+	stmt.BindText(after+11, w.run)
 	bindText(stmt, after+12, string(s.Output))
 	bindText(stmt, after+13, string(s.Status))
 	bindText(stmt, after+14, string(s.Input))

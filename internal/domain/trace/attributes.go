@@ -21,7 +21,7 @@ func newAttributes(size int) *attributes {
 
 // Sizes of objects: of a span as a whole, and of an addition that says little. Headers are on top.
 const (
-	wholeBytes = 640
+	wholeBytes = 704
 	smallBytes = 160
 )
 

@@ -135,7 +135,7 @@ func (b *Beginning) invokers() []Span {
 		}
 		app, _ := uuid.Parse(invoker.App) // they are the server's own
 		function, _ := uuid.Parse(invoker.Function)
-		e := emitter{state: &run.State{ID: id, AppID: app, FunctionID: function}, now: b.Spec.Now.UTC()}
+		e := emitter{state: run.State{ID: id, AppID: app, FunctionID: function}, now: b.Spec.Now.UTC()}
 		e.identify()
 		a := newAttributes(smallBytes)
 		a.id(KeyInvokeRun, b.Spec.ID)

@@ -17,14 +17,15 @@ import (
 // published are the transition's events with their IDs. It is pure, so a transition that is decided on twice has the same spans,
 // and it is called at each commit, so it collects nothing that it does not need. Spec 15 §8.8.
 func Advanced(before run.State, in run.Input, t run.Transition, published []event.Tracked) []Span {
-	e := emitter{state: &before, t: &t, published: published}
+	e := emitter{state: before, t: t, published: published}
 	e.identify()
 	switch in := in.(type) {
 	case run.Due:
 		e.now, e.job = in.Now.UTC(), in.Job
 		e.rest()
 	case run.Replied:
-		e.now, e.calledAt, e.job, e.exchange, e.reply = in.Now.UTC(), in.CalledAt.UTC(), in.Job, in.Exchange, &in.Reply
+		e.now, e.calledAt, e.job, e.exchange, e.reply = in.Now.UTC(), in.CalledAt.UTC(), in.Job, in.Exchange, in.Reply
+		e.replied = true
 		e.ops(in.Reply.Ops)
 		e.rest()
 		e.attempt()
@@ -58,15 +59,16 @@ func Advanced(before run.State, in run.Input, t run.Transition, published []even
 
 // emitter collects the spans of one transition.
 type emitter struct {
-	state       *run.State
-	t           *run.Transition
+	state       run.State // these by value, since what is pointed to from here would be kept on the heap
+	t           run.Transition
 	published   []event.Tracked
 	trace, root string
 	// job led to the transition, zero for none; its call was made at calledAt, which is zero without one, and answered at now.
 	job           run.Job
 	calledAt, now time.Time
 	exchange      run.Exchange
-	reply         *sdk.Reply
+	reply         sdk.Reply
+	replied       bool
 	checkpoint    bool
 	ended         ending
 	// timed says that a row tells where the time of the call went.
@@ -129,12 +131,12 @@ func (e *emitter) group() string {
 
 // attempt tells of a call that failed outside of steps and is made again, or that ended the function after others had failed.
 func (e *emitter) attempt() {
-	t := e.t
+	t := &e.t
 	status := Errored
 	var output json.RawMessage
 	switch {
 	case t.Current.Fate == run.FateRetry && t.Current.Failure != nil:
-		output = failed(*t.Current.Failure, e.reply)
+		output = failed(*t.Current.Failure, &e.reply)
 	case t.Finish != nil && e.job.Attempt > 0:
 		output = wrapped(*t.Finish)
 		status = Completed
@@ -175,7 +177,7 @@ func (e *emitter) request(a *attributes, started time.Time) {
 // response appends the keys from request.id to response.status_code.
 func (e *emitter) response(a *attributes) {
 	a.text(KeyRequestID, e.exchange.Request)
-	if e.reply == nil || e.exchange.Request == "" {
+	if !e.replied || e.exchange.Request == "" {
 		return
 	}
 	a.headers(e.exchange.Header)
@@ -239,7 +241,7 @@ func Unwrapped(output json.RawMessage) json.RawMessage {
 
 // run tells of the run itself: that it has begun, or ended.
 func (e *emitter) run() {
-	s, t := e.state, e.t
+	s, t := &e.state, &e.t
 	started := s.StartedAt
 	if started.IsZero() {
 		started = t.StartedAt

@@ -362,7 +362,7 @@ func (e *emitter) rest() {
 func (e *emitter) waited(step *run.Step) {
 	pause, known := e.pause(step.ID)
 	kind := pause.Kind
-	expired := e.job.Kind == run.KindPause || e.reply != nil || e.checkpoint // given up for another wait, as its timeout would
+	expired := e.job.Kind == run.KindPause || e.replied || e.checkpoint // given up for another wait, as its timeout would
 	status := Completed
 	switch _, failed := sdk.Result(step.Memo); {
 	case kind == run.PauseInvoke && (failed || expired):

@@ -36,7 +36,7 @@ func (e *emitter) planTiming(a *attributes, status Status) {
 		kind := stepOp(string(op.Op))
 		return kind != "" && kind != OpRun
 	}
-	if status != Queued || e.reply == nil || !slices.ContainsFunc(e.reply.Ops, waits) {
+	if status != Queued || !e.replied || !slices.ContainsFunc(e.reply.Ops, waits) {
 		e.timing(a, KeyPlanTiming)
 	}
 }
