@@ -89,7 +89,7 @@
 //	                                            memory        disk, synchronous = full
 //	run without steps, all the way              40 us         61 us       (16,400 a second; with normal: 60 us)
 //	step of a run: lease, load, commit          20 us         39 us
-//	row of a trace, with what it says of its    18 us         25 us       (of CPU, 1,000 a transaction)
+//	row of a trace, with what it says of its    17 us         21 us       (of CPU, 1,000 a transaction)
 //	run
 //	open, empty                                 5 ms          8 ms
 //	open with 100,000 sleeping runs                           0.21 s
