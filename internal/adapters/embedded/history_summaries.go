@@ -83,7 +83,7 @@ func parseTriggers(list []byte) ([]ulid.ULID, error) {
 // Summaries implements ports.History.
 func (h history) Summaries(ctx context.Context, ids []ulid.ULID) ([]ports.RunSummary, error) {
 	var found []ports.RunSummary
-	err := h.flushed(ctx, func(q *db.Queries) (err error) {
+	err := h.written(ctx, ids, func(q *db.Queries) (err error) {
 		found, err = summaries(ctx, q, ids)
 		return err
 	})

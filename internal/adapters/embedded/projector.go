@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -216,6 +215,8 @@ func (p *projector) write(ctx context.Context, take func() []*unwritten, do func
 	part := p.begun
 	if part == nil {
 		if runs := take(); len(runs) > 0 {
+			// In the order of the runs, which is that of most trees.
+			slices.SortFunc(runs, func(a, b *unwritten) int { return a.run.Compare(b.run) })
 			part = &portion{runs: runs, until: p.added}
 			p.begun = part
 		}
@@ -237,13 +238,12 @@ func (p *projector) write(ctx context.Context, take func() []*unwritten, do func
 	return true, nil
 }
 
-// mergeAll puts together what belongs together, in the order of the runs, which is that of most trees.
+// mergeAll puts together what belongs together.
 func mergeAll(runs []*unwritten) []trace.Span {
 	n := 0
 	for _, u := range runs {
 		n += u.rows
 	}
-	slices.SortFunc(runs, func(a, b *unwritten) int { return cmp.Or(a.run.Compare(b.run), cmp.Compare(a.first, b.first)) })
 	spans := make([]trace.Span, 0, n)
 	for _, u := range runs {
 		for _, of := range u.spans {
@@ -305,6 +305,14 @@ func (p *projector) wrote(part *portion) {
 	defer p.mu.Unlock()
 	p.begun = nil
 	p.drop(part.runs...)
+	for _, u := range part.runs {
+		u.spans = nil
+	}
+	p.reopen()
+}
+
+// reopen lets commits go on when there is room again. The caller holds mu.
+func (p *projector) reopen() {
 	if p.room != nil && p.rows < maxUnwritten/2 && p.bytes < maxUnwrittenBytes/2 {
 		close(p.room)
 		p.room = nil
@@ -329,6 +337,7 @@ func (p *projector) forget(t *tx, runs []ulid.ULID) error {
 	}
 	until := p.added
 	p.drop(some...)
+	p.reopen()
 	p.mu.Unlock()
 	if len(some) == 0 || p.writer.db.path == "" {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -204,7 +205,23 @@ func TestWriteSpans_GivesAFreeID(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	twice := []trace.Span{benchSpans()[0], rows[spansAtOnce], rows[spansAtOnce+1]}
+	for i := range twice {
+		twice[i].Summary, twice[i].Name = nil, trace.NameStep
+	}
+	for len(twice) < spansAtOnce { // the first is refused twice, since it is there and comes again
+		twice = append(twice, twice[0])
+	}
+	if err := e.writer.do(t.Context(), &operation{apply: func(t *tx) error { return writeSpans(t, twice) }}); err != nil {
+		t.Fatal(err)
+	}
+	if got := rowsOf(t, e, "SELECT span_id FROM spans WHERE run_id = '"+twice[0].Run.String()+"'"); len(got) != spansAtOnce-2 {
+		t.Errorf("%d rows of a run with %d that have one ID", len(got), spansAtOnce-2)
+	}
 	for i, s := range rows {
+		if i == spansAtOnce || i == spansAtOnce+1 {
+			continue
+		}
 		want := []string{s.ID}
 		if i < spansAtOnce {
 			want = append(want, trace.ExtendID(want[len(want)-1], "again"))
@@ -215,5 +232,52 @@ func TestWriteSpans_GivesAFreeID(t *testing.T) {
 		if got := rowsOf(t, e, "SELECT span_id FROM spans WHERE run_id = '"+s.Run.String()+"' ORDER BY rowid"); !slices.Equal(got, want) {
 			t.Errorf("row %d: got %v, want %v", i, got, want)
 		}
+	}
+}
+
+// TestProject_WithReaders: runs go on, are read and deleted all at once, and what is left is whole.
+func TestProject_WithReaders(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, Config{Dir: t.TempDir(), KeepRuns: 1, KeepEvents: 1})
+	ids := make(chan ulid.ULID, 4*pruneBatch)
+	var workers, readers sync.WaitGroup
+	for range 2 {
+		workers.Go(func() {
+			for range pruneBatch {
+				id := begun(t, e)
+				ids <- id
+				ended(t, e)
+				ids <- id
+			}
+		})
+		readers.Go(func() {
+			for id := range ids {
+				if _, err := e.History().Spans(t.Context(), id); err != nil {
+					t.Error(err)
+				}
+				if _, err := e.History().Summaries(t.Context(), []ulid.ULID{id, id}); err != nil {
+					t.Error(err)
+				}
+				if _, err := e.History().CountRuns(t.Context(), ports.RunList{Limit: 1}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	close(ids)
+	readers.Wait()
+	if err := e.writer.history.flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := rowsOf(t, e, "SELECT (SELECT COUNT(*) FROM trace_runs WHERE status <> 300 OR run_id NOT IN (SELECT run_id FROM function_runs))||' '||"+
+		"(SELECT COUNT(*) FROM function_runs WHERE run_id NOT IN (SELECT run_id FROM trace_runs))||' '||"+
+		"(SELECT COUNT(*) FROM ingot_history_log)||' '||(SELECT COUNT(*) FROM ingot_history_written)")
+	if got[0] != "0 0 0 0" {
+		t.Errorf("runs in one table only, log, written: %s", got[0])
+	}
+	roots := rowsOf(t, e, "SELECT (SELECT COUNT(*) FROM spans WHERE name = 'executor.run')||' '||(SELECT COUNT(*) FROM trace_runs)")
+	if first, second, _ := strings.Cut(roots[0], " "); first != second || first == "0" {
+		t.Errorf("roots and runs: %s", roots[0])
 	}
 }

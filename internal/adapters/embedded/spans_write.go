@@ -94,19 +94,23 @@ func (w *spanWriter) several() error {
 
 // refused inserts those of the rows that are gathered that are not among the ones that were inserted after a place.
 func (w *spanWriter) refused(after, last int64) error {
-	written := map[string]bool{}
+	written := map[string]int{}
 	stmt := w.t.statements.spanAfter
 	for ; after < last; after++ { // they are in a row
 		found, done, err := w.t.row(stmt, after, last)
 		if found {
-			written[stmt.ColumnText(0)+stmt.ColumnText(1)] = true
+			written[stmt.ColumnText(0)+stmt.ColumnText(1)]++
 		}
 		done()
 		if err != nil {
 			return err
 		}
 	}
-	w.some = slices.DeleteFunc(w.some, func(s namedSpan) bool { return written[s.Trace+s.id] })
+	w.some = slices.DeleteFunc(w.some, func(s namedSpan) bool {
+		key := s.Trace + s.id
+		written[key]-- // of two with one ID the second is left
+		return written[key] >= 0
+	})
 	return w.flush()
 }
 

@@ -159,7 +159,10 @@ func (b *waitingRuns) drop(some ...*unwritten) {
 		}
 		b.rows -= u.rows
 		b.bytes -= u.bytes
-		u.over, u.spans = true, nil
+		u.over = true
+		if !u.taken { // else its rows are being made, by another goroutine
+			u.spans = nil
+		}
 	}
 	n := 0
 	for n < len(b.order) && b.order[n].over {
