@@ -66,6 +66,13 @@ func crashChild(dir string) {
 			}
 		}()
 	}
+	asked := make(chan ulid.ULID)
+	go func() { // some runs are written before their end, and before older ones
+		for id := range asked {
+			_, err := e.History().Spans(ctx, id)
+			check(err)
+		}
+	}()
 	for range 8 {
 		go func() {
 			for {
@@ -108,6 +115,10 @@ func crashChild(dir string) {
 				_, err = e.Store().Commit(ctx, commit)
 				check(err)
 				say(what, state.ID)
+				select {
+				case asked <- state.ID:
+				default:
+				}
 			}
 		}()
 	}
@@ -133,8 +144,10 @@ func TestKill_LosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	said := map[string]map[string]bool{"accepted": {}, "held": {}, "scheduled": {}, "stepped": {}, "ended": {}}
+	noted := 0
 	for round := range 3 {
 		workUntilKilled(t, dir, said, 400+300*round)
+		noted += len(table(t, dir, "SELECT 1 FROM ingot_history_written"))
 		e, err := Open(t.Context(), Config{Dir: dir})
 		if err != nil {
 			t.Fatal(err)
@@ -143,6 +156,9 @@ func TestKill_LosesNothingAcknowledged(t *testing.T) {
 		if err := e.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if noted == 0 {
+		t.Error("no run was written before an older one")
 	}
 	places := strings.Join(table(t, dir, "SELECT CAST(event_ids AS TEXT) FROM event_batches UNION ALL SELECT hex(record) FROM ingot_hold_events"), "\n")
 	for id := range said["held"] {
@@ -160,6 +176,7 @@ func TestKill_LosesNothingAcknowledged(t *testing.T) {
 		"SELECT 1 FROM spans WHERE status = 'Completed' AND dynamic_span_id = span_id AND name = 'executor.step' GROUP BY trace_id HAVING COUNT(*) > 1",
 		"SELECT 1 FROM spans WHERE name = 'EXTEND' AND trace_id NOT IN (SELECT trace_id FROM spans WHERE name = 'executor.run')",
 		"SELECT 1 FROM ingot_history_log",
+		"SELECT 1 FROM ingot_history_written",
 		"SELECT 1 FROM ingot_hold_events WHERE hold_id NOT IN (SELECT hold_id FROM ingot_holds)",
 		"SELECT 1 FROM ingot_holds h WHERE events <> (SELECT COUNT(*) FROM ingot_hold_events e WHERE e.hold_id = h.hold_id) OR revision <> events",
 		"SELECT 1 FROM ingot_locks WHERE run_id NOT IN (SELECT run_id FROM ingot_runs)",
