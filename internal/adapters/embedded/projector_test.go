@@ -112,6 +112,7 @@ func TestRestore_KnowsWhatIsWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		ended(t, e)
+		time.Sleep(time.Millisecond)
 		begun(t, e)
 		ended(t, e)
 		time.Sleep(projectAfter)
@@ -161,6 +162,7 @@ func TestForget_LastsOverACrash(t *testing.T) {
 		for range 3 {
 			runs = append(runs, begun(t, e))
 			ended(t, e)
+			time.Sleep(time.Millisecond) // the next ID comes after
 		}
 		_, err := p.write(t.Context(), func() []*unwritten { return p.takeOf(runs[1:]) }, func(context.Context, *operation) error { return errInjected })
 		if err == nil {
