@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,26 @@ const environmentID = "00000000-0000-4000-b000-000000000000"
 
 // noULID stands for an ID that is absent. Spec 15 §5.2.
 var noULID = make([]byte, len(ulid.ULID{}))
+
+// joinULIDs appends IDs, one after the other.
+func joinULIDs(dst []byte, ids []ulid.ULID) []byte {
+	for i := range ids {
+		dst = append(dst, ids[i][:]...)
+	}
+	return dst
+}
+
+// splitULIDs is the inverse of joinULIDs; nil for none.
+func splitULIDs(joined []byte) ([]ulid.ULID, error) {
+	if len(joined)%len(ulid.ULID{}) != 0 {
+		return nil, fmt.Errorf("IDs of %d bytes", len(joined))
+	}
+	var ids []ulid.ULID
+	for id := range slices.Chunk(joined, len(ulid.ULID{})) {
+		ids = append(ids, ulid.ULID(id))
+	}
+	return ids, nil
+}
 
 // parseULID reads an ID in either of its stored forms; NULL and zero are the zero ID. Spec 15 §5.2.
 func parseULID(stored []byte) (ulid.ULID, error) {

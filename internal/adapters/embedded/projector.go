@@ -61,6 +61,7 @@ type projector struct {
 
 // portion is what is written in one transaction.
 type portion struct {
+	// runs are in the order of their IDs.
 	runs []*unwritten
 	rows []trace.Span
 	// until is the last transaction of which the portion has all spans of its runs.
@@ -126,7 +127,7 @@ func (p *projector) background() {
 	p.mu.Unlock()
 	var err error
 	for more := true; more && err == nil && ready > 0; ready -= projectAtOnce {
-		more, err = p.write(context.Background(), func() []*unwritten { return p.take(projectAtOnce) }, p.submit)
+		more, err = p.write(context.Background(), p.takePortion, p.submit)
 	}
 	now := p.cfg.Clock.Now()
 	p.mu.Lock()
@@ -167,7 +168,7 @@ func (p *projector) flushBy(ctx context.Context, do func(ctx context.Context, op
 	p.hurryAll()
 	p.mu.Unlock()
 	for behind {
-		if _, err := p.write(ctx, func() []*unwritten { return p.take(projectAtOnce) }, do); err != nil {
+		if _, err := p.write(ctx, p.takePortion, do); err != nil {
 			return err
 		}
 		p.mu.Lock()
@@ -194,10 +195,27 @@ func (p *projector) flushRuns(ctx context.Context, runs []ulid.ULID) error {
 func (p *projector) waits(runs []ulid.ULID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.ContainsFunc(runs, func(id ulid.ULID) bool {
-		return p.runs[id] != nil || p.begun != nil && slices.ContainsFunc(p.begun.runs, func(u *unwritten) bool { return u.run == id })
-	})
+	return slices.ContainsFunc(runs, func(id ulid.ULID) bool { return len(p.of(id)) > 0 })
 }
+
+// of is what is not written of a run: what waits, and what is being written. The caller holds mu.
+func (p *projector) of(run ulid.ULID) []*unwritten {
+	var some []*unwritten
+	if u := p.runs[run]; u != nil {
+		some = append(some, u)
+	}
+	if p.begun == nil {
+		return some
+	}
+	at, found := slices.BinarySearchFunc(p.begun.runs, run, func(u *unwritten, run ulid.ULID) int { return u.run.Compare(run) })
+	if found && !p.begun.runs[at].over {
+		some = append(some, p.begun.runs[at])
+	}
+	return some
+}
+
+// takePortion takes what is ready for one transaction. The caller holds mu.
+func (p *projector) takePortion() []*unwritten { return p.take(projectAtOnce) }
 
 // submit has the writer do it.
 func (p *projector) submit(ctx context.Context, op *operation) error { return p.writer.do(ctx, op) }
@@ -228,7 +246,7 @@ func (p *projector) write(ctx context.Context, take func() []*unwritten, do func
 	if part.rows == nil {
 		part.rows = mergeAll(part.runs)
 	}
-	if err := do(ctx, &operation{size: 0, apply: func(t *tx) error { return p.apply(t, part) }}); err != nil {
+	if err := do(ctx, &operation{apply: func(t *tx) error { return p.apply(t, part) }}); err != nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.arm(p.cfg.Clock.Now())
@@ -324,16 +342,7 @@ func (p *projector) forget(t *tx, runs []ulid.ULID) error {
 	var some []*unwritten
 	p.mu.Lock()
 	for _, id := range runs {
-		if u := p.runs[id]; u != nil {
-			some = append(some, u)
-		}
-		if p.begun != nil {
-			for _, u := range p.begun.runs {
-				if u.run == id && !u.over {
-					some = append(some, u)
-				}
-			}
-		}
+		some = append(some, p.of(id)...)
 	}
 	until := p.added
 	p.drop(some...)

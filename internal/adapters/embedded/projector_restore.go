@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/oklog/ulid/v2"
@@ -44,11 +43,12 @@ func historyWritten(ctx context.Context, queries *db.Queries) (map[ulid.ULID]int
 	}
 	written, last := map[ulid.ULID]int64{}, int64(0)
 	for _, row := range rows {
-		if len(row.Runs)%len(ulid.ULID{}) != 0 {
-			return nil, 0, damaged("runs of which history is written", errors.New("their length is wrong"))
+		runs, err := splitULIDs(row.Runs)
+		if err != nil {
+			return nil, 0, damaged("runs of which history is written", err)
 		}
-		for ids := row.Runs; len(ids) > 0; ids = ids[len(ulid.ULID{}):] {
-			written[ulid.ULID(ids[:len(ulid.ULID{})])] = row.Seq
+		for _, id := range runs {
+			written[id] = row.Seq
 		}
 		last = row.Seq
 	}

@@ -3,7 +3,6 @@ package embedded
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,11 +74,7 @@ type part struct {
 
 // consumedPart holds the consumed events, one after the other.
 func consumedPart(consumed []ulid.ULID) part {
-	body := make([]byte, 0, len(consumed)*len(ulid.ULID{}))
-	for _, id := range consumed {
-		body = append(body, id[:]...)
-	}
-	return part{kind: partConsumed, body: body}
+	return part{kind: partConsumed, body: joinULIDs(make([]byte, 0, len(consumed)*len(ulid.ULID{})), consumed)}
 }
 
 func deferPart(op string, d run.Defer) part {
@@ -127,12 +122,11 @@ func applyPart(s *run.State, row db.ListRunPartsRow) error {
 		}
 		s.Defers[row.ID] = run.Defer{Slug: record.GetSlug(), Input: record.GetInput(), Status: run.DeferStatus(record.GetStatus())}
 	case partConsumed:
-		if len(row.Body)%len(ulid.ULID{}) != 0 {
-			return damaged("consumed events", fmt.Errorf("%d bytes", len(row.Body)))
+		consumed, err := splitULIDs(row.Body)
+		if err != nil {
+			return damaged("consumed events", err)
 		}
-		for id := range slices.Chunk(row.Body, len(ulid.ULID{})) {
-			s.Consumed = append(s.Consumed, ulid.ULID(id))
-		}
+		s.Consumed = append(s.Consumed, consumed...)
 	default:
 		return damaged("part of the run", fmt.Errorf("kind %q is unknown", row.Kind))
 	}

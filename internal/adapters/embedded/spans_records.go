@@ -69,9 +69,7 @@ func appendSpan(b []byte, s *trace.Span) []byte {
 	if n := len(s.EventIDs); n > 0 {
 		b = protowire.AppendTag(b, 15, protowire.BytesType)
 		b = protowire.AppendVarint(b, uint64(n*len(ulid.ULID{})))
-		for i := range s.EventIDs {
-			b = append(b, s.EventIDs[i][:]...)
-		}
+		b = joinULIDs(b, s.EventIDs)
 	}
 	b = appendInt(b, 16, int64(flag(s.Deferred)))
 	b = appendInt(b, 17, int64(flag(s.AI)))
@@ -164,12 +162,8 @@ func spanFromRecord(row *enginev1.Span) (s trace.Span, err error) {
 	if s.Function, err = uuid.FromBytes(row.GetFunctionId()); err != nil {
 		return s, err
 	}
-	joined := row.GetEventIds()
-	if len(joined)%len(ulid.ULID{}) != 0 {
-		return s, fmt.Errorf("event IDs of %d bytes", len(joined))
-	}
-	for ; len(joined) > 0; joined = joined[len(ulid.ULID{}):] {
-		s.EventIDs = append(s.EventIDs, ulid.ULID(joined[:len(ulid.ULID{})]))
+	if s.EventIDs, err = splitULIDs(row.GetEventIds()); err != nil {
+		return s, fmt.Errorf("events: %w", err)
 	}
 	s.Summary, err = summaryFromRecord(row.GetSummary())
 	return s, err

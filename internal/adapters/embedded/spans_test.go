@@ -471,9 +471,7 @@ func TestRestore_WritesWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := mustOpen(t, Config{Dir: dir})
 		for range 300 {
-			if _, err := e.Store().Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{newRunOf(specOf(time.Now()))}}); err != nil {
-				t.Fatal(err)
-			}
+			begun(t, e)
 		}
 		if rows := rowsOf(t, e, "INSERT INTO ingot_history_log (seq, body) VALUES (100000, x'ff') RETURNING seq"); len(rows) != 1 {
 			t.Fatal(rows)
@@ -509,9 +507,7 @@ func TestRestore_GoesOnInTheMiddle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := mustOpen(t, Config{Dir: dir})
 		for range runs {
-			if _, err := e.Store().Schedule(t.Context(), ports.Schedule{Runs: []ports.NewRun{newRunOf(specOf(time.Now()))}}); err != nil {
-				t.Fatal(err)
-			}
+			begun(t, e)
 			answered(t, e, sdk.Reply{Status: 200, Output: json.RawMessage(`1`)})
 		}
 		p := e.writer.history
@@ -520,7 +516,7 @@ func TestRestore_GoesOnInTheMiddle(t *testing.T) {
 		p.hurryAll()
 		p.mu.Unlock()
 		for range 2 {
-			_, err := p.write(t.Context(), func() []*unwritten { return p.take(projectAtOnce) }, func(ctx context.Context, op *operation) error {
+			_, err := p.write(t.Context(), p.takePortion, func(ctx context.Context, op *operation) error {
 				if parts++; parts == 2 {
 					return errors.New("the process ends")
 				}
