@@ -1,7 +1,6 @@
 package graphql_test
 
 import (
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -9,17 +8,14 @@ import (
 	"github.com/ingothq/ingot/internal/adapters/graphql"
 	"github.com/ingothq/ingot/internal/adapters/system"
 	"github.com/ingothq/ingot/internal/app/yield"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // TestGate_OnlyQueriesWait asks while all turns are taken.
 func TestGate_OnlyQueriesWait(t *testing.T) {
 	t.Parallel()
 	gate := yield.New(func() uint64 { return 0 }, system.Clock{})
-	for range runtime.GOMAXPROCS(0) {
-		if _, err := gate.Enter(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	testkit.TakeAllTurns(t, gate.Enter)
 	f := newFixture(t, graphql.Config{Timeout: 20 * time.Millisecond}, func(d *graphql.Deps) { d.Gate = gate })
 	if got := f.ask(`{apps{id}}`, nil); !strings.Contains(got, "the query takes longer than 20ms") {
 		t.Errorf("query: %s", got)

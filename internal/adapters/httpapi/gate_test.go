@@ -3,23 +3,19 @@ package httpapi_test
 import (
 	"context"
 	"net/http"
-	"runtime"
 	"testing"
 
 	"github.com/ingothq/ingot/internal/adapters/httpapi"
 	"github.com/ingothq/ingot/internal/adapters/system"
 	"github.com/ingothq/ingot/internal/app/yield"
+	"github.com/ingothq/ingot/internal/testkit"
 )
 
 // TestGate_OnlyReadsWait asks while all turns are taken, for a client that has gone away.
 func TestGate_OnlyReadsWait(t *testing.T) {
 	t.Parallel()
 	gate := yield.New(func() uint64 { return 0 }, system.Clock{})
-	for range runtime.GOMAXPROCS(0) {
-		if _, err := gate.Enter(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	testkit.TakeAllTurns(t, gate.Enter)
 	f := newFixture(t, httpapi.Config{}, func(d *httpapi.Deps) { d.Gate = gate })
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()

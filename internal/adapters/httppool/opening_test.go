@@ -68,22 +68,28 @@ func TestPool_TellsWhatOpeningTook(t *testing.T) {
 			pool := New(transport, &stepping{step: tick})
 			t.Cleanup(pool.Close)
 			for i, want := range []Opening{test.want, {}} {
-				request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, app.URL, http.NoBody)
-				if err != nil {
-					t.Fatal(err)
-				}
-				response, opening, err := pool.Do(request)
-				if err != nil {
-					t.Fatal(err)
-				}
-				_, _ = io.Copy(io.Discard, response.Body)
-				response.Body.Close()
-				if opening != want {
+				if opening := openingOf(t, pool, app.URL); opening != want {
 					t.Errorf("request %d: opening took %+v, want %+v", i, opening, want)
 				}
 			}
 		})
 	}
+}
+
+// openingOf makes a request and returns what opening its connection took.
+func openingOf(t *testing.T, pool *Pool, url string) Opening {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, opening, err := pool.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	response.Body.Close()
+	return opening
 }
 
 // TestPool_TellsOfTheReplacement replaces a dead connection, and tells what opening the new one took.
@@ -94,17 +100,7 @@ func TestPool_TellsOfTheReplacement(t *testing.T) {
 	pool := New(&http.Transport{DialContext: new(net.Dialer).DialContext}, &stepping{step: time.Millisecond})
 	t.Cleanup(pool.Close)
 	for range 2 {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, opening, err := pool.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, response.Body)
-		response.Body.Close()
-		if want := (Opening{TCP: time.Millisecond}); opening != want {
+		if opening, want := openingOf(t, pool, url), (Opening{TCP: time.Millisecond}); opening != want {
 			t.Errorf("opening took %+v, want %+v", opening, want)
 		}
 	}
